@@ -1,0 +1,104 @@
+/** @file
+ * The door for people who write a store or a bus. Fill in one `static const` table, register it
+ * for a URL scheme (or ship `libecom-SCHEME.so` with an `ecom_backend_SCHEME` function), and run
+ * the conformance suites of <ecom/testing.h>: they tell you when you are done.
+ *
+ * The core has checked every argument against the limits of <ecom/store.h> and <ecom/bus.h> before
+ * a method sees it. Methods may block; they are never called on an event loop. They return ECOM_OK
+ * or what ecom_fail() returned; outputs change on success only. `err` may be NULL.
+ */
+#ifndef ECOM_BACKEND_H
+#define ECOM_BACKEND_H
+
+#include "store.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What a backend promises. The conformance suite tests each promise made, and nothing beyond. */
+enum {
+    ECOM_CAP_DURABLE = 1 << 0,      /**< what returned survives a crash */
+    ECOM_CAP_CONCURRENT = 1 << 1,   /**< methods may run at the same time */
+    ECOM_CAP_MULTI_PROCESS = 1 << 2 /**< other handles on the same URL see the same data */
+};
+
+/** A change as the backend gets it: checked, and with what the core adds. */
+typedef struct ecom_store_write {
+    const ecom_change *change;
+    ecom_str origin; /**< this handle's id: kept beside the events for pending() */
+    int64_t now_ms;
+} ecom_store_write;
+
+/** A storage backend. Without ECOM_CAP_CONCURRENT the core calls one method at a time. */
+typedef struct ecom_store_ops {
+    uint32_t size;    /**< sizeof(ecom_store_ops) as you compiled it; the table only ever grows */
+    uint32_t caps;    /**< ECOM_CAP_* bits */
+    const char *name; /**< "memory", "sqlite"...; static, used in logs and errors */
+
+    int (*get)(void *self, ecom_str collection, ecom_str id, ecom_buf *doc, uint64_t *rev,
+               ecom_error *err);
+    /** As ecom_store_put() has it. */
+    int (*put)(void *self, const ecom_store_write *write, uint64_t *rev, ecom_error *err);
+    int (*remove)(void *self, ecom_str collection, ecom_str id, uint64_t expect, ecom_error *err);
+    int (*find)(void *self, const ecom_query *query, ecom_row_fn row, void *user, int *more,
+                ecom_error *err);
+    int (*pending)(void *self, ecom_str origin, int64_t before_ms, uint32_t limit,
+                   ecom_pending_fn row, void *user, ecom_error *err);
+    int (*published)(void *self, const ecom_str *tokens, size_t n, ecom_error *err);
+    int (*backlog)(void *self, uint64_t *count, int64_t *oldest_ms, ecom_error *err);
+    int (*ping)(void *self, ecom_error *err);
+    /** Frees `self`. Called exactly once, last. */
+    void (*close)(void *self);
+} ecom_store_ops;
+
+/** A message backend. publish() runs at the same time as the members' methods; one member's
+ *  methods are called one at a time, except wake(). */
+typedef struct ecom_bus_ops {
+    uint32_t size, caps;
+    const char *name;
+
+    int (*publish)(void *self, const ecom_msg *msgs, size_t n, size_t *done, ecom_error *err);
+    int (*create_topic)(void *self, ecom_str topic, int32_t partitions, ecom_error *err);
+    int (*topics)(void *self, ecom_msg_fn row, void *user, ecom_error *err);
+    int (*ping)(void *self, ecom_error *err);
+    void (*close)(void *self);
+
+    int (*subscribe)(void *self, const ecom_subscription *sub, void **member, ecom_error *err);
+    int (*poll)(void *member, int32_t timeout_ms, uint32_t max, ecom_msg_fn fn, void *user,
+                ecom_error *err);
+    void (*wake)(void *member);
+    int (*ack)(void *member, ecom_str topic, int32_t partition, int64_t offset, ecom_error *err);
+    int (*lag)(void *member, uint64_t *lag, ecom_error *err);
+    void (*leave)(void *member);
+} ecom_bus_ops;
+
+/** Makes a handle from a backend. On success the handle owns @p self; on failure it is still yours.
+ *  @return ECOM_E_INVAL: the table is too small, or a method is NULL; ECOM_E_NOMEM. */
+ECOM_API ECOM_MUST_USE int ecom_store_new(const ecom_store_ops *ops, void *self,
+                                          const ecom_store_options *opts, ecom_store **out,
+                                          ecom_error *err);
+ECOM_API ECOM_MUST_USE int ecom_bus_new(const ecom_bus_ops *ops, void *self,
+                                        const ecom_bus_options *opts, ecom_bus **out,
+                                        ecom_error *err);
+
+/** How a scheme is opened. @p url is the whole of it. Either opener may be NULL. */
+typedef struct ecom_scheme {
+    uint32_t size;
+    const char *name; /**< "nats": 1 to 32 bytes of [a-z0-9+.-], as in the URL; static */
+    int (*open_store)(const char *url, const ecom_store_options *opts, ecom_store **out,
+                      ecom_error *err);
+    int (*open_bus)(const char *url, const ecom_bus_options *opts, ecom_bus **out, ecom_error *err);
+} ecom_scheme;
+
+/** Registers a scheme for the rest of the process. @return ECOM_E_EXISTS; ECOM_E_TOOLARGE (64). */
+ECOM_API ECOM_MUST_USE int ecom_scheme_register(const ecom_scheme *scheme, ecom_error *err);
+
+/** What `libecom-NAME.so` exports: a function `const ecom_scheme *ecom_backend_NAME(void)`, with
+ *  every byte of NAME that is not a letter or digit as `_`. */
+typedef const ecom_scheme *(*ecom_backend_fn)(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

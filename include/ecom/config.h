@@ -1,0 +1,55 @@
+/** @file
+ * Settings: a record whose fields are called like environment variables. Read from the environment
+ * and a `.env` file, checked all at once, printed by `--help`.
+ */
+#ifndef ECOM_CONFIG_H
+#define ECOM_CONFIG_H
+
+#include "record.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** One line `NAME=value` of a `.env` file. */
+typedef struct ecom_dotenv_pair {
+    ecom_str name, value;
+    uint32_t line;
+} ecom_dotenv_pair;
+
+typedef struct ecom_dotenv {
+    ecom_dotenv_pair *pairs;
+    size_t n;
+} ecom_dotenv;
+
+/** Reads the text of a `.env` file: `NAME=value`, `export NAME=value`, `'...'` as it is, `"..."`
+ *  with \\n, \\t, \\" and \\\\, comments from `#` at the start or after a space, CRLF, a BOM. The
+ * last of equal names wins. At most 64 KiB and 1,000 lines.
+ *  @return ECOM_E_INVAL: "line 7: ..." (never the value); ECOM_E_TOOLARGE; ECOM_E_NOMEM. */
+ECOM_API ECOM_MUST_USE int ecom_dotenv_parse(ecom_str text, ecom_arena *arena, ecom_dotenv *out,
+                                             ecom_error *err);
+/** As above, from a file. @return ECOM_E_NOTFOUND when there is none. */
+ECOM_API ECOM_MUST_USE int ecom_dotenv_read(const char *path, ecom_arena *arena, ecom_dotenv *out,
+                                            ecom_error *err);
+
+/** Looks a name up, `getenv` for instance; NULL: not set. An empty value counts as not set. */
+typedef const char *(*ecom_getenv_fn)(void *user, const char *name);
+
+/**
+ * Fills a struct of settings: the environment wins over the file, the file over the fallback.
+ * @param getenv_fn  nullable: no environment.
+ * @param file       nullable: no file.
+ * @param faults     out: every fault, one a line: "JWT_SECRET: must be at least 32 bytes, is 7".
+ *                   Secret values are never in it.
+ * @return ECOM_E_INVAL when there is a fault; ECOM_E_NOMEM.
+ */
+ECOM_API ECOM_MUST_USE int ecom_config_read(const ecom_record *record, ecom_getenv_fn getenv_fn,
+                                            void *user, const ecom_dotenv *file, ecom_arena *arena,
+                                            void *out, ecom_buf *faults);
+/** Appends a table of all settings for `--help`: name, meaning, default, limits. */
+ECOM_API ECOM_MUST_USE int ecom_config_help(const ecom_record *record, ecom_buf *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

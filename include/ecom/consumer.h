@@ -1,0 +1,91 @@
+/** @file
+ * The consumer: hands typed events to handlers. Keys proceed in parallel, one key in order. What
+ * fails is tried again with back-off and jitter; what keeps failing, is rejected, or cannot be read
+ * goes to `<topic>.dlq` with headers that say why, and the flow goes on.
+ */
+#ifndef ECOM_CONSUMER_H
+#define ECOM_CONSUMER_H
+
+#include "event.h"
+#include "metrics.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ecom_consumer ecom_consumer;
+
+/** One event at a handler. All is borrowed for the call. */
+typedef struct ecom_delivery {
+    const ecom_contract *contract;
+    const void *event;   /**< the contract's struct */
+    const ecom_msg *msg; /**< as it came */
+    uint32_t attempt;    /**< 1 for the first; redeliveries after a crash start again at 1 */
+    ecom_arena *arena;   /**< for the call */
+    const ecom_log *log; /**< with the correlation id bound */
+} ecom_delivery;
+
+/** Handles one event. Effects must be idempotent by event id: delivery is at least once.
+ *  @return ECOM_OK: done. A code for which ecom_code_of() says retry: again later. Any other:
+ *          rejected, to the dead letters. */
+typedef int (*ecom_handler)(void *user, const ecom_delivery *delivery, ecom_error *err);
+
+typedef struct ecom_subscriber {
+    const ecom_contract *contract;
+    ecom_handler handle;
+} ecom_subscriber;
+
+/** Zero always means the default. Bus, env, log and metrics must outlive the consumer. */
+typedef struct ecom_consumer_options {
+    uint32_t size;
+    ecom_bus *bus;
+    const ecom_env *env;
+    const ecom_log *log;
+    ecom_metrics *metrics; /**< nullable: ecom_consumer_* */
+    ecom_str group;
+    const ecom_str *topics; /**< 1 to 64 */
+    size_t ntopics;
+    const ecom_subscriber *subscribers; /**< copied */
+    size_t nsubscribers;
+    /** Types that a topic may carry and this consumer has no use for: passed over. Ends with NULL;
+     *  nullable. A type that is neither here nor subscribed to is a dead letter. */
+    const ecom_contract *const *ignore;
+    void *user; /**< for the handlers */
+    ecom_start start;
+    uint32_t threads;       /**< handlers at a time; 0: 8 */
+    uint32_t window;        /**< messages taken and not yet done; 0: 512 */
+    uint32_t max_attempts;  /**< 0: 8. ECOM_E_UNAVAILABLE and ECOM_E_FULL do not count: a database
+                             *   that is away is not the message's fault, it is waited for */
+    int32_t backoff_ms;     /**< before the second try, doubled by each; 0: 100 */
+    int32_t max_backoff_ms; /**< 0: 30,000 */
+    int32_t session_timeout_ms; /**< 0: the bus's default */
+} ecom_consumer_options;
+
+ECOM_API ECOM_MUST_USE int ecom_consumer_new(const ecom_consumer_options *opts, ecom_consumer **out,
+                                             ecom_error *err);
+/** One step on the calling thread: polls once for at most @p timeout_ms, runs every handler that
+ *  is due, acks. For tests, simulations and programs with a loop of their own.
+ *  @return how many messages were finished, or why polling failed. */
+ECOM_API int ecom_consumer_step(ecom_consumer *consumer, int32_t timeout_ms, ecom_error *err);
+/** How long until the next retry is due, in ms; -1: none waits. */
+ECOM_API int64_t ecom_consumer_next_due_ms(const ecom_consumer *consumer);
+/** Runs on threads of its own: one that polls, opts.threads that handle. */
+ECOM_API ECOM_MUST_USE int ecom_consumer_start(ecom_consumer *consumer, ecom_error *err);
+/** Takes no more, finishes what is in flight for at most @p deadline_ms, acks, leaves the group. */
+ECOM_API void ecom_consumer_stop(ecom_consumer *consumer, int32_t deadline_ms);
+
+/** How it goes: for readiness and metrics. */
+typedef struct ecom_consumer_stats {
+    uint64_t handled, retried, dead, ignored;
+    uint64_t in_flight, lag;
+    int32_t healthy; /**< 1: the last poll reached the bus */
+} ecom_consumer_stats;
+
+ECOM_API void ecom_consumer_stats_get(ecom_consumer *consumer, ecom_consumer_stats *out);
+/** Stops at once if it runs; what was not acked comes again. NULL is fine. */
+ECOM_API void ecom_consumer_free(ecom_consumer *consumer);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,51 @@
+/** @file
+ * The relay: takes the events that changes left in a store (see ecom_store_put()), publishes them,
+ * and forgets them once the bus has confirmed them durable. Several relays may serve one store: an
+ * event may then go out twice, but never not at all, and never before an earlier one of its
+ * document.
+ */
+#ifndef ECOM_OUTBOX_H
+#define ECOM_OUTBOX_H
+
+#include "metrics.h"
+#include "store.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ecom_relay ecom_relay;
+
+/** Zero always means the default. Store, bus, env, log and metrics must outlive the relay. */
+typedef struct ecom_relay_options {
+    uint32_t size;
+    ecom_store *store;
+    ecom_bus *bus;
+    const ecom_env *env;
+    const ecom_log *log;
+    ecom_metrics *metrics;  /**< nullable: ecom_outbox_* */
+    uint32_t batch;         /**< events a publish; 0: 256, at most 1000 */
+    int32_t sweep_ms;       /**< how often to look for leftovers of others; 0: 1,000 */
+    int32_t grace_ms;       /**< an event this old is a leftover; 0: 2,000 */
+    int32_t max_backoff_ms; /**< while the bus or the store is away; 0: 5,000 */
+} ecom_relay_options;
+
+ECOM_API ECOM_MUST_USE int ecom_relay_new(const ecom_relay_options *opts, ecom_relay **out,
+                                          ecom_error *err);
+/** One step: publishes what waits, at most one batch. Blocks as the store and the bus do; knows no
+ *  thread.
+ *  @param wait_ms  out: how long there is nothing to do, unless an event is written meanwhile; 0:
+ *                  step again at once.
+ *  @return how many events went out, or why none could: step again after @p wait_ms. */
+ECOM_API int ecom_relay_step(ecom_relay *relay, int32_t *wait_ms, ecom_error *err);
+/** Runs steps on a thread of its own, woken by the store (ecom_store_on_events()). */
+ECOM_API ECOM_MUST_USE int ecom_relay_start(ecom_relay *relay, ecom_error *err);
+/** Publishes what waits, for at most @p deadline_ms, and ends the thread. */
+ECOM_API void ecom_relay_stop(ecom_relay *relay, int32_t deadline_ms);
+/** Stops at once if it runs. NULL is fine. */
+ECOM_API void ecom_relay_free(ecom_relay *relay);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

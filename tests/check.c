@@ -1,0 +1,116 @@
+#include "check.h"
+
+#include <stdlib.h>
+
+int check_failed, check_skipped;
+
+const char *check_code(int code)
+{
+    return code > 0 ? "a count" : ecom_code_of(code)->name;
+}
+
+int check_main(const char *suite, const struct check_case *cases, size_t n, int argc, char **argv)
+{
+    int failed = 0, number = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (argc > 1 && !strstr(cases[i].name, argv[1]))
+            continue;
+        check_failed = check_skipped = 0;
+        cases[i].run();
+        check_alloc_fail_at(0);
+        printf("%sok %d - %s: %s%s\n", check_failed ? "not " : "", ++number, suite, cases[i].name,
+               check_skipped ? " # SKIP" : "");
+        fflush(stdout);
+        failed |= check_failed;
+    }
+    printf("1..%d\n", number);
+    return failed;
+}
+
+static int64_t world_now(void *self)
+{
+    return ((struct check_world *)self)->us;
+}
+
+/* splitmix64: enough for tests, and the same everywhere. */
+static void world_random(void *self, void *out, size_t n)
+{
+    struct check_world *world = self;
+    unsigned char *p = out;
+
+    while (n) {
+        uint64_t z = world->seed += 0x9E3779B97F4A7C15;
+        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9;
+        z = (z ^ z >> 27) * 0x94D049BB133111EB;
+        z ^= z >> 31;
+        size_t k = n < sizeof(z) ? n : sizeof(z);
+        memcpy(p, &z, k);
+        p += k;
+        n -= k;
+    }
+}
+
+void check_world_init(struct check_world *world, uint64_t seed)
+{
+    *world = (struct check_world){
+        .env = {world, world_now, world_now, world_random},
+        .us = INT64_C(1790000000000000),
+        .seed = seed,
+    };
+}
+
+void check_world_move_ms(struct check_world *world, int64_t ms)
+{
+    world->us += ms * 1000;
+}
+
+static _Thread_local uint64_t fail_at;
+static _Thread_local int did_fail;
+
+void check_alloc_fail_at(uint64_t n)
+{
+    fail_at = n;
+    did_fail = 0;
+}
+
+int check_alloc_failed(void)
+{
+    return did_fail;
+}
+
+static int fails_now(void)
+{
+    if (fail_at == 0 || --fail_at > 0)
+        return 0;
+    return did_fail = 1;
+}
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+char *__real_strdup(const char *s);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+char *__wrap_strdup(const char *s);
+
+void *__wrap_malloc(size_t n)
+{
+    return fails_now() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return fails_now() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+    return fails_now() ? NULL : __real_realloc(p, n);
+}
+
+char *__wrap_strdup(const char *s)
+{
+    return fails_now() ? NULL : __real_strdup(s);
+}

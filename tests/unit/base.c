@@ -1,0 +1,149 @@
+#include "check.h"
+
+#include <stdlib.h>
+
+static void an_error_text_is_cut_at_a_whole_character(void)
+{
+    ecom_error e;
+    char long_text[600];
+
+    for (size_t i = 0; i < sizeof(long_text) - 2; i += 2)
+        memcpy(long_text + i, "\xC3\xA9", 2);
+    long_text[sizeof(long_text) - 2] = '\0';
+    CHECK_I64(ECOM_E_INVAL, ecom_fail(&e, ECOM_E_INVAL, "x%s", long_text));
+    CHECK_U64(1, strlen(e.text) % 2); /* the x and whole pairs */
+    CHECK(strlen(e.text) >= sizeof(e.text) - 3, "cut too early: %zu", strlen(e.text));
+    ecom_fail(&e, ECOM_E_INVAL, "two\nlines\t");
+    CHECK_STR("two lines ", ecom_str_of(e.text));
+}
+
+static void every_code_has_its_line_and_unknown_ones_read_as_backend(void)
+{
+    for (int code = 0; code >= ECOM_E_UNKNOWN_TYPE; code--)
+        CHECK(ecom_code_of(code)->name && ecom_code_of(code)->http >= 200, "code %d", code);
+    CHECK_STR("UNKNOWN_TYPE", ecom_str_of(ecom_code_of(ECOM_E_UNKNOWN_TYPE)->name));
+    CHECK_STR("BACKEND", ecom_str_of(ecom_code_of(ECOM_E_UNKNOWN_TYPE - 1)->name));
+    CHECK_STR("BACKEND", ecom_str_of(ecom_code_of(5)->name));
+}
+
+static void a_buffer_grows_and_survives_a_failed_allocation(void)
+{
+    ecom_buf buf = {0};
+
+    CHECK_I64(ECOM_OK, ecom_buf_append(&buf, S("hello")));
+    check_alloc_fail_at(1);
+    char big[500];
+    memset(big, 'x', sizeof(big));
+    CHECK_I64(ECOM_E_NOMEM, ecom_buf_append(&buf, (ecom_str){big, sizeof(big)}));
+    CHECK_STR("hello", ecom_buf_str(&buf));
+    CHECK_I64(ECOM_OK, ecom_buf_printf(&buf, " %d", 42));
+    CHECK_STR("hello 42", ecom_buf_str(&buf));
+    CHECK_U64(0, (uint64_t)buf.p[buf.n]);
+    CHECK_I64(ECOM_E_NOMEM, ecom_buf_reserve(&buf, SIZE_MAX - 2));
+    ecom_buf_free(&buf);
+    ecom_buf_free(NULL);
+}
+
+static void an_arena_keeps_its_bound_and_its_alignment(void)
+{
+    ecom_arena *arena = ecom_arena_new(10000);
+
+    CHECK(arena, "no arena");
+    char *a = ecom_arena_alloc(arena, 1), *b = ecom_arena_alloc(arena, 5000);
+    CHECK(a && b && (uintptr_t)b % 16 == 0 && (uintptr_t)a % 16 == 0, "unaligned");
+    CHECK(!ecom_arena_alloc(arena, 6000), "past the bound");
+    CHECK(!ecom_arena_alloc(arena, SIZE_MAX), "overflow");
+    ecom_arena_reset(arena);
+    CHECK(ecom_arena_alloc(arena, 5000), "not reusable");
+    CHECK_STR("abc", ecom_arena_copy(arena, S("abc")));
+    ecom_arena_free(arena);
+    ecom_arena_free(NULL);
+}
+
+static void ids_sort_by_time_and_are_valid(void)
+{
+    struct check_world w;
+    char last[37] = "";
+
+    check_world_init(&w, 1);
+    for (int i = 0; i < 1000; i++) {
+        ecom_id id = ecom_id_new(&w.env);
+        CHECK(ecom_id_valid(ecom_str_of(id.s)), "invalid: %s", id.s);
+        CHECK(strcmp(last, id.s) < 0, "%s is not behind %s", id.s, last);
+        CHECK(id.s[14] == '7' && strchr("89ab", id.s[19]), "no version 7: %s", id.s);
+        memcpy(last, id.s, sizeof(last));
+        w.us += 1;
+    }
+    CHECK(!ecom_id_valid(S("01890A5D-AC96-774B-BCCE-B302099A8057")), "upper case");
+    CHECK(!ecom_id_valid(S("short")), "short");
+}
+
+static void times_read_and_write(void)
+{
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } good[] = {
+        {"1970-01-01T00:00:00.000Z", 0},
+        {"2026-11-22T18:25:43.511Z", INT64_C(1795371943511)},
+        {"1969-12-31T23:59:59.999Z", -1},
+        {"2024-02-29T12:00:00.000Z", INT64_C(1709208000000)},
+        {"0000-01-01T00:00:00.000Z", INT64_C(-62167219200000)},
+        {"9999-12-31T23:59:59.999Z", INT64_C(253402300799999)},
+    };
+    static const char *const bad[] = {
+        "",
+        "2026",
+        "2026-13-01T00:00:00Z",
+        "2026-02-29T00:00:00Z",
+        "2026-01-01T24:00:00Z",
+        "2026-01-01T00:00:00",
+        "2026-01-01T00:00:00.Z",
+        "2026-01-01T00:00:00Z ",
+        "2026-01-01 00:00:00Z",
+        "2026-01-01T00:00:00+24:00",
+    };
+    ecom_error e;
+    int64_t ms;
+    char out[25];
+
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        CHECK_CODE(ECOM_OK, ecom_time_parse(ecom_str_of(good[i].text), &ms, &e), e);
+        CHECK_I64(good[i].ms, ms);
+        ecom_time_format(ms, out);
+        CHECK_STR(good[i].text, ecom_str_of(out));
+    }
+    CHECK_CODE(ECOM_OK, ecom_time_parse(S("2026-11-22T20:25:43.5119+02:00"), &ms, &e), e);
+    CHECK_I64(INT64_C(1795371943511), ms);
+    CHECK_CODE(ECOM_OK, ecom_time_parse(S("1970-01-01t00:00:60z"), &ms, &e), e);
+    CHECK_I64(59000, ms);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        CHECK(ecom_time_parse(ecom_str_of(bad[i]), &ms, &e) == ECOM_E_INVAL, "took %s", bad[i]);
+    ecom_time_format(INT64_MAX, out);
+    CHECK_STR("9999-12-31T23:59:59.999Z", ecom_str_of(out));
+    ecom_time_format(INT64_MIN, out);
+    CHECK_STR("0000-01-01T00:00:00.000Z", ecom_str_of(out));
+}
+
+static void random_below_stays_below(void)
+{
+    struct check_world w;
+
+    check_world_init(&w, 7);
+    for (uint64_t n = 1; n < 50; n++)
+        for (int i = 0; i < 20; i++)
+            CHECK(ecom_env_random_below(&w.env, n) < n, "not below %d", (int)n);
+    CHECK_U64(0, ecom_env_random_below(&w.env, 0));
+}
+
+static const struct check_case cases[] = {
+    CASE(an_error_text_is_cut_at_a_whole_character),
+    CASE(every_code_has_its_line_and_unknown_ones_read_as_backend),
+    CASE(a_buffer_grows_and_survives_a_failed_allocation),
+    CASE(an_arena_keeps_its_bound_and_its_alignment),
+    CASE(ids_sort_by_time_and_are_valid),
+    CASE(times_read_and_write),
+    CASE(random_below_stays_below),
+};
+
+CHECK_MAIN("base", cases)

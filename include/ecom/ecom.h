@@ -16,8 +16,14 @@
 #include "json.h"
 #include "log.h"
 #include "metrics.h"
+#include "notification.h"
+#include "order.h"
 #include "outbox.h"
+#include "payment.h"
+#include "product.h"
 #include "record.h"
+#include "shop.h"
 #include "store.h"
+#include "user.h"
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/utf8.h"
+
 static void an_error_text_is_cut_at_a_whole_character(void)
 {
     ecom_error e;
@@ -136,6 +138,37 @@ static void random_below_stays_below(void)
     CHECK_U64(0, ecom_env_random_below(&w.env, 0));
 }
 
+static void utf8_is_read_strictly(void)
+{
+    static const char *const bad[] = {"\x80",
+                                      "\xC0\x80",
+                                      "\xC1\xBF",
+                                      "\xE0\x9F\xBF",
+                                      "\xED\xA0\x80",
+                                      "\xF0\x8F\xBF\xBF",
+                                      "\xF4\x90\x80\x80",
+                                      "\xF5\x80\x80\x80",
+                                      "\xFF",
+                                      "\xC3",
+                                      "\xE2\x82",
+                                      "\xF0\x9F\x98",
+                                      "\xC3(",
+                                      "\xE2\x82("};
+    ecom_str text = S("a\0\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\xEE\x80\x80\xF4\x8F\xBF\xBF");
+    static const int32_t want[] = {'a', 0, 0xE9, 0x20AC, 0x1F600, 0xE000, 0x10FFFF};
+
+    CHECK(ecom__utf8_valid(text), "valid");
+    for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+        CHECK_I64(want[i], ecom__utf8_next(&text));
+    CHECK_U64(0, text.n);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        ecom_str s = ecom_str_of(bad[i]);
+        size_t n = s.n;
+        CHECK(!ecom__utf8_valid(s), "took bad %zu", i);
+        CHECK(ecom__utf8_next(&s) == -1 && s.n == n - 1, "bad %zu: not one byte taken", i);
+    }
+}
+
 static const struct check_case cases[] = {
     CASE(an_error_text_is_cut_at_a_whole_character),
     CASE(every_code_has_its_line_and_unknown_ones_read_as_backend),
@@ -144,6 +177,7 @@ static const struct check_case cases[] = {
     CASE(ids_sort_by_time_and_are_valid),
     CASE(times_read_and_write),
     CASE(random_below_stays_below),
+    CASE(utf8_is_read_strictly),
 };
 
 CHECK_MAIN("base", cases)

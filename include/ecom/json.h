@@ -24,7 +24,7 @@ typedef enum ecom_json_kind {
 typedef struct ecom_json {
     const struct ecom_json *next;  /**< the next sibling in the same array or object, or NULL */
     const struct ecom_json *first; /**< first child of an array or object, or NULL when empty */
-    ecom_str name;                 /**< the key, in an object; UTF-8, may hold NUL */
+    ecom_str name;                 /**< the key, in an object; UTF-8, never holds NUL */
     ecom_str text;  /**< a string's value (UTF-8, may hold NUL); a number's literal, as written */
     uint32_t count; /**< children */
     uint8_t kind;   /**< ecom_json_kind */
@@ -34,15 +34,16 @@ typedef struct ecom_json {
 /** Bounds on what is read. Zero means the default. */
 typedef struct ecom_json_limits {
     uint32_t size;      /**< sizeof(ecom_json_limits) */
-    uint32_t max_bytes; /**< 1 MiB */
+    uint32_t max_bytes; /**< 1 MiB, at most 1 GiB */
     uint32_t max_depth; /**< arrays and objects inside each other: 32, at most 512 */
     uint32_t max_keys;  /**< keys of one object: 256 */
     uint32_t max_nodes; /**< values in the whole text: 100,000 */
 } ecom_json_limits;
 
 /**
- * Parses one JSON text (RFC 8259), strictly: a duplicate key, invalid UTF-8, a lone surrogate, a
- * trailing byte, NaN, a single-quoted string and whatever else is not JSON is refused.
+ * Parses one JSON text (RFC 8259), strictly: a duplicate key, invalid UTF-8, a lone surrogate, NUL
+ * in a key, an integer that 64 bits cannot hold, a trailing byte, NaN, a single-quoted string and
+ * whatever else is not JSON is refused.
  * @param limits  nullable: the defaults.
  * @param arena   holds the result.
  * @return ECOM_OK; ECOM_E_INVAL (with the path and what was found); ECOM_E_TOOLARGE (the text names
@@ -54,14 +55,15 @@ ECOM_API ECOM_MUST_USE int ecom_json_parse(ecom_str text, const ecom_json_limits
                                            ecom_error *err);
 /** The member called @p name; NULL when there is none or @p object is no object (or NULL). */
 ECOM_API const ecom_json *ecom_json_get(const ecom_json *object, const char *name);
-/** A number without fraction in range. @return ECOM_E_INVAL. Accepts `1.0` and `1e2`: the value
- *  counts, not how it is written. */
+/** A number without fraction that fits. @return ECOM_E_INVAL, also for NULL and other kinds.
+ *  Accepts `1.0` and `1e2`: the value counts, not how it is written. */
 ECOM_API ECOM_MUST_USE int ecom_json_int(const ecom_json *value, int64_t *out, ecom_error *err);
 
 /** Appends @p s as a JSON string with its quotes. Only what RFC 8259 demands is escaped; invalid
  *  UTF-8 becomes U+FFFD. */
 ECOM_API ECOM_MUST_USE int ecom_json_write_str(ecom_buf *out, ecom_str s);
-/** Appends a parsed value again, compactly; numbers as they were written. */
+/** Appends a value again, compactly; numbers as they were written. NULL is `null`.
+ *  @return ECOM_E_TOOLARGE when it is deeper than 512; ECOM_E_NOMEM; @p out is then as before. */
 ECOM_API ECOM_MUST_USE int ecom_json_write(ecom_buf *out, const ecom_json *value);
 
 #ifdef __cplusplus

@@ -39,3 +39,13 @@ int ecom__utf8_valid(ecom_str text)
             return 0;
     return 1;
 }
+
+size_t ecom__utf8_count(ecom_str text)
+{
+    size_t count = 0;
+
+    for (; text.n; count++)
+        if (ecom__utf8_next(&text) < 0)
+            return SIZE_MAX;
+    return count;
+}

@@ -9,5 +9,7 @@
 int32_t ecom__utf8_next(ecom_str *text);
 /* Truth: all of it is UTF-8. */
 int ecom__utf8_valid(ecom_str text);
+/* Characters in a text; SIZE_MAX when it is not UTF-8. */
+size_t ecom__utf8_count(ecom_str text);
 
 #endif

@@ -1,0 +1,463 @@
+#include "store/store.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/limits.h"
+#include "base/scheme.h"
+#include "ecom-config.h"
+
+enum { DEFAULT_TIMEOUT_MS = 5000, DEFAULT_PAGE = 100 };
+
+struct ecom_store {
+    const ecom_store_ops *ops;
+    void *self;
+    const ecom_env *env;
+    int32_t timeout_ms;
+    ecom_id origin;
+
+    pthread_mutex_t lock; /* guards all below; never held during a backend's method */
+    pthread_cond_t left;  /* a call has left, or a listener has returned */
+    unsigned waiting, inside, listening;
+    int closing;
+    void (*on_events)(void *user);
+    void *on_events_user;
+};
+
+/* Which stores' listeners run on this thread, innermost first: one that takes itself away must not
+ * wait for itself. */
+struct listening {
+    const ecom_store *store;
+    struct listening *outer;
+};
+static _Thread_local struct listening *listening;
+
+int ecom__store_options(const ecom_store_options *in, ecom_store_options *out, ecom_error *err)
+{
+    ecom_store_options opts = ECOM_STORE_OPTIONS_INIT;
+
+    if (in) {
+        if (in->size < sizeof(opts))
+            return ecom_fail_field(err, ECOM_E_INVAL, "size",
+                                   "the options have %u bytes, not %zu: start from "
+                                   "ECOM_STORE_OPTIONS_INIT",
+                                   in->size, sizeof(opts));
+        memcpy(&opts, in, sizeof(opts));
+        opts.size = sizeof(opts);
+    }
+    if (opts.timeout_ms < 0)
+        return ecom_fail_field(err, ECOM_E_INVAL, "timeout_ms", "is %d, less than 0",
+                               opts.timeout_ms);
+    if (opts.timeout_ms == 0)
+        opts.timeout_ms = DEFAULT_TIMEOUT_MS;
+    if (!opts.env)
+        opts.env = ecom_env_system();
+    *out = opts;
+    return ECOM_OK;
+}
+
+static int check_ops(const ecom_store_ops *ops, ecom_error *err)
+{
+    if (!ops || ops->size < sizeof(*ops))
+        return ecom_fail_field(err, ECOM_E_INVAL, "size", "the table has %u bytes, not %zu",
+                               ops ? ops->size : 0, sizeof(*ops));
+    if (!ops->name || !ops->get || !ops->put || !ops->remove || !ops->find || !ops->pending ||
+        !ops->published || !ops->backlog || !ops->ping || !ops->close)
+        return ecom_fail(err, ECOM_E_INVAL, "the table of \"%s\" lacks a method",
+                         ops->name ? ops->name : "");
+    return ECOM_OK;
+}
+
+int ecom_store_new(const ecom_store_ops *ops, void *self, const ecom_store_options *opts,
+                   ecom_store **out, ecom_error *err)
+{
+    ecom_store_options options;
+    pthread_condattr_t monotonic;
+    int r;
+
+    if ((r = check_ops(ops, err)) < 0 || (r = ecom__store_options(opts, &options, err)) < 0)
+        return r;
+    ecom_store *store = calloc(1, sizeof(*store));
+    if (!store)
+        return ecom_fail(err, ECOM_E_NOMEM, "no memory for a store");
+    store->ops = ops;
+    store->self = self;
+    store->env = options.env;
+    store->timeout_ms = options.timeout_ms;
+    store->origin = ecom_id_new(options.env);
+    pthread_mutex_init(&store->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&store->left, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    *out = store;
+    return ECOM_OK;
+}
+
+int ecom_store_open(const char *url, const ecom_store_options *opts, ecom_store **out,
+                    ecom_error *err)
+{
+    const ecom_scheme *scheme = NULL;
+    ecom_store_options options;
+    const char *rest;
+    int r = ecom__store_options(opts, &options, err);
+
+    if (r < 0)
+        return r;
+    if ((rest = ecom__scheme_rest(url, "memory")))
+        return ecom__store_open_memory(rest, &options, out, err);
+    if ((rest = ecom__scheme_rest(url, "sqlite")))
+        return ecom__store_open_sqlite(rest, &options, out, err);
+    if ((r = ecom__scheme_find(url, &scheme, err)) < 0)
+        return r;
+    if (!scheme->open_store)
+        return ecom_fail(err, ECOM_E_NOTSUP, "\"%s:\" is no store, only a bus", scheme->name);
+    return scheme->open_store(url, &options, out, err);
+}
+
+#if 1
+int ecom__store_open_sqlite(const char *path, const ecom_store_options *opts, ecom_store **out,
+                            ecom_error *err)
+{
+    (void)path, (void)opts, (void)out;
+    return ecom_fail(err, ECOM_E_NOTSUP, "this libecom was built without SQLite");
+}
+#endif
+
+static struct timespec after_ms(int32_t ms)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (t.tv_nsec >= 1000000000) {
+        t.tv_sec++;
+        t.tv_nsec -= 1000000000;
+    }
+    return t;
+}
+
+/* Lets a call in: at once, or, where the backend takes one at a time, when its turn comes. */
+static int enter(ecom_store *store, ecom_error *err)
+{
+    unsigned room = store->ops->caps & ECOM_CAP_CONCURRENT ? UINT32_MAX : 1;
+    int r = ECOM_OK;
+
+    pthread_mutex_lock(&store->lock);
+    if (!store->closing && store->inside >= room) {
+        struct timespec until = after_ms(store->timeout_ms);
+        int late = 0;
+        store->waiting++;
+        while (!store->closing && store->inside >= room && late != ETIMEDOUT)
+            late = pthread_cond_timedwait(&store->left, &store->lock, &until);
+        store->waiting--;
+    }
+    if (store->closing)
+        r = ecom_fail(err, ECOM_E_CLOSED, "the store is closing");
+    else if (store->inside >= room)
+        r = ecom_fail(err, ECOM_E_UNAVAILABLE, "the store was busy for %d ms", store->timeout_ms);
+    else
+        store->inside++;
+    if (store->closing)
+        pthread_cond_broadcast(&store->left);
+    pthread_mutex_unlock(&store->lock);
+    return r;
+}
+
+static void leave(ecom_store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    store->inside--;
+    if (store->waiting || store->closing)
+        pthread_cond_broadcast(&store->left);
+    pthread_mutex_unlock(&store->lock);
+}
+
+/* Leaves a put that left events behind. The listener is called under no lock, and counted so that
+ * nobody frees it, or the store, meanwhile. */
+static void leave_and_tell(ecom_store *store)
+{
+    struct listening here = {store, listening};
+
+    pthread_mutex_lock(&store->lock);
+    void (*fn)(void *user) = store->on_events;
+    void *user = store->on_events_user;
+    if (fn)
+        store->listening++;
+    pthread_mutex_unlock(&store->lock);
+    leave(store);
+    if (!fn)
+        return;
+
+    listening = &here;
+    fn(user);
+    listening = here.outer;
+    pthread_mutex_lock(&store->lock);
+    store->listening--;
+    pthread_cond_broadcast(&store->left);
+    pthread_mutex_unlock(&store->lock);
+}
+
+void ecom_store_on_events(ecom_store *store, void (*fn)(void *user), void *user)
+{
+    unsigned own = 0;
+
+    for (const struct listening *l = listening; l; l = l->outer)
+        own += l->store == store;
+    pthread_mutex_lock(&store->lock);
+    store->on_events = fn;
+    store->on_events_user = user;
+    while (!fn && store->listening > own)
+        pthread_cond_wait(&store->left, &store->lock);
+    pthread_mutex_unlock(&store->lock);
+}
+
+void ecom_store_close(ecom_store *store)
+{
+    if (!store)
+        return;
+    pthread_mutex_lock(&store->lock);
+    store->closing = 1;
+    pthread_cond_broadcast(&store->left);
+    while (store->inside || store->waiting || store->listening)
+        pthread_cond_wait(&store->left, &store->lock);
+    pthread_mutex_unlock(&store->lock);
+    store->ops->close(store->self);
+    pthread_cond_destroy(&store->left);
+    pthread_mutex_destroy(&store->lock);
+    free(store);
+}
+
+static int json_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Its outline only: that it is valid JSON is the caller's word. */
+static int check_doc(ecom_str doc, ecom_error *err)
+{
+    int r = ecom__check_bytes("doc", doc, 1, ECOM_STORE_MAX_DOC, err);
+    size_t from = 0, to = doc.n;
+
+    if (r < 0)
+        return r;
+    while (from < to && json_space(doc.p[from]))
+        from++;
+    while (to > from && json_space(doc.p[to - 1]))
+        to--;
+    if (to - from < 2 || doc.p[from] != '{' || doc.p[to - 1] != '}')
+        return ecom_fail_field(err, ECOM_E_INVAL, "doc", "is not a JSON object");
+    return ECOM_OK;
+}
+
+static int check_key(ecom_str collection, ecom_str id, ecom_error *err)
+{
+    int r = ecom__check_name("collection", collection, ECOM_STORE_MAX_NAME, err);
+
+    return r < 0 ? r : ecom__check_id("id", id, ECOM_STORE_MAX_ID, err);
+}
+
+static int check_entry(const ecom_entry *entry, ecom_error *err)
+{
+    int r = ecom__check_name("index", entry->index, ECOM_STORE_MAX_NAME, err);
+
+    return r < 0 ? r : ecom__check_bytes("value", entry->value, 1, ECOM_STORE_MAX_VALUE, err);
+}
+
+static int check_entries(const ecom_entry *entries, size_t n, ecom_error *err)
+{
+    int r = ecom__check_count("entries", n, ECOM_STORE_MAX_ENTRIES, entries, err);
+
+    for (size_t i = 0; r == ECOM_OK && i < n; i++)
+        r = ecom__fail_within("entries", i, check_entry(&entries[i], err), err);
+    return r;
+}
+
+static int check_event(const ecom_msg *event, ecom_error *err)
+{
+    int r = ecom__check_id("id", event->id, ECOM_STORE_MAX_ID, err);
+
+    return r < 0 ? r : ecom__check_msg(event, err);
+}
+
+static int check_events(const ecom_msg *events, size_t n, ecom_error *err)
+{
+    int r = ecom__check_count("events", n, ECOM_STORE_MAX_EVENTS, events, err);
+
+    for (size_t i = 0; r == ECOM_OK && i < n; i++)
+        r = ecom__fail_within("events", i, check_event(&events[i], err), err);
+    return r;
+}
+
+static int check_change(const ecom_change *change, ecom_error *err)
+{
+    int r = check_key(change->collection, change->id, err);
+
+    if (r == ECOM_OK)
+        r = check_doc(change->doc, err);
+    if (r == ECOM_OK)
+        r = check_entries(change->entries, change->nentries, err);
+    return r < 0 ? r : check_events(change->events, change->nevents, err);
+}
+
+int ecom_store_put(ecom_store *store, const ecom_change *change, uint64_t *rev, ecom_error *err)
+{
+    uint64_t written;
+    int r = check_change(change, err);
+
+    if (r < 0 || (r = enter(store, err)) < 0)
+        return r;
+    const ecom_store_write write = {
+        .change = change,
+        .origin = {store->origin.s, sizeof(store->origin.s) - 1},
+        .now_ms = ecom_env_now_ms(store->env),
+    };
+    r = store->ops->put(store->self, &write, &written, err);
+    if (r == ECOM_OK && rev)
+        *rev = written;
+    if (r == ECOM_OK && change->nevents)
+        leave_and_tell(store);
+    else
+        leave(store);
+    return r;
+}
+
+int ecom_store_get(ecom_store *store, ecom_str collection, ecom_str id, ecom_buf *doc,
+                   uint64_t *rev, ecom_error *err)
+{
+    uint64_t read;
+    int r = check_key(collection, id, err);
+
+    if (r < 0 || (r = enter(store, err)) < 0)
+        return r;
+    r = store->ops->get(store->self, collection, id, doc, &read, err);
+    if (r == ECOM_OK && rev)
+        *rev = read;
+    leave(store);
+    return r;
+}
+
+int ecom_store_remove(ecom_store *store, ecom_str collection, ecom_str id, uint64_t expect,
+                      ecom_error *err)
+{
+    int r = check_key(collection, id, err);
+
+    if (r == ECOM_OK && expect == 0)
+        r = ecom_fail_field(err, ECOM_E_INVAL, "expect",
+                            "is 0: what is removed has a revision, or ECOM_REV_ANY");
+    if (r < 0 || (r = enter(store, err)) < 0)
+        return r;
+    r = store->ops->remove(store->self, collection, id, expect, err);
+    leave(store);
+    return r;
+}
+
+static int check_limit(uint32_t *limit, ecom_error *err)
+{
+    if (*limit == 0)
+        *limit = DEFAULT_PAGE;
+    if (*limit > ECOM_STORE_MAX_PAGE)
+        return ecom_fail_field(err, ECOM_E_TOOLARGE, "limit", "is %u, at most %d are given at once",
+                               *limit, ECOM_STORE_MAX_PAGE);
+    return ECOM_OK;
+}
+
+/* By id, the bounds are ids, and a row's value is empty. */
+static int check_range(const ecom_query *query, ecom_error *err)
+{
+    size_t max = query->index.n ? ECOM_STORE_MAX_VALUE : ECOM_STORE_MAX_ID;
+    int r = ecom__check_bytes("from", query->from, 0, max, err);
+
+    if (r == ECOM_OK)
+        r = ecom__check_bytes("to", query->to, 0, max, err);
+    if (r == ECOM_OK)
+        r = ecom__check_bytes("after_value", query->after_value, 0, query->index.n ? max : 0, err);
+    if (r == ECOM_OK)
+        r = ecom__check_bytes("after_id", query->after_id, 0, ECOM_STORE_MAX_ID, err);
+    if (r == ECOM_OK && query->index.n && !query->after_value.n != !query->after_id.n)
+        r = ecom_fail_field(err, ECOM_E_INVAL, query->after_id.n ? "after_value" : "after_id",
+                            "is missing: a row to go on behind has both");
+    return r;
+}
+
+static int check_query(ecom_query *query, ecom_error *err)
+{
+    int r = ecom__check_name("collection", query->collection, ECOM_STORE_MAX_NAME, err);
+
+    if (r == ECOM_OK && query->index.n)
+        r = ecom__check_name("index", query->index, ECOM_STORE_MAX_NAME, err);
+    if (r == ECOM_OK)
+        r = check_range(query, err);
+    return r < 0 ? r : check_limit(&query->limit, err);
+}
+
+int ecom_store_find(ecom_store *store, const ecom_query *query, ecom_row_fn row, void *user,
+                    int *more, ecom_error *err)
+{
+    ecom_query checked = *query;
+    int cut, r = check_query(&checked, err);
+
+    if (r < 0 || (r = enter(store, err)) < 0)
+        return r;
+    r = store->ops->find(store->self, &checked, row, user, &cut, err);
+    if (r == ECOM_OK && more)
+        *more = cut;
+    leave(store);
+    return r;
+}
+
+int ecom_store_pending(ecom_store *store, int64_t before_ms, uint32_t limit, ecom_pending_fn row,
+                       void *user, ecom_error *err)
+{
+    const ecom_str origin = {store->origin.s, sizeof(store->origin.s) - 1};
+    int r = check_limit(&limit, err);
+
+    if (r < 0 || (r = enter(store, err)) < 0)
+        return r;
+    r = store->ops->pending(store->self, origin, before_ms, limit, row, user, err);
+    leave(store);
+    return r;
+}
+
+int ecom_store_published(ecom_store *store, const ecom_str *tokens, size_t n, ecom_error *err)
+{
+    int r = ecom__check_count("tokens", n, ECOM_STORE_MAX_PAGE, tokens, err);
+
+    if (r < 0 || n == 0 || (r = enter(store, err)) < 0)
+        return r;
+    r = store->ops->published(store->self, tokens, n, err);
+    leave(store);
+    return r;
+}
+
+int ecom_store_backlog(ecom_store *store, uint64_t *count, int64_t *oldest_ms, ecom_error *err)
+{
+    uint64_t waiting;
+    int64_t oldest;
+    int r = enter(store, err);
+
+    if (r < 0)
+        return r;
+    r = store->ops->backlog(store->self, &waiting, &oldest, err);
+    if (r == ECOM_OK && count)
+        *count = waiting;
+    if (r == ECOM_OK && oldest_ms)
+        *oldest_ms = oldest;
+    leave(store);
+    return r;
+}
+
+int ecom_store_ping(ecom_store *store, ecom_error *err)
+{
+    int r = enter(store, err);
+
+    if (r < 0)
+        return r;
+    r = store->ops->ping(store->self, err);
+    leave(store);
+    return r;
+}

@@ -1,0 +1,17 @@
+/* Inside the store's room: what its files share. */
+#ifndef ECOM_STORE_STORE_H
+#define ECOM_STORE_STORE_H
+
+#include "ecom/backend.h"
+
+/* Options with every default filled in. ECOM_E_INVAL when they are of no size that was ever. */
+int ecom__store_options(const ecom_store_options *in, ecom_store_options *out, ecom_error *err);
+
+/* `memory:` is a fresh store of its own; `memory:NAME` is one that all handles of this name share
+ * until the process ends. @param name  what is behind the colon. */
+int ecom__store_open_memory(const char *name, const ecom_store_options *opts, ecom_store **out,
+                            ecom_error *err);
+int ecom__store_open_sqlite(const char *path, const ecom_store_options *opts, ecom_store **out,
+                            ecom_error *err);
+
+#endif

@@ -1,0 +1,129 @@
+#include "check.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/scheme.h"
+#include "ecom/backend.h"
+
+static ecom_store *open_memory(void)
+{
+    ecom_store *store = NULL;
+    ecom_error e;
+
+    if (ecom_store_open("memory:", NULL, &store, &e) < 0)
+        printf("# memory: %s\n", e.text);
+    return store;
+}
+
+static void what_is_no_url_is_refused_and_never_repeated(void)
+{
+    static const char *const bad[] = {NULL,   "",        ":",       "memory",     "/tmp/x",
+                                      "ME:x", "a b:pwd", "a_b:pwd", "://user:pwd"};
+    char long_name[40] = "", *long_url = malloc(5000);
+    ecom_store *store = NULL;
+    ecom_error e;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        CHECK_CODE(ECOM_E_INVAL, ecom_store_open(bad[i], NULL, &store, &e), e);
+        CHECK(!strstr(e.text, "pwd"), "repeats the URL: %s", e.text);
+    }
+    memset(long_name, 'a', 33);
+    long_name[33] = ':';
+    CHECK_CODE(ECOM_E_INVAL, ecom_store_open(long_name, NULL, &store, &e), e);
+    CHECK(long_url, "no memory");
+    memset(long_url, 'x', 4999);
+    memcpy(long_url, "nats:", 5);
+    long_url[4097] = '\0';
+    CHECK_CODE(ECOM_E_TOOLARGE, ecom_store_open(long_url, NULL, &store, &e), e);
+    free(long_url);
+    CHECK(!store, "a handle came out");
+}
+
+static void an_unknown_scheme_says_what_to_install(void)
+{
+    ecom_store *store = NULL;
+    ecom_error e;
+
+    CHECK_CODE(ECOM_E_NOTSUP, ecom_store_open("nosuch+srv://u:pwd@h", NULL, &store, &e), e);
+    CHECK_TEXT("install libecom-nosuch", e);
+    CHECK(!strstr(e.text, "pwd"), "repeats the URL: %s", e.text);
+}
+
+static int open_other(const char *url, const ecom_store_options *opts, ecom_store **out,
+                      ecom_error *err)
+{
+    (void)url;
+    return ecom_store_open("memory:", opts, out, err);
+}
+
+static void a_registered_scheme_opens_and_the_64th_is_the_last(void)
+{
+    static char names[64][8];
+    ecom_scheme scheme = {sizeof(scheme), "other", open_other, NULL};
+    const ecom_scheme *found = NULL;
+    ecom_store *store = NULL;
+    ecom_error e;
+
+    CHECK_CODE(ECOM_OK, ecom_scheme_register(&scheme, &e), e);
+    CHECK_CODE(ECOM_E_EXISTS, ecom_scheme_register(&scheme, &e), e);
+    CHECK_CODE(ECOM_OK, ecom_store_open("other://x", NULL, &store, &e), e);
+    ecom_store_close(store);
+    CHECK_CODE(ECOM_OK, ecom_store_open("other+tls://x", NULL, &store, &e), e);
+    ecom_store_close(store);
+
+    for (int i = 1; i < 64; i++) {
+        snprintf(names[i], sizeof(names[i]), "x%d", i);
+        scheme = (ecom_scheme){sizeof(scheme), names[i], NULL, NULL};
+        CHECK_CODE(ECOM_OK, ecom_scheme_register(&scheme, &e), e);
+    }
+    scheme.name = "onemore";
+    CHECK_CODE(ECOM_E_TOOLARGE, ecom_scheme_register(&scheme, &e), e);
+    CHECK_CODE(ECOM_OK, ecom__scheme_find("x63:", &found, &e), e);
+    CHECK_STR("x63", ecom_str_of(found->name));
+    CHECK_CODE(ECOM_E_NOTSUP, ecom_store_open("x63:", NULL, &store, &e), e);
+}
+
+static void a_scheme_that_is_wrong_or_built_in_is_refused(void)
+{
+    ecom_scheme scheme = {sizeof(scheme), "sqlite", open_other, NULL};
+    ecom_error e;
+
+    CHECK_CODE(ECOM_E_EXISTS, ecom_scheme_register(&scheme, &e), e);
+    scheme.name = "Upper";
+    CHECK_CODE(ECOM_E_INVAL, ecom_scheme_register(&scheme, &e), e);
+    scheme.name = NULL;
+    CHECK_CODE(ECOM_E_INVAL, ecom_scheme_register(&scheme, &e), e);
+    scheme.name = "small";
+    scheme.size = 4;
+    CHECK_CODE(ECOM_E_INVAL, ecom_scheme_register(&scheme, &e), e);
+    CHECK_CODE(ECOM_E_INVAL, ecom_scheme_register(NULL, &e), e);
+}
+
+static void a_put_reads_back_and_a_stale_one_loses(void)
+{
+    ecom_store *store = open_memory();
+    ecom_change change = {.collection = S("orders"), .id = S("1"), .doc = S("{\"a\":1}")};
+    uint64_t rev = 0, read = 0;
+    ecom_buf doc = {0};
+    ecom_error e;
+
+    CHECK(store, "no store");
+    CHECK_CODE(ECOM_OK, ecom_store_put(store, &change, &rev, &e), e);
+    CHECK_CODE(ECOM_E_CONFLICT, ecom_store_put(store, &change, &rev, &e), e);
+    CHECK_CODE(ECOM_OK, ecom_store_get(store, S("orders"), S("1"), &doc, &read, &e), e);
+    CHECK_STR("{\"a\":1}", ecom_buf_str(&doc));
+    CHECK_U64(rev, read);
+    ecom_buf_free(&doc);
+    ecom_store_close(store);
+}
+
+static const struct check_case cases[] = {
+    CASE(what_is_no_url_is_refused_and_never_repeated),
+    CASE(an_unknown_scheme_says_what_to_install),
+    CASE(a_registered_scheme_opens_and_the_64th_is_the_last),
+    CASE(a_scheme_that_is_wrong_or_built_in_is_refused),
+    CASE(a_put_reads_back_and_a_stale_one_loses),
+};
+
+CHECK_MAIN("store", cases)

@@ -58,7 +58,10 @@ typedef struct ecom_bus_ops {
     uint32_t size, caps;
     const char *name;
 
+    /** As ecom_bus_publish() has it; every message has its time. */
     int (*publish)(void *self, const ecom_msg *msgs, size_t n, size_t *done, ecom_error *err);
+    /** @p partitions is 1 or more; a topic that publish() or subscribe() make has as many as the
+     *  options say. */
     int (*create_topic)(void *self, ecom_str topic, int32_t partitions, ecom_error *err);
     int (*topics)(void *self, ecom_msg_fn row, void *user, ecom_error *err);
     int (*ping)(void *self, ecom_error *err);

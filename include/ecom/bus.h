@@ -27,7 +27,8 @@ typedef struct ecom_member ecom_member;
 #define ECOM_BUS_MAX_HEADER 4096     /**< bytes of a header's name and value together */
 #define ECOM_BUS_MAX_BATCH 1000      /**< messages of one publish or poll */
 #define ECOM_BUS_MAX_TOPICS 64       /**< topics of one subscription */
-#define ECOM_BUS_MAX_PARTITIONS 256
+#define ECOM_BUS_MAX_PARTITIONS 256  /**< of a topic */
+#define ECOM_BUS_MAX_MEMBERS 256     /**< of a group on an embedded bus */
 
 /** One message. Slices are borrowed. */
 typedef struct ecom_msg {
@@ -52,12 +53,16 @@ typedef struct ecom_bus_options {
     const ecom_log *log;  /**< nullable; must outlive the bus */
     int32_t partitions;   /**< of topics made on first use; 0: 8 */
     int64_t retention_ms; /**< how long the embedded bus keeps messages; 0: 7 days, -1: for ever */
+    uint64_t max_bytes;   /**< of a topic's messages on an embedded bus, ECOM_E_FULL beyond; 0:
+                           *   1 GiB in memory, what the disk holds on SQLite */
 } ecom_bus_options;
 /* clang-format off */
-#define ECOM_BUS_OPTIONS_INIT {sizeof(ecom_bus_options), 0, NULL, NULL, 0, 0}
+#define ECOM_BUS_OPTIONS_INIT {sizeof(ecom_bus_options), 0, NULL, NULL, 0, 0, 0}
 /* clang-format on */
 
-/** Opens by URL: `memory:`, `sqlite:DIRECTORY`, or others' schemes, as ecom_store_open() does. */
+/** Opens by URL: `memory:` (of its own), `memory:NAME` (shared within the process),
+ *  `sqlite:DIRECTORY` (shared between processes; made when missing), or others' schemes, as
+ *  ecom_store_open() does. */
 ECOM_API ECOM_MUST_USE int ecom_bus_open(const char *url, const ecom_bus_options *opts,
                                          ecom_bus **out, ecom_error *err);
 
@@ -66,9 +71,11 @@ ECOM_API ECOM_MUST_USE int ecom_bus_open(const char *url, const ecom_bus_options
  * @param msgs  1 to 1000 messages.
  * @param done  out, nullable: how many, from the first, are durable. Always set.
  * @return ECOM_OK: all are durable. Otherwise the first @p done are, and of those behind some may
- *         be: ECOM_E_UNAVAILABLE, ECOM_E_TIMEOUT, ECOM_E_FULL, ECOM_E_INVAL or ECOM_E_TOOLARGE
- *         (the message at index done; checked before any is sent), ECOM_E_NOMEM.
- * A topic that does not exist is made. Threads: any; blocks up to options.timeout_ms.  Since: 0.1
+ *         be: ECOM_E_UNAVAILABLE, ECOM_E_TIMEOUT, ECOM_E_FULL, ECOM_E_CORRUPT, ECOM_E_NOMEM. With
+ *         ECOM_E_INVAL and ECOM_E_TOOLARGE, err->field names what breaks a limit, `msgs[3].body`:
+ *         all are checked before any is sent, so @p done is 0 then.
+ * Order is kept per topic and key. A topic that does not exist is made. Threads: any; blocks up to
+ * options.timeout_ms.  Since: 0.1
  */
 ECOM_API ECOM_MUST_USE int ecom_bus_publish(ecom_bus *bus, const ecom_msg *msgs, size_t n,
                                             size_t *done, ecom_error *err);
@@ -85,7 +92,8 @@ ECOM_API ECOM_MUST_USE int ecom_bus_ping(ecom_bus *bus, ecom_error *err);
 /** Waits for calls in flight; members must be closed before. NULL is fine. */
 ECOM_API void ecom_bus_close(ecom_bus *bus);
 
-/** Where a group without a committed offset starts. */
+/** Where a group starts in a topic that it subscribes to for the first time: latest means behind
+ *  what is there when that subscribe() returns. */
 typedef enum ecom_start { ECOM_START_EARLIEST = 0, ECOM_START_LATEST = 1 } ecom_start;
 
 /** What a member wants. Zero always means the default. */
@@ -109,7 +117,9 @@ ECOM_API ECOM_MUST_USE int ecom_bus_subscribe(ecom_bus *bus, const ecom_subscrip
 /**
  * Waits up to @p timeout_ms for messages and hands over at most @p max of them. Call it often,
  * also when busy: it is what keeps the membership alive.
+ * @param timeout_ms  0: does not wait.
  * @param max  0 to 1000; 0: hand over nothing, only stay a member.
+ * @param fn   may ack and publish; non-zero stops: the rest comes with the next poll.
  * @return how many were handed over; ECOM_E_TIMEOUT: none came (ordinary); ECOM_E_UNAVAILABLE...
  * Messages of a partition come in order of offset. A message is handed over once per assignment;
  * those not acked come again after a crash, a close or a rebalance.
@@ -119,7 +129,9 @@ ECOM_API int ecom_member_poll(ecom_member *member, int32_t timeout_ms, uint32_t 
 /** Ends a poll that waits, or the next one, with ECOM_E_TIMEOUT. Threads: any. */
 ECOM_API void ecom_member_wake(ecom_member *member);
 /** Everything in the partition up to and including @p offset is done: the group goes on behind it.
- *  Durable when it returns; going backwards, and a partition not assigned, is ignored. */
+ *  When it returns, that survives the death of every process; a power loss may take back the last
+ *  acks of a `sqlite:` bus, whose messages then come again. Going backwards, an offset that was
+ *  not handed over and a partition that is not assigned are ignored. */
 ECOM_API ECOM_MUST_USE int ecom_member_ack(ecom_member *member, ecom_str topic, int32_t partition,
                                            int64_t offset, ecom_error *err);
 /** Messages behind the group's offsets in the partitions assigned to this member. */

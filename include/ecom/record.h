@@ -22,25 +22,32 @@ extern "C" {
 
 /** What a field is in C, and in JSON. */
 typedef enum ecom_type {
-    ECOM_TYPE_STRING = 1, /**< ecom_str; p NULL: absent. min/max: length in bytes */
-    ECOM_TYPE_ID,         /**< ecom_str; a UUID as ecom_id_valid() has it */
-    ECOM_TYPE_EMAIL,      /**< ecom_str; one address, at most 254 bytes; kept as written */
-    ECOM_TYPE_CURRENCY,   /**< ecom_str; three upper-case letters (ISO 4217) */
-    ECOM_TYPE_INT,        /**< int64_t; ECOM_ABSENT: absent. min/max: value */
-    ECOM_TYPE_BOOL,       /**< int32_t: 0, 1, or ECOM_ABSENT32 */
-    ECOM_TYPE_MONEY,      /**< int64_t minor units; in JSON a number with at most two places */
-    ECOM_TYPE_TIME,       /**< int64_t ms since 1970; in JSON RFC 3339 in UTC */
-    ECOM_TYPE_ENUM,       /**< int32_t: index into `names`, or ECOM_ABSENT32; a string in JSON */
-    ECOM_TYPE_RECORD,     /**< the struct of `of`, embedded; an object */
-    ECOM_TYPE_LIST        /**< ecom_list of structs of `of`; an array. min/max: count */
+    /** ecom_str; p NULL: absent. UTF-8 without control characters (see ECOM_LINES). min/max: length
+     *  in characters, as JSON Schema counts them; a character is at most 4 bytes. */
+    ECOM_TYPE_STRING = 1,
+    ECOM_TYPE_ID, /**< ecom_str; a UUID as ecom_id_valid() has it */
+    /** ecom_str; one address of at most 254 bytes, kept as written: up to 64 characters without
+     *  spaces or quoting, `@`, a host name of labels; characters beyond ASCII may be in both. */
+    ECOM_TYPE_EMAIL,
+    ECOM_TYPE_CURRENCY, /**< ecom_str; three upper-case letters (ISO 4217) */
+    ECOM_TYPE_INT,      /**< int64_t; ECOM_ABSENT: absent. min/max: value */
+    ECOM_TYPE_BOOL,     /**< int32_t: 0, 1, or ECOM_ABSENT32 */
+    ECOM_TYPE_MONEY,    /**< int64_t minor units; in JSON a number with at most two places,
+                             read exactly. min/max: minor units, within ECOM_MONEY_MAX */
+    ECOM_TYPE_TIME,     /**< int64_t ms since 1970; in JSON RFC 3339 in UTC */
+    ECOM_TYPE_ENUM,     /**< int32_t: index into `names`, or ECOM_ABSENT32; a string in JSON */
+    ECOM_TYPE_RECORD,   /**< the struct of `of`, embedded; an object */
+    ECOM_TYPE_LIST      /**< ecom_list of structs of `of`; an array. min/max: count */
 } ecom_type;
+
+#define ECOM_MONEY_MAX INT64_C(1000000000000000) /**< minor units, either sign: 10^15 */
 
 #define ECOM_ABSENT INT64_MIN
 #define ECOM_ABSENT32 INT32_MIN
 
 /** The C side of ECOM_TYPE_LIST. */
 typedef struct ecom_list {
-    void *items; /**< n structs, one behind the other */
+    void *items; /**< n structs, one behind the other; NULL: absent (if required: empty) */
     size_t n;
 } ecom_list;
 
@@ -51,18 +58,21 @@ enum {
     ECOM_PRIVATE = 1 << 2,  /**< only in the store, but no secret */
     ECOM_INDEX = 1 << 3,    /**< an index of the same name goes by this field */
     ECOM_UNIQUE = 1 << 4,   /**< and it is unique */
-    ECOM_READONLY = 1 << 5  /**< set by the server: not in a request's schema */
+    ECOM_READONLY = 1 << 5, /**< set by the server: not in a request's schema */
+    ECOM_LINES = 1 << 6     /**< a string that may hold line feeds, carriage returns and tabs */
 };
 
 typedef struct ecom_record ecom_record;
 
 /** One field of a record. Build tables with ECOM_FIELD, name what you set: it may grow. */
 typedef struct ecom_field {
-    const char *name;         /**< in JSON */
-    uint32_t type;            /**< ecom_type */
-    uint32_t flags;           /**< ECOM_REQUIRED... */
-    size_t offset;            /**< offsetof the member */
-    int64_t min, max;         /**< by type; both 0: the type's own bounds (a string: 0 to 4096) */
+    const char *name; /**< in JSON */
+    uint32_t type;    /**< ecom_type */
+    uint32_t flags;   /**< ECOM_REQUIRED... */
+    size_t offset;    /**< offsetof the member */
+    /** By type. Both 0: the type's own bounds (a string: 0 to 4096, a list: 0 to 1000). A max below
+     *  min: no bound above but the type's own (a string, a list: as above). */
+    int64_t min, max;
     const char *const *names; /**< ECOM_TYPE_ENUM: ends with NULL */
     const ecom_record *of;    /**< ECOM_TYPE_RECORD, ECOM_TYPE_LIST */
     const char *doc;          /**< one line for schemas, `--help` and readers */
@@ -110,16 +120,21 @@ ECOM_API ECOM_MUST_USE int ecom_record_read(const ecom_record *record, ecom_str 
 /** As ecom_record_read(), from a parsed value. */
 ECOM_API ECOM_MUST_USE int ecom_record_from_json(const ecom_record *record, const ecom_json *value,
                                                  ecom_arena *arena, void *out, ecom_error *err);
-/** Makes every field absent, or its fallback. Strings point into the table. */
+/** Makes every field absent, or its fallback. Strings point into the table. An embedded record that
+ *  is not required becomes absent: all that is in it is, fallback or not. */
 ECOM_API void ecom_record_init(const ecom_record *record, void *out);
-/** Checks a struct built in C by the same rules and with the same texts. */
+/** Checks a struct built in C by the same rules and with the same texts. An embedded record whose
+ *  fields are all absent counts as absent. */
 ECOM_API ECOM_MUST_USE int ecom_record_check(const ecom_record *record, const void *in,
                                              ecom_error *err);
 /** Appends the struct as a JSON object, without absent fields. @return ECOM_OK, ECOM_E_NOMEM. */
 ECOM_API ECOM_MUST_USE int ecom_record_write(const ecom_record *record, const void *in,
                                              ecom_view view, ecom_buf *out);
-/** Reads one field from a person's text: `.env`, an option, a query parameter.
- *  @param base  the struct the field lies in. */
+/** Reads one field from a person's text: `.env`, an option, a query parameter. A bool may be true,
+ *  yes, on or 1, or their opposites; an enum in any case.
+ *  @param arena  holds strings; NULL: they point into @p text.
+ *  @param base  the struct the field lies in.
+ *  @return ECOM_E_INVAL; ECOM_E_NOTSUP: a record or a list; ECOM_E_NOMEM. */
 ECOM_API ECOM_MUST_USE int ecom_field_parse(const ecom_field *field, ecom_str text,
                                             ecom_arena *arena, void *base, ecom_error *err);
 /** Appends a JSON Schema (draft 2020-12) of the record, records below it inlined.
@@ -128,7 +143,7 @@ ECOM_API ECOM_MUST_USE int ecom_record_schema(const ecom_record *record, int req
                                               ecom_buf *out);
 
 /** Reads a decimal number of at most two places as minor units: "19.9" is 1990. Exponents count
- *  ("1e2"). @return ECOM_E_INVAL: not a number, more places, outside of plus/minus 10^15. */
+ *  ("1e2"). @return ECOM_E_INVAL: not a number, more places, past ECOM_MONEY_MAX. */
 ECOM_API ECOM_MUST_USE int ecom_money_parse(ecom_str text, int64_t *minor, ecom_error *err);
 /** Appends minor units as a decimal number: 1990 is `19.9`, 2000 is `20`, as JSON numbers go. */
 ECOM_API ECOM_MUST_USE int ecom_money_write(ecom_buf *out, int64_t minor);

@@ -1,4 +1,4 @@
-#include "ecom/base.h"
+#include "base/bytes.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -82,4 +82,12 @@ void ecom_buf_free(ecom_buf *buf)
         return;
     free(buf->p);
     *buf = (ecom_buf){0};
+}
+
+int ecom__buf_cut(ecom_buf *buf, size_t before, int code)
+{
+    buf->n = before;
+    if (buf->p)
+        buf->p[before] = '\0';
+    return code;
 }

@@ -2,6 +2,7 @@
 
 #include "ecom/json.h"
 
+#include "base/bytes.h"
 #include "base/utf8.h"
 
 enum { MOST_DEPTH = 512 };
@@ -58,15 +59,6 @@ static int write_inside(ecom_buf *out, ecom_str s)
     return ECOM_OK;
 }
 
-/* Takes back what a failed write has appended. */
-static int cut(ecom_buf *out, size_t before, int code)
-{
-    out->n = before;
-    if (out->p)
-        out->p[before] = '\0';
-    return code;
-}
-
 int ecom_json_write_str(ecom_buf *out, ecom_str s)
 {
     const ecom_str quote = {"\"", 1};
@@ -75,7 +67,7 @@ int ecom_json_write_str(ecom_buf *out, ecom_str s)
     if (ecom_buf_append(out, quote) == ECOM_OK && write_inside(out, s) == ECOM_OK &&
         ecom_buf_append(out, quote) == ECOM_OK)
         return ECOM_OK;
-    return cut(out, before, ECOM_E_NOMEM);
+    return ecom__buf_cut(out, before, ECOM_E_NOMEM);
 }
 
 static int write_scalar(ecom_buf *out, const ecom_json *value)
@@ -156,5 +148,5 @@ int ecom_json_write(ecom_buf *out, const ecom_json *value)
     size_t before = out->n;
     int r = write_tree(out, value ? value : &null);
 
-    return r < 0 ? cut(out, before, r) : r;
+    return r < 0 ? ecom__buf_cut(out, before, r) : r;
 }

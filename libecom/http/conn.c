@@ -1,0 +1,219 @@
+#include "http/conn.h"
+
+#include <stdlib.h>
+
+enum { LINGER_MS = 2000 }; /* for the peer to read our last words and close */
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct conn *c = handle->data;
+    struct loop *loop = c->loop;
+
+    if (--c->handles > 0)
+        return;
+    for (struct ecom_exchange *x = c->first, *next; x; x = next) {
+        next = x->next;
+        if (x->state == QUEUED)
+            x->conn = NULL; /* the pool has it */
+        else
+            ecom__http_loop_recycle(loop, x);
+    }
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        loop->conns = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    atomic_fetch_sub(&loop->server->connections, 1);
+    ecom_buf_free(&c->in);
+    free(c);
+}
+
+void ecom__http_conn_close(struct conn *c)
+{
+    if (c->closing)
+        return;
+    c->closing = 1;
+    uv_close((uv_handle_t *)&c->tcp, on_closed);
+    uv_close((uv_handle_t *)&c->timer, on_closed);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *buf)
+{
+    (void)size;
+    *buf = uv_buf_init(((struct conn *)handle->data)->loop->buffer, LOOP_READ_BYTES);
+}
+
+static void set_listening(struct conn *c, int want)
+{
+    if (want == c->listening)
+        return;
+    c->listening = want;
+    if (!want)
+        uv_read_stop((uv_stream_t *)&c->tcp);
+    else if (uv_read_start((uv_stream_t *)&c->tcp, on_alloc, ecom__http_conn_on_read) < 0)
+        ecom__http_conn_close(c);
+}
+
+/* Says goodbye. Closing outright, with bytes unread, would make the peer's system throw away the
+ * answer that it has not read yet; so we wait for it to close first, but not for long. */
+static void linger(struct conn *c)
+{
+    c->lingering = 1;
+    ecom_buf_free(&c->in);
+    if (uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, NULL) < 0)
+        ecom__http_conn_close(c);
+}
+
+static void end_if_done(struct conn *c)
+{
+    int serving = atomic_load(&c->loop->server->stage) == SERVING;
+
+    if (c->first || c->writing || c->lingering)
+        return;
+    if (c->no_more && !c->eof)
+        linger(c);
+    else if (c->eof || (!serving && !c->in.n))
+        ecom__http_conn_close(c);
+}
+
+static void set_phase(struct conn *c)
+{
+    enum phase phase = c->lingering             ? LINGER
+                       : c->reading             ? BODY
+                       : c->held || c->no_more  ? BUSY
+                       : c->in.n                ? HEAD
+                       : c->first || c->writing ? BUSY
+                                                : IDLE;
+    const ecom_http_options *opts = &c->loop->server->opts;
+    const int32_t timeouts[] = {opts->idle_timeout_ms, opts->header_timeout_ms,
+                                opts->body_timeout_ms, 0, LINGER_MS};
+
+    if (phase != c->phase)
+        c->since = uv_now(&c->loop->uv);
+    c->phase = phase;
+    c->read_due = timeouts[phase] ? c->since + (uint64_t)timeouts[phase] : 0;
+}
+
+/* Peers that take something of a large answer now and then are slow, not gone. */
+static int is_stuck(struct conn *c)
+{
+    size_t left = uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
+    int stuck = left >= c->unwritten;
+
+    c->unwritten = left;
+    c->write_due = uv_now(&c->loop->uv) + (uint64_t)c->loop->server->opts.write_timeout_ms;
+    return stuck;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct conn *c = timer->data;
+    uint64_t now = uv_now(&c->loop->uv);
+
+    c->timer_due = 0;
+    if (c->write_due && now >= c->write_due && is_stuck(c)) {
+        ecom__http_conn_close(c);
+    } else if (c->read_due && now >= c->read_due) {
+        if (c->phase == HEAD)
+            ecom__http_conn_refuse(c, &(struct refusal){408, "the headers took too long"});
+        else if (c->phase == BODY)
+            ecom__http_conn_refuse(c, &(struct refusal){408, "the body took too long"});
+        else
+            ecom__http_conn_close(c);
+    }
+    ecom__http_conn_pump(c);
+}
+
+/* A timer that goes off too early looks again; so it is seldom moved, and never for a request that
+ * follows another. */
+static void set_timer(struct conn *c)
+{
+    uint64_t due = c->read_due, now = uv_now(&c->loop->uv);
+
+    if (c->write_due && (!due || c->write_due < due))
+        due = c->write_due;
+    if (!due || (c->timer_due && c->timer_due <= due))
+        return;
+    c->timer_due = due;
+    uv_timer_start(&c->timer, on_timer, due > now ? due - now : 0, 0);
+}
+
+void ecom__http_conn_pump(struct conn *c)
+{
+    ecom__http_conn_flush(c);
+    while (c->held && !c->closing && !c->no_more && ecom__http_conn_has_room(c)) {
+        c->held = 0;
+        ecom__http_conn_read_held(c);
+        ecom__http_conn_flush(c);
+    }
+    if (!c->closing)
+        end_if_done(c);
+    if (!c->closing)
+        set_listening(c, !c->eof && !c->held && (!c->no_more || c->lingering));
+    if (c->closing)
+        return;
+    set_phase(c);
+    set_timer(c);
+}
+
+void ecom__http_conn_done(struct conn *c, struct ecom_exchange *x)
+{
+    x->state = DONE;
+    if (--c->queued == 0)
+        c->queued_unsafe = 0;
+    if (c->closing)
+        return;
+    ecom__http_conn_run_ready(c);
+    ecom__http_conn_pump(c);
+}
+
+static void set_peer(struct conn *c)
+{
+    struct sockaddr_storage address;
+    int n = sizeof(address);
+
+    if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&address, &n) < 0 ||
+        uv_ip_name((struct sockaddr *)&address, c->peer, sizeof(c->peer)) < 0)
+        c->peer[0] = '\0';
+}
+
+void ecom__http_conn_accept(struct loop *loop)
+{
+    struct conn *c = calloc(1, sizeof(*c));
+
+    if (!c)
+        return;
+    c->loop = loop;
+    c->phase = BUSY;
+    c->handles = 2;
+    c->tcp.data = c->timer.data = c;
+    uv_tcp_init(&loop->uv, &c->tcp);
+    uv_timer_init(&loop->uv, &c->timer);
+    c->next = loop->conns;
+    if (c->next)
+        c->next->prev = c;
+    loop->conns = c;
+    uint32_t others = atomic_fetch_add(&loop->server->connections, 1);
+    if (uv_accept((uv_stream_t *)&loop->listener, (uv_stream_t *)&c->tcp) < 0 ||
+        others >= loop->server->opts.max_connections) {
+        ecom__http_conn_close(c);
+        return;
+    }
+    uv_tcp_nodelay(&c->tcp, 1);
+    set_peer(c);
+    ecom__http_conn_pump(c);
+}
+
+void ecom__http_conn_drain(struct loop *loop)
+{
+    int ending = atomic_load(&loop->server->stage) == ENDING;
+
+    for (struct conn *c = loop->conns, *next; c; c = next) {
+        next = c->next;
+        if (ending)
+            ecom__http_conn_close(c);
+        else
+            ecom__http_conn_pump(c);
+    }
+}

@@ -1,0 +1,254 @@
+#include "http/exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/response.h"
+#include "http/server.h"
+
+enum { KEEP_BYTES = 64 << 10 };
+
+struct ecom_exchange *ecom__http_exchange_new(const struct ecom_http_server *server)
+{
+    struct ecom_exchange *x = calloc(1, sizeof(*x));
+
+    if (!x)
+        return NULL;
+    x->server = server;
+    x->head.max = server->opts.max_headers;
+    x->head.headers = malloc(x->head.max * sizeof(*x->head.headers));
+    x->arena = ecom_arena_new(0);
+    if (!x->head.headers || !x->arena) {
+        ecom__http_exchange_free(x);
+        return NULL;
+    }
+    return x;
+}
+
+void ecom__http_exchange_free(struct ecom_exchange *x)
+{
+    if (!x)
+        return;
+    ecom_buf_free(&x->raw);
+    ecom_buf_free(&x->body);
+    ecom_buf_free(&x->fields);
+    ecom_buf_free(&x->out);
+    ecom_buf_free(&x->answer);
+    ecom_arena_free(x->arena);
+    free(x->head.headers);
+    free(x);
+}
+
+static void empty(ecom_buf *buf)
+{
+    if (buf->cap > KEEP_BYTES)
+        ecom_buf_free(buf);
+    buf->n = 0;
+}
+
+void ecom__http_exchange_reset(struct ecom_exchange *x)
+{
+    empty(&x->raw);
+    empty(&x->body);
+    empty(&x->fields);
+    empty(&x->out);
+    empty(&x->answer);
+    ecom_arena_reset(x->arena);
+    x->conn = NULL;
+    x->route = NULL;
+    x->refusal = (struct refusal){0};
+    x->status = x->close = x->typed = 0;
+    x->head.nheaders = 0;
+    x->head.method = x->head.target = (ecom_str){NULL, 0};
+    x->head.minor = 1;
+    x->target.query = x->target.path = x->target.raw = (ecom_str){NULL, 0};
+}
+
+/* Finds who answers: a route, or one of the answers that need none. */
+static void dispatch(struct ecom_exchange *x)
+{
+    int known;
+
+    x->route = ecom__http_router_find(&x->server->router, &x->target, x->head.method, &known);
+    if (x->route)
+        x->status = x->route->def.status ? x->route->def.status : 200;
+    else if (ecom_str_eq(x->head.method, LIT("CONNECT")))
+        x->refusal = (struct refusal){501, "no tunnels are made here"};
+    else if ((known || x->target.server) && ecom_str_eq(x->head.method, LIT("OPTIONS")))
+        x->status = 204;
+    else if (known)
+        x->refusal = (struct refusal){405, "this path does not have that method"};
+    else
+        x->refusal = (struct refusal){404, "there is nothing at this path"};
+}
+
+static int begin(struct ecom_exchange *x, ecom_str head, struct refusal *why)
+{
+    const ecom_http_options *opts = &x->server->opts;
+
+    if (ecom_buf_append(&x->raw, head) < 0)
+        return ecom__http_refuse(why, 503, "out of memory");
+    if (ecom__http_request_parse(&x->head, ecom_buf_str(&x->raw), why) < 0)
+        return -1;
+    if (x->head.target.n > opts->max_url_bytes)
+        return ecom__http_refuse(why, 414, "the target is too long");
+    if (x->head.length > opts->max_body_bytes)
+        return ecom__http_refuse(why, 413, "the body is too long");
+    if (ecom_str_eq(x->head.method, LIT("CONNECT")))
+        return ecom__http_refuse(why, 501, "no tunnels are made here");
+    return ecom__http_target_parse(&x->target, &x->head, x->arena, why);
+}
+
+int ecom__http_exchange_begin(struct ecom_exchange *x, ecom_str head)
+{
+    const ecom_env *env = x->server->opts.env;
+    struct refusal why;
+
+    x->started_us = env->monotonic_us(env->self);
+    if (begin(x, head, &why) < 0) {
+        ecom__http_exchange_refuse(x, &why);
+        return -1;
+    }
+    x->close = !x->head.keep_alive;
+    dispatch(x);
+    return 0;
+}
+
+void ecom__http_exchange_refuse(struct ecom_exchange *x, const struct refusal *why)
+{
+    x->refusal = *why;
+    x->close = 1;
+}
+
+int ecom__http_exchange_on_loop(const struct ecom_exchange *x)
+{
+    return x->refusal.status || !x->route || x->route->def.flags & ECOM_ROUTE_ON_LOOP;
+}
+
+int ecom__http_exchange_safe(const struct ecom_exchange *x)
+{
+    ecom_str method = x->head.method;
+
+    return x->body.n == 0 && (ecom_str_eq(method, LIT("GET")) || ecom_str_eq(method, LIT("HEAD")) ||
+                              ecom_str_eq(method, LIT("OPTIONS")));
+}
+
+/* What comes before the handler, in this order, and then the handler. */
+static int run_route(struct ecom_exchange *x, ecom_error *err)
+{
+    return x->route->def.handle(x->server->opts.user, x, err);
+}
+
+static void answer_refusal(struct ecom_exchange *x)
+{
+    ecom_error err;
+
+    ecom_fail(&err, ECOM_E_INVAL, "%s", x->refusal.text);
+    ecom__http_problem(x, x->refusal.status, &err);
+}
+
+/* With 405, and to OPTIONS: what the path has. */
+static int add_allow(struct ecom_exchange *x)
+{
+    ecom_buf allow = {0};
+    int r = ecom__http_router_allow(&x->server->router, &x->target, &allow);
+
+    if (r == ECOM_OK)
+        r = ecom_exchange_add_header(x, "Allow", ecom_buf_str(&allow));
+    ecom_buf_free(&allow);
+    return r;
+}
+
+void ecom__http_exchange_run(struct ecom_exchange *x)
+{
+    ecom_error err = {0};
+    int r = ECOM_OK;
+
+    if (x->refusal.status)
+        answer_refusal(x);
+    else if (x->route)
+        r = run_route(x, &err);
+    if (r < 0)
+        ecom__http_problem(x, ecom_code_of(r)->http, &err);
+    if (x->status == 405 || (!x->route && x->status == 204))
+        r = add_allow(x);
+    ecom__http_response_finish(x);
+}
+
+ecom_str ecom_exchange_method(const ecom_exchange *x)
+{
+    return x->head.method;
+}
+
+ecom_str ecom_exchange_path(const ecom_exchange *x)
+{
+    return x->target.path;
+}
+
+ecom_str ecom_exchange_query(const ecom_exchange *x)
+{
+    return x->target.query;
+}
+
+/* Puts several values of one header together. */
+static ecom_str join(ecom_exchange *x, ecom_str name, size_t bytes)
+{
+    char *all = ecom_arena_alloc(x->arena, bytes), *p = all;
+    const ecom_header *h;
+
+    if (!all)
+        return (ecom_str){NULL, 0};
+    for (size_t from = 0; (h = ecom__http_head_next(&x->head, name, &from));) {
+        if (p != all) {
+            memcpy(p, ", ", 2);
+            p += 2;
+        }
+        memcpy(p, h->value.p, h->value.n);
+        p += h->value.n;
+    }
+    return (ecom_str){all, (size_t)(p - all)};
+}
+
+ecom_str ecom_exchange_header(ecom_exchange *x, const char *name)
+{
+    ecom_str first = {NULL, 0}, n = ecom_str_of(name);
+    size_t count = 0, bytes = 0;
+    const ecom_header *h;
+
+    for (size_t from = 0; (h = ecom__http_head_next(&x->head, n, &from)); count++) {
+        if (count == 0)
+            first = h->value;
+        bytes += h->value.n + 2;
+    }
+    return count > 1 ? join(x, n, bytes) : first;
+}
+
+ecom_str ecom_exchange_param(const ecom_exchange *x, const char *name)
+{
+    return x->route ? ecom__http_route_param(x->route, &x->target, name) : (ecom_str){NULL, 0};
+}
+
+ecom_str ecom_exchange_body(const ecom_exchange *x)
+{
+    return ecom_buf_str(&x->body);
+}
+
+ecom_str ecom_exchange_peer(const ecom_exchange *x)
+{
+    return ecom_str_of(x->peer);
+}
+
+ecom_arena *ecom_exchange_arena(ecom_exchange *x)
+{
+    return x->arena;
+}
+
+void ecom_exchange_set_status(ecom_exchange *x, int32_t status)
+{
+    x->status = status;
+}
+
+ecom_buf *ecom_exchange_out(ecom_exchange *x)
+{
+    return &x->out;
+}

@@ -1,0 +1,57 @@
+/* One request and its response, on its way from the loop to a thread of the pool and back. */
+#ifndef ECOM_HTTP_EXCHANGE_H
+#define ECOM_HTTP_EXCHANGE_H
+
+#include "http/router.h"
+
+struct loop;
+struct conn;
+
+/* Who may touch it: the loop, but between QUEUED and DONE a thread of the pool. */
+enum exchange_state { READING, READY, QUEUED, DONE };
+
+struct ecom_exchange {
+    struct ecom_exchange *next; /* behind it on the connection, or in a list of spare ones */
+    struct ecom_exchange *link; /* in the pool's queue, or on its way back */
+    const struct ecom_http_server *server;
+    struct loop *loop;
+    struct conn *conn; /* the loop's; NULL: gone before the answer was there */
+    enum exchange_state state;
+
+    ecom_buf raw, body; /* head and content, as they came */
+    struct head head;
+    struct target target;
+    const struct route *route;
+    struct refusal refusal; /* status 0: none; else what it is answered with */
+    ecom_arena *arena;
+    char peer[46];
+    ecom_log log;
+    int64_t started_us;
+
+    int32_t status;
+    int32_t close;        /* the connection ends behind this response */
+    ecom_buf fields, out; /* headers that were added, and the body */
+    int32_t typed;        /* Content-Type is among them */
+    ecom_buf answer;      /* the response's head, when it is done */
+    ecom_str sent[2];     /* what is to be written: head and body */
+};
+
+/* @return NULL when out of memory. */
+struct ecom_exchange *ecom__http_exchange_new(const struct ecom_http_server *server);
+void ecom__http_exchange_free(struct ecom_exchange *x);
+/* Forgets the request and its response; keeps memory for the next, but not much. */
+void ecom__http_exchange_reset(struct ecom_exchange *x);
+
+/* Takes a copy of a head, parses it, and finds the route. Where it fails, the exchange is refused:
+ * the connection then ends behind the answer. @return 0 or -1. */
+int ecom__http_exchange_begin(struct ecom_exchange *x, ecom_str head);
+/* Answers with a problem instead of what the route does. */
+void ecom__http_exchange_refuse(struct ecom_exchange *x, const struct refusal *why);
+/* Truth: it is answered without waiting, on the loop. */
+int ecom__http_exchange_on_loop(const struct ecom_exchange *x);
+/* Truth: others may run beside it, since none of them changes anything. */
+int ecom__http_exchange_safe(const struct ecom_exchange *x);
+/* Calls the handler and writes the response's head; afterwards sent[] is there. Cannot fail. */
+void ecom__http_exchange_run(struct ecom_exchange *x);
+
+#endif

@@ -1,0 +1,99 @@
+#include "http/server.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+static void *work(void *arg)
+{
+    struct pool *pool = arg;
+
+    pthread_mutex_lock(&pool->lock);
+    for (;;) {
+        while (!pool->first && !pool->closing)
+            pthread_cond_wait(&pool->work, &pool->lock);
+        struct ecom_exchange *x = pool->first;
+        if (!x)
+            break;
+        pool->first = x->link;
+        pool->waiting--;
+        pthread_mutex_unlock(&pool->lock);
+        ecom__http_exchange_run(x);
+        ecom__http_loop_done(x);
+        pthread_mutex_lock(&pool->lock);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+/* Signals are the process' business; and with SIGPIPE blocked, a write to a broken connection fails
+ * with EPIPE. */
+int ecom__http_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
+{
+    sigset_t all, old;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int r = pthread_create(thread, NULL, run, arg);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return r;
+}
+
+int ecom__http_pool_start(struct pool *pool, uint32_t threads, uint32_t max_waiting,
+                          ecom_error *err)
+{
+    *pool = (struct pool){.max_waiting = max_waiting};
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->work, NULL);
+    pool->threads = calloc(threads, sizeof(*pool->threads));
+    if (!pool->threads)
+        goto fail;
+    for (; pool->nthreads < threads; pool->nthreads++)
+        if (ecom__http_thread_start(&pool->threads[pool->nthreads], work, pool) != 0)
+            goto fail;
+    return ECOM_OK;
+fail:
+    ecom__http_pool_stop(pool);
+    return ecom_fail(err, ECOM_E_NOMEM, "%u threads for handlers", (unsigned)threads);
+}
+
+int ecom__http_pool_push(struct pool *pool, struct ecom_exchange *x)
+{
+    pthread_mutex_lock(&pool->lock);
+    int full = pool->waiting == pool->max_waiting;
+    if (!full) {
+        x->link = NULL;
+        if (pool->first)
+            pool->last->link = x;
+        else
+            pool->first = x;
+        pool->last = x;
+        pool->waiting++;
+        pthread_cond_signal(&pool->work);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return full ? -1 : 0;
+}
+
+struct ecom_exchange *ecom__http_pool_cancel(struct pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    struct ecom_exchange *all = pool->first;
+    pool->first = NULL;
+    pool->waiting = 0;
+    pthread_mutex_unlock(&pool->lock);
+    return all;
+}
+
+void ecom__http_pool_stop(struct pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->closing = 1;
+    pthread_cond_broadcast(&pool->work);
+    pthread_mutex_unlock(&pool->lock);
+    for (uint32_t i = 0; i < pool->nthreads; i++)
+        pthread_join(pool->threads[i], NULL);
+    free(pool->threads);
+    pthread_mutex_destroy(&pool->lock);
+    pthread_cond_destroy(&pool->work);
+    *pool = (struct pool){0};
+}

@@ -1,0 +1,192 @@
+#include "http/response.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "http/server.h"
+
+const char *ecom__http_reason(int32_t status)
+{
+    static const struct {
+        int32_t status;
+        const char *reason;
+    } reasons[] = {
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {301, "Moved Permanently"},
+        {302, "Found"},
+        {303, "See Other"},
+        {304, "Not Modified"},
+        {307, "Temporary Redirect"},
+        {308, "Permanent Redirect"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {410, "Gone"},
+        {412, "Precondition Failed"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {415, "Unsupported Media Type"},
+        {417, "Expectation Failed"},
+        {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {505, "HTTP Version Not Supported"},
+        {507, "Insufficient Storage"},
+    };
+
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    return "Status";
+}
+
+/* IMF-fixdate (RFC 9110 5.6.7), made once a second and thread. */
+static ecom_str date_now(const ecom_env *env)
+{
+    static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static _Thread_local char text[64];
+    static _Thread_local time_t at;
+    time_t now = (time_t)(env->now_us(env->self) / 1000000);
+    struct tm t;
+
+    if ((now != at || !text[0]) && gmtime_r(&now, &t)) {
+        snprintf(text, sizeof(text), "%s, %02d %s %04d %02d:%02d:%02d GMT", days[t.tm_wday],
+                 t.tm_mday, months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+        at = now;
+    }
+    return ecom_str_of(text);
+}
+
+/* Names that are ours to write, or that would break the framing. */
+static int is_reserved(ecom_str name)
+{
+    static const char *const names[] = {"Connection", "Content-Length", "Date",
+                                        "Keep-Alive", "Trailer",        "Transfer-Encoding"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (ecom__http_same(name, ecom_str_of(names[i])))
+            return 1;
+    return 0;
+}
+
+int ecom_exchange_add_header(ecom_exchange *x, const char *name, ecom_str value)
+{
+    ecom_str n = ecom_str_of(name);
+
+    if (!ecom__http_is_token(n) || is_reserved(n) || !ecom__http_is_text(value))
+        return ECOM_E_INVAL;
+    if (ecom_buf_reserve(&x->fields, n.n + value.n + 4) < 0 || ecom_buf_append(&x->fields, n) < 0 ||
+        ecom_buf_append(&x->fields, LIT(": ")) < 0 || ecom_buf_append(&x->fields, value) < 0 ||
+        ecom_buf_append(&x->fields, LIT("\r\n")) < 0)
+        return ECOM_E_NOMEM;
+    x->typed |= ecom__http_same(n, LIT("Content-Type"));
+    return ECOM_OK;
+}
+
+static void put(ecom_buf *to, ecom_str s)
+{
+    if (s.n)
+        memcpy(to->p + to->n, s.p, s.n);
+    to->n += s.n;
+}
+
+static void put_number(ecom_buf *to, size_t n)
+{
+    char digits[20];
+    size_t i = sizeof(digits);
+
+    do
+        digits[--i] = (char)('0' + n % 10);
+    while (n /= 10);
+    put(to, (ecom_str){digits + i, sizeof(digits) - i});
+}
+
+static void put_status(ecom_buf *to, int32_t status)
+{
+    put(to, LIT("HTTP/1.1 "));
+    put_number(to, (size_t)status);
+    put(to, LIT(" "));
+    put(to, ecom_str_of(ecom__http_reason(status)));
+    put(to, LIT("\r\nDate: "));
+}
+
+/* No body, and no length of one (RFC 9110 8.6). */
+static int is_bare(int32_t status)
+{
+    return status == 204 || status == 304;
+}
+
+static void put_head(struct ecom_exchange *x, ecom_buf *to)
+{
+    put_status(to, x->status);
+    put(to, date_now(x->server->opts.env));
+    put(to, LIT("\r\n"));
+    if (!is_bare(x->status)) {
+        put(to, LIT("Content-Length: "));
+        put_number(to, x->out.n);
+        put(to, LIT("\r\n"));
+        if (x->out.n && !x->typed)
+            put(to, LIT("Content-Type: application/json\r\n"));
+    }
+    put(to, ecom_buf_str(&x->fields));
+    if (x->close)
+        put(to, LIT("Connection: close\r\n"));
+    else if (x->head.minor == 0)
+        put(to, LIT("Connection: keep-alive\r\n"));
+    put(to, LIT("\r\n"));
+}
+
+void ecom__http_response_finish(struct ecom_exchange *x)
+{
+    if (x->status < 200 || x->status > 599) /* a handler's mistake */
+        ecom__http_problem(x, 500, NULL);
+    if (atomic_load_explicit(&x->server->stage, memory_order_relaxed) != SERVING)
+        x->close = 1;
+    x->answer.n = 0;
+    if (ecom_buf_reserve(&x->answer, 256 + x->fields.n) < 0) {
+        x->close = 1;
+        x->sent[0] = LIT("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
+                         "Retry-After: 1\r\nConnection: close\r\n\r\n");
+        x->sent[1] = (ecom_str){NULL, 0};
+        return;
+    }
+    put_head(x, &x->answer);
+    x->sent[0] = ecom_buf_str(&x->answer);
+    int bodiless = is_bare(x->status) || ecom_str_eq(x->head.method, LIT("HEAD"));
+    x->sent[1] = bodiless ? (ecom_str){NULL, 0} : ecom_buf_str(&x->out);
+}
+
+static int write_problem(ecom_buf *out, int32_t status, const char *detail)
+{
+    int r = ecom_buf_printf(out, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d",
+                            ecom__http_reason(status), (int)status);
+    if (r == ECOM_OK && detail)
+        r = ecom_buf_printf(out, ",\"detail\":\"%s\"", detail);
+    return r < 0 ? r : ecom_buf_append(out, LIT("}"));
+}
+
+void ecom__http_problem(struct ecom_exchange *x, int32_t status, const ecom_error *err)
+{
+    x->status = status;
+    x->fields.n = x->out.n = 0;
+    x->typed = 0;
+    if (ecom_exchange_add_header(x, "Content-Type", LIT("application/problem+json")) < 0 ||
+        write_problem(&x->out, status, status < 500 && err ? err->text : NULL) < 0)
+        x->fields.n = x->out.n = 0; /* the status says enough */
+}

@@ -1,0 +1,90 @@
+/* What the parts of the server know of each other. */
+#ifndef ECOM_HTTP_SERVER_H
+#define ECOM_HTTP_SERVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "http/exchange.h"
+
+/* Threads that run handlers, and the bounded queue before them. */
+struct pool {
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    struct ecom_exchange *first, *last;
+    uint32_t waiting, max_waiting;
+    uint32_t nthreads;
+    int32_t closing;
+    pthread_t *threads;
+};
+
+/* Starts a thread to which no signal of the process is delivered. @return 0 or an errno. */
+int ecom__http_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);
+
+int ecom__http_pool_start(struct pool *pool, uint32_t threads, uint32_t max_waiting,
+                          ecom_error *err);
+/* @return -1: the queue is full. */
+int ecom__http_pool_push(struct pool *pool, struct ecom_exchange *x);
+/* Takes all that wait out of the queue, linked by x->link. */
+struct ecom_exchange *ecom__http_pool_cancel(struct pool *pool);
+/* Ends the threads behind what they are running. */
+void ecom__http_pool_stop(struct pool *pool);
+
+enum { LOOP_READ_BYTES = 64 << 10 };
+
+enum stage { SERVING, DRAINING, ENDING };
+
+struct ecom_http_server {
+    ecom_http_options opts; /* defaults filled in */
+    struct router router;
+    struct pool pool;
+    struct loop *loops;
+    uint32_t nloops; /* that run */
+    int32_t port;
+    atomic_int stage; /* enum stage */
+    atomic_uint connections;
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    uint32_t alive; /* loops that have not ended, under lock */
+};
+
+/* An event loop with a thread, a listener and connections of its own. */
+struct loop {
+    uv_loop_t uv;
+    uv_async_t wake;
+    uv_tcp_t listener;
+    int32_t listening;
+    struct ecom_http_server *server;
+    pthread_t thread;
+    struct conn *conns;
+    struct ecom_exchange *spare;
+    uint32_t nspare;
+    uint32_t away; /* exchanges that the pool has */
+    char *buffer;  /* all reads of all connections go through it */
+    pthread_mutex_t lock;
+    int32_t ended;                          /* wake is closed; under lock, as the next */
+    struct ecom_exchange *done, **done_end; /* from the pool */
+};
+
+/* Takes over @p fd, which listens. @return ECOM_E_NOMEM, ECOM_E_UNAVAILABLE. */
+int ecom__http_loop_start(struct loop *loop, struct ecom_http_server *server, int fd,
+                          ecom_error *err);
+/* Has it look at server->stage again. Threads: any. */
+void ecom__http_loop_wake(struct loop *loop);
+/* Waits for the thread and frees what is left. */
+void ecom__http_loop_join(struct loop *loop);
+/* Gives an exchange back to its loop. Threads: the pool's. */
+void ecom__http_loop_done(struct ecom_exchange *x);
+/* A spare exchange or a new one; NULL: out of memory. */
+struct ecom_exchange *ecom__http_loop_exchange(struct loop *loop);
+void ecom__http_loop_recycle(struct loop *loop, struct ecom_exchange *x);
+
+/* Takes the next connection from the listener. */
+void ecom__http_conn_accept(struct loop *loop);
+/* An exchange of it came back from the pool. */
+void ecom__http_conn_done(struct conn *conn, struct ecom_exchange *x);
+/* Goes by server->stage: closes what is idle, or all. */
+void ecom__http_conn_drain(struct loop *loop);
+
+#endif

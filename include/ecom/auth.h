@@ -22,8 +22,8 @@ typedef struct ecom_jwt_options {
     uint32_t size;
     ecom_str secret;          /**< 32 to 1024 bytes; copied, wiped at free */
     ecom_str previous_secret; /**< empty, or one that still verifies while secrets rotate */
-    ecom_str issuer;          /**< `iss`; empty: "libecom" */
-    int64_t ttl_s;            /**< life of a token; 0: 86,400 */
+    ecom_str issuer;          /**< `iss`, at most 255 bytes; empty: "libecom" */
+    int64_t ttl_s;            /**< life of a token; 0: 86,400; at most ten years */
     int64_t leeway_s;         /**< for clocks that differ; 0: 30, at most 300 */
     const ecom_env *env;      /**< NULL: ecom_env_system() */
 } ecom_jwt_options;
@@ -34,15 +34,20 @@ typedef struct ecom_claims {
     int64_t issued_at_s, expires_at_s;
 } ecom_claims;
 
-/** @return ECOM_E_INVAL (err->field "JWT_SECRET"; never the secret itself); ECOM_E_NOMEM. */
+/** @return ECOM_E_INVAL (err->field is "JWT_SECRET", "JWT_PREVIOUS_SECRET" or the option's name; a
+ *          secret is never in the text); ECOM_E_NOMEM. */
 ECOM_API ECOM_MUST_USE int ecom_jwt_new(const ecom_jwt_options *opts, ecom_jwt **out,
                                         ecom_error *err);
 /** Appends a new token with `sub`, `email`, `iat`, `exp`, `iss`, `jti`, and the key's id as `kid`.
- *  @param expires_at_s  out, nullable. */
+ *  @param sub           1 to 255 bytes of text.
+ *  @param email         at most 255; empty: none.
+ *  @param expires_at_s  out, nullable.
+ *  @return ECOM_E_INVAL (sub, email); ECOM_E_NOMEM. */
 ECOM_API ECOM_MUST_USE int ecom_jwt_issue(const ecom_jwt *jwt, ecom_str sub, ecom_str email,
                                           ecom_buf *token, int64_t *expires_at_s, ecom_error *err);
 /** Checks a token: three parts, canonical base64url, header exactly HS256, signature by one of the
- *  secrets, `exp` there and not past, `nbf` and `iat` not ahead, `iss` ours, `sub` not empty.
+ *  secrets (the one that `kid` names, if it is there), `exp` there and not past, `nbf` and
+ *  `iat` not ahead, `iss` ours, `sub` not empty, no `crit` and no `aud`. Other claims are ignored.
  *  @return ECOM_E_UNAUTHENTICATED; the text says why in general terms, without the token. */
 ECOM_API ECOM_MUST_USE int ecom_jwt_verify(const ecom_jwt *jwt, ecom_str token, ecom_arena *arena,
                                            ecom_claims *out, ecom_error *err);
@@ -55,8 +60,8 @@ typedef struct ecom_password_options {
     uint32_t size;
     uint32_t memory_kib;     /**< 0: 19,456 (OWASP's minimum); at least 8,192, at most 1,048,576 */
     uint32_t passes;         /**< 0: 2; at most 10 */
-    uint32_t max_concurrent; /**< hashes at a time; 0: 2 */
-    uint32_t max_waiting;    /**< callers that wait for a place; 0: 64; one more gets ECOM_E_RATE */
+    uint32_t max_concurrent; /**< hashes at a time; 0: 2; at most 64 */
+    uint32_t max_waiting;    /**< for a place; 0: 64; at most 4,096; one more gets ECOM_E_RATE */
 } ecom_password_options;
 
 #define ECOM_PASSWORD_MIN 8   /**< bytes */
@@ -70,13 +75,15 @@ ECOM_API ECOM_MUST_USE int ecom_password_hash(ecom_passwords *passwords, ecom_st
                                               ecom_buf *hash, ecom_error *err);
 /** Compares in constant time. @param hash  empty for an unknown account: costs the same time and
  *  fails. @param stale  out, nullable: 1 when the hash was made with weaker parameters and should
- *  be replaced. @return ECOM_E_UNAUTHENTICATED; ECOM_E_RATE; ECOM_E_NOMEM. */
+ *  be replaced. @return ECOM_E_UNAUTHENTICATED; ECOM_E_RATE; ECOM_E_NOMEM; ECOM_E_CORRUPT: the hash
+ *  is none of Argon2id, or would cost more than the options' bounds. */
 ECOM_API ECOM_MUST_USE int ecom_password_verify(ecom_passwords *passwords, ecom_str password,
                                                 ecom_str hash, int *stale, ecom_error *err);
 ECOM_API void ecom_passwords_free(ecom_passwords *passwords);
 
 /** Slows down whoever fails again and again: per key (an account, an address), in bounded memory.
- *  May be used from any thread. */
+ *  A key that fails no more for max_ms behind its last wait starts anew. May be used from any
+ *  thread. */
 typedef struct ecom_throttle ecom_throttle;
 
 typedef struct ecom_throttle_options {
@@ -84,7 +91,7 @@ typedef struct ecom_throttle_options {
     uint32_t free_failures; /**< failures without a wait; 0: 5 */
     int32_t base_ms;        /**< wait after the next one, doubled by each further; 0: 1,000 */
     int32_t max_ms;         /**< 0: 900,000 */
-    uint32_t max_keys;      /**< 0: 65,536; the longest unused is forgotten first */
+    uint32_t max_keys;      /**< 0: 65,536; at most 2^24; the longest unused is forgotten first */
     const ecom_env *env;
 } ecom_throttle_options;
 
@@ -94,6 +101,8 @@ ECOM_API ECOM_MUST_USE int ecom_throttle_new(const ecom_throttle_options *opts, 
 ECOM_API ECOM_MUST_USE int ecom_throttle_check(ecom_throttle *throttle, ecom_str key,
                                                ecom_error *err);
 ECOM_API void ecom_throttle_failed(ecom_throttle *throttle, ecom_str key);
+/** Starts the key anew. For an account, not for an address: or who has an account of his own could
+ *  clear the address from which he tries others. */
 ECOM_API void ecom_throttle_succeeded(ecom_throttle *throttle, ecom_str key);
 ECOM_API void ecom_throttle_free(ecom_throttle *throttle);
 

@@ -1,0 +1,258 @@
+#include "check.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "ecom/auth.h"
+
+static ecom_error e;
+
+/* As cheap as it may be. */
+static const ecom_password_options cheap = {
+    .size = sizeof(ecom_password_options), .memory_kib = 8192, .passes = 1};
+
+static void a_password_fits_its_hash_and_no_other(void)
+{
+    ecom_passwords *p = NULL;
+    ecom_buf hash = {0}, again = {0};
+    int stale = 7;
+
+    CHECK_CODE(ECOM_OK, ecom_passwords_new(&cheap, &p, &e), e);
+    CHECK_CODE(ECOM_OK, ecom_password_hash(p, S("correct horse"), &hash, &e), e);
+    CHECK(!strncmp(hash.p, "$argon2id$v=19$m=8192,t=1,p=1$", 30), "%s", hash.p);
+    CHECK_CODE(ECOM_OK,
+               ecom_password_verify(p, S("correct horse"), ecom_buf_str(&hash), &stale, &e), e);
+    CHECK_I64(0, stale);
+    stale = 7;
+    CHECK_CODE(ECOM_E_UNAUTHENTICATED,
+               ecom_password_verify(p, S("Correct horse"), ecom_buf_str(&hash), &stale, &e), e);
+    CHECK_I64(7, stale);
+    CHECK_CODE(ECOM_OK, ecom_password_hash(p, S("correct horse"), &again, &e), e);
+    CHECK(!ecom_str_eq(ecom_buf_str(&hash), ecom_buf_str(&again)), "no salt");
+    ecom_buf_free(&hash);
+    ecom_buf_free(&again);
+    ecom_passwords_free(p);
+    ecom_passwords_free(NULL);
+}
+
+static void an_unknown_account_reads_like_a_wrong_password(void)
+{
+    ecom_passwords *p = NULL;
+    ecom_buf hash = {0};
+    ecom_error unknown;
+
+    CHECK_CODE(ECOM_OK, ecom_passwords_new(&cheap, &p, &e), e);
+    CHECK_CODE(ECOM_OK, ecom_password_hash(p, S("correct horse"), &hash, &e), e);
+    CHECK_CODE(ECOM_E_UNAUTHENTICATED,
+               ecom_password_verify(p, S("wrong horse"), ecom_buf_str(&hash), NULL, &e), e);
+    CHECK_CODE(ECOM_E_UNAUTHENTICATED,
+               ecom_password_verify(p, S("wrong horse"), S(""), NULL, &unknown), unknown);
+    CHECK_STR(e.text, ecom_str_of(unknown.text));
+    ecom_buf_free(&hash);
+    ecom_passwords_free(p);
+}
+
+static int64_t cpu_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* In CPU time of this thread, best of three: a busy machine does not matter. */
+static int64_t cost_us(ecom_passwords *p, ecom_str hash)
+{
+    int64_t best = INT64_MAX;
+
+    for (int i = 0; i < 3; i++) {
+        int64_t start = cpu_us();
+        (void)!ecom_password_verify(p, S("wrong horse"), hash, NULL, NULL);
+        int64_t us = cpu_us() - start;
+        best = us < best ? us : best;
+    }
+    return best;
+}
+
+static void an_unknown_account_costs_what_a_wrong_password_costs(void)
+{
+    ecom_passwords *p = NULL;
+    ecom_buf hash = {0};
+
+    CHECK_CODE(ECOM_OK, ecom_passwords_new(&cheap, &p, &e), e);
+    CHECK_CODE(ECOM_OK, ecom_password_hash(p, S("correct horse"), &hash, &e), e);
+    int64_t wrong = cost_us(p, ecom_buf_str(&hash)), unknown = cost_us(p, S(""));
+    CHECK(unknown > wrong / 2 && wrong > unknown / 2, "%d us for a wrong, %d for an unknown one",
+          (int)wrong, (int)unknown);
+    ecom_buf_free(&hash);
+    ecom_passwords_free(p);
+}
+
+static void lengths_are_bounded_to_the_byte(void)
+{
+    static const size_t lengths[] = {0, 7, 8, 256, 257};
+    ecom_passwords *p = NULL;
+    char text[257];
+
+    memset(text, 'p', sizeof(text));
+    text[3] = '\0'; /* any byte is fine */
+    CHECK_CODE(ECOM_OK, ecom_passwords_new(&cheap, &p, &e), e);
+    for (size_t i = 0; i < 5; i++) {
+        ecom_buf hash = {0};
+        ecom_str password = {text, lengths[i]};
+        int fits = i == 2 || i == 3;
+        CHECK_CODE(fits ? ECOM_OK : ECOM_E_INVAL, ecom_password_hash(p, password, &hash, &e), e);
+        if (!fits)
+            CHECK_STR("password", ecom_str_of(e.field));
+        CHECK_CODE(fits ? ECOM_OK : ECOM_E_UNAUTHENTICATED,
+                   ecom_password_verify(p, password, ecom_buf_str(&hash), NULL, &e), e);
+        ecom_buf_free(&hash);
+    }
+    ecom_passwords_free(p);
+}
+
+static void a_hash_made_with_less_is_stale_and_one_with_more_is_not(void)
+{
+    static const ecom_password_options better = {
+        .size = sizeof(ecom_password_options), .memory_kib = 8200, .passes = 2};
+    ecom_passwords *weak = NULL, *strong = NULL;
+    ecom_buf hash = {0}, good = {0};
+    int stale = 0;
+
+    CHECK_CODE(ECOM_OK, ecom_passwords_new(&cheap, &weak, &e), e);
+    CHECK_CODE(ECOM_OK, ecom_passwords_new(&better, &strong, &e), e);
+    CHECK_CODE(ECOM_OK, ecom_password_hash(weak, S("correct horse"), &hash, &e), e);
+    CHECK_CODE(ECOM_OK, ecom_password_hash(strong, S("correct horse"), &good, &e), e);
+    CHECK_CODE(ECOM_OK,
+               ecom_password_verify(strong, S("correct horse"), ecom_buf_str(&hash), &stale, &e),
+               e);
+    CHECK_I64(1, stale);
+    CHECK_CODE(ECOM_OK,
+               ecom_password_verify(weak, S("correct horse"), ecom_buf_str(&good), &stale, &e), e);
+    CHECK_I64(0, stale);
+    ecom_buf_free(&hash);
+    ecom_buf_free(&good);
+    ecom_passwords_free(weak);
+    ecom_passwords_free(strong);
+}
+
+static void damaged_hashes_are_told_from_wrong_passwords(void)
+{
+    static const char *const bad[] = {
+        "x",
+        "correct horse",
+        "$argon2i$v=19$m=8192,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$AAAA",
+        "$argon2id$v=19$m=4194304,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$"
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "$argon2id$v=19$m=8192,t=11,p=1$c29tZXNhbHRzb21lc2FsdA$"
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "$argon2id$v=19$m=8192,t=-1,p=1$c29tZXNhbHRzb21lc2FsdA$AAAA",
+        "$argon2id$v=19$m=8192,t=1,p=9$c29tZXNhbHRzb21lc2FsdA$AAAA",
+        "$2b$12$abcdefghijklmnopqrstuv",
+    };
+    ecom_passwords *p = NULL;
+    char big[200];
+
+    memset(big, 'x', sizeof(big));
+    CHECK_CODE(ECOM_OK, ecom_passwords_new(&cheap, &p, &e), e);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        CHECK_CODE(ECOM_E_CORRUPT,
+                   ecom_password_verify(p, S("correct horse"), ecom_str_of(bad[i]), NULL, &e), e);
+    CHECK_CODE(ECOM_E_CORRUPT,
+               ecom_password_verify(p, S("correct horse"), (ecom_str){big, sizeof(big)}, NULL, &e),
+               e);
+    ecom_passwords_free(p);
+}
+
+static void options_out_of_range_are_refused(void)
+{
+    static const ecom_password_options bad[] = {
+        {.memory_kib = 8191},   {.memory_kib = 1048577}, {.passes = 11},
+        {.max_concurrent = 65}, {.max_waiting = 4097},
+    };
+    ecom_passwords *p = NULL;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        CHECK_CODE(ECOM_E_INVAL, ecom_passwords_new(&bad[i], &p, &e), e);
+    CHECK_CODE(ECOM_OK, ecom_passwords_new(NULL, &p, &e), e);
+    ecom_passwords_free(p);
+}
+
+static void every_failed_allocation_gives_nomem(void)
+{
+    ecom_passwords *p = NULL;
+    ecom_buf hash = {0};
+
+    check_alloc_fail_at(1);
+    CHECK_CODE(ECOM_E_NOMEM, ecom_passwords_new(&cheap, &p, &e), e);
+    CHECK_CODE(ECOM_OK, ecom_passwords_new(&cheap, &p, &e), e);
+    check_alloc_fail_at(1);
+    CHECK_CODE(ECOM_E_NOMEM, ecom_password_hash(p, S("correct horse"), &hash, &e), e);
+    CHECK_U64(0, hash.n);
+    CHECK_CODE(ECOM_OK, ecom_password_hash(p, S("correct horse"), &hash, &e), e);
+    ecom_buf_free(&hash);
+    ecom_passwords_free(p);
+}
+
+struct crowd {
+    ecom_passwords *p;
+    _Atomic int turn, ok, rate, other;
+};
+
+static void *one_of_the_crowd(void *user)
+{
+    struct crowd *crowd = user;
+    ecom_buf hash = {0};
+    ecom_error mine;
+    int r = ecom_password_hash(crowd->p, S("correct horse"), &hash, &mine);
+
+    if (r == ECOM_OK)
+        crowd->ok++;
+    else if (r == ECOM_E_RATE && mine.retry_after_ms > 0)
+        crowd->rate++;
+    else
+        crowd->other++;
+    ecom_buf_free(&hash);
+    return NULL;
+}
+
+/* However the threads come to run: at least those that found a place got through, and whoever did
+ * not was sent away, not kept. */
+static void a_crowd_waits_in_a_bounded_queue(void)
+{
+    enum { THREADS = 24 };
+    static const ecom_password_options narrow = {.size = sizeof(narrow),
+                                                 .memory_kib = 8192,
+                                                 .passes = 1,
+                                                 .max_concurrent = 1,
+                                                 .max_waiting = 3};
+    struct crowd crowd = {0};
+    pthread_t threads[THREADS];
+
+    CHECK_CODE(ECOM_OK, ecom_passwords_new(&narrow, &crowd.p, &e), e);
+    for (int i = 0; i < THREADS; i++)
+        CHECK(pthread_create(&threads[i], NULL, one_of_the_crowd, &crowd) == 0, "thread");
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    CHECK(crowd.ok >= 4 && crowd.other == 0 && crowd.ok + crowd.rate == THREADS,
+          "%d ok, %d sent away, %d else", crowd.ok, crowd.rate, crowd.other);
+    one_of_the_crowd(&crowd);
+    CHECK(crowd.other == 0 && crowd.ok >= 5, "the place was not given back");
+    ecom_passwords_free(crowd.p);
+}
+
+static const struct check_case cases[] = {
+    CASE(a_password_fits_its_hash_and_no_other),
+    CASE(an_unknown_account_reads_like_a_wrong_password),
+    CASE(an_unknown_account_costs_what_a_wrong_password_costs),
+    CASE(lengths_are_bounded_to_the_byte),
+    CASE(a_hash_made_with_less_is_stale_and_one_with_more_is_not),
+    CASE(damaged_hashes_are_told_from_wrong_passwords),
+    CASE(options_out_of_range_are_refused),
+    CASE(every_failed_allocation_gives_nomem),
+    CASE(a_crowd_waits_in_a_bounded_queue),
+};
+
+CHECK_MAIN("passwords", cases)

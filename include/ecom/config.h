@@ -22,13 +22,14 @@ typedef struct ecom_dotenv {
     size_t n;
 } ecom_dotenv;
 
-/** Reads the text of a `.env` file: `NAME=value`, `export NAME=value`, `'...'` as it is, `"..."`
- *  with \\n, \\t, \\" and \\\\, comments from `#` at the start or after a space, CRLF, a BOM. The
- * last of equal names wins. At most 64 KiB and 1,000 lines.
+/** Reads the text of a `.env` file: `NAME=value` or `export NAME=value`, blanks around it, `'...'`
+ *  as it is, `"..."` with `\n`, `\t`, `\"` and `\\`, comments from `#` at the start of a line or
+ *  after a blank, CRLF, a BOM. The last of equal names wins. At most 64 KiB and 1,000 lines.
  *  @return ECOM_E_INVAL: "line 7: ..." (never the value); ECOM_E_TOOLARGE; ECOM_E_NOMEM. */
 ECOM_API ECOM_MUST_USE int ecom_dotenv_parse(ecom_str text, ecom_arena *arena, ecom_dotenv *out,
                                              ecom_error *err);
-/** As above, from a file. @return ECOM_E_NOTFOUND when there is none. */
+/** As above, from a file. @return ECOM_E_NOTFOUND when there is none; ECOM_E_UNAVAILABLE when it
+ *  cannot be read (err->native is errno); or as above, with the path before the text. */
 ECOM_API ECOM_MUST_USE int ecom_dotenv_read(const char *path, ecom_arena *arena, ecom_dotenv *out,
                                             ecom_error *err);
 
@@ -39,8 +40,10 @@ typedef const char *(*ecom_getenv_fn)(void *user, const char *name);
  * Fills a struct of settings: the environment wins over the file, the file over the fallback.
  * @param getenv_fn  nullable: no environment.
  * @param file       nullable: no file.
- * @param faults     out: every fault, one a line: "JWT_SECRET: must be at least 32 bytes, is 7".
- *                   Secret values are never in it.
+ * @param arena      holds the strings.
+ * @param out        record->size bytes; on failure its content is undefined.
+ * @param faults     out: every fault is appended, one a line: "JWT_SECRET: must be at least 32
+ *                   characters, is 7 (.env line 3)". Secret values are never in it.
  * @return ECOM_E_INVAL when there is a fault; ECOM_E_NOMEM.
  */
 ECOM_API ECOM_MUST_USE int ecom_config_read(const ecom_record *record, ecom_getenv_fn getenv_fn,

@@ -48,6 +48,10 @@ int ecom__number_read(const ecom_field *field, ecom_str text, int64_t *out,
 enum { ECOM__MONEY_ROOM = 32 };
 size_t ecom__money_format(int64_t minor, char out[ECOM__MONEY_ROOM]);
 
+/* As ecom_record_from_json(), of a value that lives as long as the arena: strings point into it. */
+int ecom__record_borrow(const ecom_record *record, const ecom_json *value, ecom_arena *arena,
+                        void *out, ecom_error *err);
+
 /* Appends the value of a field that is not absent. */
 int ecom__field_write(const ecom_field *field, const void *base, ecom_view view, ecom_buf *out);
 

@@ -194,12 +194,19 @@ int ecom_record_from_json(const ecom_record *record, const ecom_json *value, eco
     return read_record(&reader, record, value, out, NULL);
 }
 
+int ecom__record_borrow(const ecom_record *record, const ecom_json *value, ecom_arena *arena,
+                        void *out, ecom_error *err)
+{
+    const struct reader reader = {.arena = arena, .borrow = 1, .err = err};
+
+    return read_record(&reader, record, value, out, NULL);
+}
+
 int ecom_record_read(const ecom_record *record, ecom_str json, const ecom_json_limits *limits,
                      ecom_arena *arena, void *out, ecom_error *err)
 {
-    const struct reader reader = {.arena = arena, .borrow = 1, .err = err};
     const ecom_json *value;
     int r = ecom_json_parse(json, limits, arena, &value, err);
 
-    return r < 0 ? r : read_record(&reader, record, value, out, NULL);
+    return r < 0 ? r : ecom__record_borrow(record, value, arena, out, err);
 }

@@ -38,6 +38,15 @@ void ecom__http_conn_close(struct conn *c)
     uv_close((uv_handle_t *)&c->timer, on_closed);
 }
 
+/* So that the system, too, throws away what the peer does not read. */
+static void reset(struct conn *c)
+{
+    c->closing = 1;
+    if (uv_tcp_close_reset(&c->tcp, on_closed) < 0)
+        uv_close((uv_handle_t *)&c->tcp, on_closed);
+    uv_close((uv_handle_t *)&c->timer, on_closed);
+}
+
 static void on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *buf)
 {
     (void)size;
@@ -113,7 +122,7 @@ static void on_timer(uv_timer_t *timer)
 
     c->timer_due = 0;
     if (c->write_due && now >= c->write_due && is_stuck(c)) {
-        ecom__http_conn_close(c);
+        reset(c);
     } else if (c->read_due && now >= c->read_due) {
         if (c->phase == HEAD)
             ecom__http_conn_refuse(c, &(struct refusal){408, "the headers took too long"});

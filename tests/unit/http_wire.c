@@ -140,6 +140,13 @@ int wire_at_end(struct wire *w)
     return w->in.n == 0 && !more(w) && w->in.n == 0;
 }
 
+int wire_cut_off(struct wire *w)
+{
+    struct pollfd p = {w->fd, POLLRDHUP, 0};
+
+    return poll(&p, 1, PATIENCE_MS) == 1;
+}
+
 int wire_status(const ecom_http_server *server, ecom_str bytes)
 {
     struct wire w;

@@ -36,6 +36,9 @@ void wire_answer_free(struct wire_answer *a);
 /* Truth: the peer has closed, and nothing came before that. */
 int wire_at_end(struct wire *w);
 
+/* Waits for the peer to break the connection, without reading from it. */
+int wire_cut_off(struct wire *w);
+
 /* Sends bytes on a connection of its own; returns the status of the first response, 0: none. */
 int wire_status(const ecom_http_server *server, ecom_str bytes);
 /* Truth: after these bytes and one response of that status the server closes. */

@@ -1,0 +1,60 @@
+/* The relay's inside, shared by its steps and its thread. */
+#ifndef FLOW_RELAY_H
+#define FLOW_RELAY_H
+
+#include <pthread.h>
+
+#include "ecom/outbox.h"
+
+/* A document whose next event the bus refuses as it is. */
+struct parked {
+    struct parked *next;
+    int64_t until_us; /* then it is tried again: limits are changed by people */
+    ecom_str collection, id;
+};
+
+/* What an event in the batch belongs to. */
+struct origin {
+    ecom_str collection, id;
+};
+
+struct ecom_relay {
+    ecom_store *store;
+    ecom_bus *bus;
+    const ecom_env *env;
+    const ecom_log *log;
+    uint32_t batch;
+    int32_t sweep_ms, grace_ms, max_backoff_ms;
+
+    /* The events of the step, with all they point to in the arena. */
+    ecom_arena *arena;
+    ecom_msg *msgs;
+    ecom_str *tokens;
+    struct origin *origins;
+    size_t n;
+    size_t durable; /* so many of them are published, and the store has not forgotten them yet */
+    uint32_t seen;  /* rows that the store showed, parked ones too */
+    int cut;        /* more wait than fitted */
+    int no_memory;
+
+    struct parked *parked;
+    uint32_t nparked; /* events passed over in the last look, for their documents are parked */
+    uint32_t singly;  /* so many events go one by one: the bus refused one of them */
+
+    uint32_t failures; /* in a row */
+    int64_t retry_us;  /* nothing is tried before, on the monotonic clock */
+    ecom_error why;    /* the last failure */
+    int64_t gauged_us;
+
+    ecom_series *published, *failed, *backlog, *oldest, *parked_gauge;
+
+    /* The thread's. */
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+    int running, stopping;
+    int signalled; /* something was committed since the last step began */
+    int64_t deadline_ms;
+};
+
+#endif

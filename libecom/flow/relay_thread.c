@@ -1,0 +1,94 @@
+#include "flow/relay.h"
+
+#include "flow/thread.h"
+
+/* Runs in the thread of whoever committed. */
+static void on_events(void *user)
+{
+    ecom_relay *relay = user;
+
+    pthread_mutex_lock(&relay->mutex);
+    relay->signalled = 1;
+    pthread_cond_signal(&relay->wake);
+    pthread_mutex_unlock(&relay->mutex);
+}
+
+/* Waits for work: a commit, or the sweep. While the bus or the store is away commits do not count:
+ * they would only have it knocked at more often. */
+static void rest(ecom_relay *relay, int64_t ms, int away)
+{
+    int64_t until = ecom__thread_now_ms() + ms, left;
+
+    while (!relay->stopping && (away || !relay->signalled) &&
+           (left = until - ecom__thread_now_ms()) > 0)
+        ecom__cond_wait_ms(&relay->wake, &relay->mutex, left);
+}
+
+/* The thread has been told to stop: goes on until nothing waits, or for as long as it may. */
+static void drain(ecom_relay *relay)
+{
+    for (;;) {
+        int64_t left = relay->deadline_ms - ecom__thread_now_ms();
+        int32_t wait_ms = 0;
+        if (left <= 0)
+            return;
+        pthread_mutex_unlock(&relay->mutex);
+        int r = ecom_relay_step(relay, &wait_ms, NULL);
+        pthread_mutex_lock(&relay->mutex);
+        if (r == 0 && wait_ms > 0)
+            return;
+        if (r < 0)
+            ecom__cond_wait_ms(&relay->wake, &relay->mutex, wait_ms < left ? wait_ms : left);
+    }
+}
+
+static void *run(void *arg)
+{
+    ecom_relay *relay = arg;
+
+    pthread_mutex_lock(&relay->mutex);
+    while (!relay->stopping) {
+        int32_t wait_ms = 0;
+        relay->signalled = 0; /* before the step looks: what comes later is not missed */
+        pthread_mutex_unlock(&relay->mutex);
+        ecom_relay_step(relay, &wait_ms, NULL);
+        int away = relay->failures > 0;
+        pthread_mutex_lock(&relay->mutex);
+        if (wait_ms > 0)
+            rest(relay, wait_ms, away);
+    }
+    drain(relay);
+    pthread_mutex_unlock(&relay->mutex);
+    return NULL;
+}
+
+int ecom_relay_start(ecom_relay *relay, ecom_error *err)
+{
+    if (!relay)
+        return ecom_fail(err, ECOM_E_INVAL, "no relay");
+    if (relay->running)
+        return ecom_fail(err, ECOM_E_INVAL, "the relay runs already");
+    relay->stopping = relay->signalled = 0;
+    ecom_store_on_events(relay->store, on_events, relay);
+    int r = ecom__thread_start(&relay->thread, run, relay, "the relay's thread", err);
+    if (r < 0) {
+        ecom_store_on_events(relay->store, NULL, NULL);
+        return r;
+    }
+    relay->running = 1;
+    return ECOM_OK;
+}
+
+void ecom_relay_stop(ecom_relay *relay, int32_t deadline_ms)
+{
+    if (!relay || !relay->running)
+        return;
+    ecom_store_on_events(relay->store, NULL, NULL);
+    pthread_mutex_lock(&relay->mutex);
+    relay->stopping = 1;
+    relay->deadline_ms = ecom__thread_now_ms() + deadline_ms;
+    pthread_cond_signal(&relay->wake);
+    pthread_mutex_unlock(&relay->mutex);
+    pthread_join(relay->thread, NULL);
+    relay->running = 0;
+}

@@ -14,7 +14,7 @@ extern "C" {
 #define ECOM_SEARCH_MAX 200        /**< bytes of a query's `search` */
 #define ECOM_SEARCH_WORDS 16       /**< words in it */
 #define ECOM_SEARCH_SCAN 500       /**< products looked at for one page */
-#define ECOM_DESCRIPTION_WORDS 512 /**< different words of a description that are found */
+#define ECOM_DESCRIPTION_WORDS 700 /**< words of a description, from its start, that are found */
 
 /** A product, as stored; callers see it without the last two. */
 typedef struct ecom_product {

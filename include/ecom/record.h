@@ -87,12 +87,18 @@ struct ecom_record {
     size_t nfields;
 };
 
-#define ECOM_FIELD(type_, member_, name_, kind_, ...)                                   \
-    {                                                                                   \
-        .name = (name_), .type = ECOM_TYPE_##kind_, .offset = offsetof(type_, member_), \
-        __VA_ARGS__                                                                     \
+/** Behind the name come the type and whatever else is set: `STRING, .flags = ECOM_REQUIRED`. */
+#define ECOM_FIELD(type_, member_, name_, ...)                                               \
+    {                                                                                        \
+        .name = (name_), .offset = offsetof(type_, member_), .type = ECOM_TYPE_##__VA_ARGS__ \
     }
-#define ECOM_RECORD(name_, type_, fields_, ...)                        \
+#define ECOM_RECORD(name_, type_, fields_)                           \
+    {                                                                \
+        .name = (name_), .size = sizeof(type_), .fields = (fields_), \
+        .nfields = sizeof(fields_) / sizeof((fields_)[0])            \
+    }
+/** The same, and more: `.doc = "..."`. */
+#define ECOM_RECORD_WITH(name_, type_, fields_, ...)                   \
     {                                                                  \
         .name = (name_), .size = sizeof(type_), .fields = (fields_),   \
         .nfields = sizeof(fields_) / sizeof((fields_)[0]), __VA_ARGS__ \

@@ -30,7 +30,6 @@ extern "C" {
 
 #define ECOM_KEY_MAX 255         /**< bytes of an Idempotency-Key */
 #define ECOM_KEY_TTL_MS 86400000 /**< how long a key is remembered: 24 h */
-#define ECOM_KEYS_IN_FLIGHT 4096 /**< requests with a key at a time, of one object */
 
 /** Who calls, and in which context. Start from {.size = sizeof(ecom_caller)}; what is empty is not
  *  known. Borrowed for the call. */

@@ -71,7 +71,8 @@ static int parse_grammar(const struct ecom__json_tape *tape, uint32_t max_depth,
 
     if (!tokener)
         return ecom_fail(err, ECOM_E_NOMEM, "out of memory");
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    /* Not JSON_TOKENER_STRICT: json-c 0.17 and 0.18 then refuse every character beyond ASCII. What
+     * it would refuse beside that, the lint has refused. */
     *out = json_tokener_parse_ex(tokener, tape->text.p, (int)tape->text.n);
     if (json_tokener_get_error(tokener) == json_tokener_continue)
         *out = json_tokener_parse_ex(tokener, "", 1); /* a number ends only with the text */

@@ -16,6 +16,7 @@ struct lint {
     uint32_t inside; /* the container around p, when depth > 0 */
     uint32_t depth;  /* containers around p */
     int awaits_key;  /* the next string is one */
+    int after_comma; /* nothing stands between p and a comma before it */
     ecom_error *err;
 };
 
@@ -111,6 +112,9 @@ static int add(struct lint *lint, ecom_json_kind kind, struct ecom__json_token *
 {
     struct ecom__json_tape *tape = lint->tape;
 
+    if (lint->depth == 0 && tape->n)
+        return fail_unexpected(lint); /* behind the value that is the text */
+    lint->after_comma = 0;
     if (ecom_buf_reserve(&tape->buf, (tape->n ? 1 : FIRST_TOKENS) * sizeof(**out)) < 0)
         return ecom_fail(lint->err, ECOM_E_NOMEM, "out of memory");
     tape->tokens = (struct ecom__json_token *)(void *)tape->buf.p;
@@ -147,7 +151,7 @@ static int lint_close(struct lint *lint, ecom_json_kind kind)
 {
     const struct ecom__json_token *token = &lint->tape->tokens[lint->inside];
 
-    if (lint->depth == 0 || token->kind != kind)
+    if (lint->depth == 0 || token->kind != kind || lint->after_comma)
         return fail_unexpected(lint);
     lint->inside = token->up;
     lint->depth--;
@@ -367,10 +371,17 @@ static int lint_next(struct lint *lint)
     case '\t':
     case '\r':
     case '\n':
+        lint->p++;
+        return ECOM_OK;
     case ':':
+        if (lint->depth == 0)
+            return fail_unexpected(lint);
         lint->p++;
         return ECOM_OK;
     case ',':
+        if (lint->depth == 0)
+            return fail_unexpected(lint);
+        lint->after_comma = 1;
         lint->awaits_key = lint->depth && lint->tape->tokens[lint->inside].kind == ECOM_JSON_OBJECT;
         lint->p++;
         return ECOM_OK;

@@ -17,7 +17,7 @@ static const ecom_field order_created_fields[] = {
     ECOM_ENVELOPE_FIELDS(ecom_order_created),
     ORDER_FIELDS(ecom_order_created),
 };
-static const ecom_record order_created = ECOM_RECORD(
+static const ecom_record order_created = ECOM_RECORD_WITH(
     "OrderCreated", ecom_order_created, order_created_fields, .doc = "An order was accepted.");
 
 static const ecom_field payment_completed_fields[] = {
@@ -26,8 +26,8 @@ static const ecom_field payment_completed_fields[] = {
     ID_FIELD(ecom_payment_completed, payment_id, "paymentId", "The payment."),
 };
 static const ecom_record payment_completed =
-    ECOM_RECORD("PaymentCompleted", ecom_payment_completed, payment_completed_fields,
-                .doc = "The money for an order was taken.");
+    ECOM_RECORD_WITH("PaymentCompleted", ecom_payment_completed, payment_completed_fields,
+                     .doc = "The money for an order was taken.");
 
 static const ecom_field payment_failed_fields[] = {
     ECOM_ENVELOPE_FIELDS(ecom_payment_failed),
@@ -37,8 +37,8 @@ static const ecom_field payment_failed_fields[] = {
                .max = 500, .doc = "Why, for people."),
 };
 static const ecom_record payment_failed =
-    ECOM_RECORD("PaymentFailed", ecom_payment_failed, payment_failed_fields,
-                .doc = "The money for an order could not be taken.");
+    ECOM_RECORD_WITH("PaymentFailed", ecom_payment_failed, payment_failed_fields,
+                     .doc = "The money for an order could not be taken.");
 
 const ecom_contract ecom_order_created_contract = {
     .type = "ORDER_CREATED",

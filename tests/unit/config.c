@@ -30,7 +30,7 @@ static const ecom_field fields[] = {
 };
 
 static const ecom_record settings_record =
-    ECOM_RECORD("Settings", struct settings, fields, .doc = "All of them.");
+    ECOM_RECORD_WITH("Settings", struct settings, fields, .doc = "All of them.");
 
 static ecom_arena *arena;
 static struct settings out;
@@ -140,7 +140,7 @@ static void a_name_too_long_for_its_column_has_a_line_of_its_own(void)
     static const ecom_field one[] = {
         ECOM_FIELD(struct settings, port, "A_NAME_OF_TWENTY_NINE_LETTERS", INT, .doc = "Doc."),
     };
-    static const ecom_record record = ECOM_RECORD("One", struct settings, one, .doc = "One.");
+    static const ecom_record record = ECOM_RECORD_WITH("One", struct settings, one, .doc = "One.");
     ecom_buf help = {0};
 
     CHECK_I64(ECOM_OK, ecom_config_help(&record, &help));

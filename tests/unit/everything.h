@@ -60,6 +60,6 @@ static const ecom_field everything_fields[] = {
     ECOM_FIELD(struct everything, extras, "extras", LIST, .min = 1, .of = &everything_part),
 };
 static const ecom_record everything =
-    ECOM_RECORD("Everything", struct everything, everything_fields, .doc = "All there is.");
+    ECOM_RECORD_WITH("Everything", struct everything, everything_fields, .doc = "All there is.");
 
 #endif

@@ -1,0 +1,275 @@
+#include "shop/collection.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+int ecom__nomem(ecom_error *err)
+{
+    return ecom_fail(err, ECOM_E_NOMEM, "out of memory");
+}
+
+int ecom__check_store(const ecom_store *store, ecom_error *err)
+{
+    if (!store)
+        return ecom_fail_field(err, ECOM_E_INVAL, "store", "store: is missing");
+    return ECOM_OK;
+}
+
+static int make_room(struct ecom__entries *entries)
+{
+    if (entries->n < entries->room)
+        return ECOM_OK;
+    size_t room = entries->room ? entries->room * 2 : 8;
+    ecom_entry *v = ecom_arena_alloc(entries->arena, room * sizeof(*v));
+    if (!v)
+        return ECOM_E_NOMEM;
+    if (entries->n)
+        memcpy(v, entries->v, entries->n * sizeof(*v));
+    entries->v = v;
+    entries->room = room;
+    return ECOM_OK;
+}
+
+int ecom__entries_add(struct ecom__entries *entries, const char *index, ecom_str value, int unique)
+{
+    if (value.n == 0)
+        return ECOM_OK;
+    if (make_room(entries) < 0)
+        return ECOM_E_NOMEM;
+    entries->v[entries->n++] = (ecom_entry){ecom_str_of(index), value, unique};
+    return ECOM_OK;
+}
+
+/* A number as text that sorts as numbers do: all bits in hexadecimal, negative ones first. */
+static ecom_str sortable(int64_t n, char text[25])
+{
+    if (n == ECOM_ABSENT)
+        return (ecom_str){NULL, 0};
+    snprintf(text, 25, "%016" PRIx64, (uint64_t)n ^ UINT64_C(1) << 63);
+    return ecom_str_of(text);
+}
+
+static ecom_str time_text(int64_t ms, char text[25])
+{
+    if (ms == ECOM_ABSENT)
+        return (ecom_str){NULL, 0};
+    ecom_time_format(ms, text);
+    return ecom_str_of(text);
+}
+
+/* The value of a field in its index; empty when it is absent. */
+static ecom_str index_value(const ecom_field *field, const void *in, char text[25])
+{
+    const void *member = (const char *)in + field->offset;
+
+    switch ((ecom_type)field->type) {
+    case ECOM_TYPE_STRING:
+    case ECOM_TYPE_ID:
+    case ECOM_TYPE_EMAIL:
+    case ECOM_TYPE_CURRENCY:
+        return *(const ecom_str *)member;
+    case ECOM_TYPE_INT:
+    case ECOM_TYPE_MONEY:
+        return sortable(*(const int64_t *)member, text);
+    case ECOM_TYPE_TIME:
+        return time_text(*(const int64_t *)member, text);
+    case ECOM_TYPE_ENUM: {
+        int32_t i = *(const int32_t *)member;
+        return i == ECOM_ABSENT32 ? (ecom_str){NULL, 0} : ecom_str_of(field->names[i]);
+    }
+    case ECOM_TYPE_BOOL: {
+        int32_t truth = *(const int32_t *)member;
+        return truth == ECOM_ABSENT32 ? (ecom_str){NULL, 0} : ecom_str_of(truth ? "1" : "0");
+    }
+    case ECOM_TYPE_RECORD:
+    case ECOM_TYPE_LIST:
+        break;
+    }
+    return (ecom_str){NULL, 0};
+}
+
+int ecom__entries_derive(struct ecom__entries *entries, const ecom_record *record, const void *in)
+{
+    for (size_t i = 0; i < record->nfields; i++) {
+        const ecom_field *field = &record->fields[i];
+        char text[25];
+
+        if (!(field->flags & (ECOM_INDEX | ECOM_UNIQUE)))
+            continue;
+        ecom_str value = index_value(field, in, text);
+        if (value.p == text && !(value = ecom_arena_copy(entries->arena, value)).p)
+            return ECOM_E_NOMEM;
+        if (ecom__entries_add(entries, field->name, value, !!(field->flags & ECOM_UNIQUE)) < 0)
+            return ECOM_E_NOMEM;
+    }
+    return ECOM_OK;
+}
+
+static int is_text(uint32_t type)
+{
+    return type == ECOM_TYPE_STRING || type == ECOM_TYPE_ID || type == ECOM_TYPE_EMAIL ||
+           type == ECOM_TYPE_CURRENCY;
+}
+
+int ecom__own(const ecom_record *record, void *item, ecom_arena *arena, ecom_error *err)
+{
+    for (size_t i = 0; i < record->nfields; i++) {
+        ecom_str *text = (ecom_str *)((char *)item + record->fields[i].offset);
+        if (!is_text(record->fields[i].type) || !text->p)
+            continue;
+        *text = ecom_arena_copy(arena, *text);
+        if (!text->p)
+            return ecom__nomem(err);
+    }
+    return ECOM_OK;
+}
+
+static ecom_str id_of(const void *item)
+{
+    return *(const ecom_str *)item;
+}
+
+int ecom__save(const struct ecom__collection *c, const void *item, uint64_t expect,
+               const ecom_msg *event, ecom_arena *arena, uint64_t *rev, ecom_error *err)
+{
+    struct ecom__entries entries = {.arena = arena};
+    ecom_buf doc = {0};
+    int r = ecom_record_check(c->record, item, err);
+
+    if (r < 0)
+        return r;
+    if (ecom__entries_derive(&entries, c->record, item) < 0 ||
+        (c->entries && c->entries(item, &entries) < 0) ||
+        ecom_record_write(c->record, item, ECOM_VIEW_STORE, &doc) < 0) {
+        r = ecom__nomem(err);
+    } else {
+        const ecom_change change = {
+            .collection = ecom_str_of(c->name),
+            .id = id_of(item),
+            .doc = ecom_buf_str(&doc),
+            .expect = expect,
+            .entries = entries.v,
+            .nentries = entries.n,
+            .events = event,
+            .nevents = event ? 1 : 0,
+        };
+        r = ecom_store_put(c->store, &change, rev, err);
+    }
+    ecom_buf_free(&doc);
+    return r;
+}
+
+int ecom__read(const struct ecom__collection *c, ecom_str id, ecom_str doc, ecom_arena *arena,
+               void *out, ecom_error *err)
+{
+    ecom_error why = {0};
+    int r = ecom_record_read(c->record, doc, NULL, arena, out, &why);
+
+    if (r == ECOM_OK)
+        return ECOM_OK;
+    if (r == ECOM_E_NOMEM)
+        return ecom__nomem(err);
+    return ecom_fail(err, ECOM_E_CORRUPT, "stored document %s/%.*s: %s", c->name, (int)id.n, id.p,
+                     why.text);
+}
+
+static int storable(ecom_str id)
+{
+    if (id.n == 0 || id.n > ECOM_STORE_MAX_ID)
+        return 0;
+    for (size_t i = 0; i < id.n; i++)
+        if (id.p[i] <= ' ' || id.p[i] > '~')
+            return 0;
+    return 1;
+}
+
+int ecom__not_found(const struct ecom__collection *c, ecom_error *err)
+{
+    return ecom_fail(err, ECOM_E_NOTFOUND, "there is no %s with this id", c->record->name);
+}
+
+int ecom__load(const struct ecom__collection *c, ecom_str id, ecom_arena *arena, void *out,
+               uint64_t *rev, ecom_error *err)
+{
+    ecom_buf doc = {0};
+    uint64_t read = 0;
+    int r = ECOM_E_NOTFOUND;
+
+    if (storable(id))
+        r = ecom_store_get(c->store, ecom_str_of(c->name), id, &doc, &read, err);
+    if (r == ECOM_OK)
+        r = ecom__read(c, id, ecom_buf_str(&doc), arena, out, err);
+    else if (r == ECOM_E_NOTFOUND)
+        r = ecom__not_found(c, err);
+    if (r == ECOM_OK && rev)
+        *rev = read;
+    ecom_buf_free(&doc);
+    return r;
+}
+
+/* What load_by() finds: at most one row. */
+struct only {
+    const struct ecom__collection *c;
+    ecom_arena *arena;
+    void *out;
+    uint64_t rev;
+    int r;
+    ecom_error *err;
+};
+
+static int only_row(void *user, const ecom_row *row)
+{
+    struct only *only = user;
+
+    only->rev = row->rev;
+    only->r = ecom__read(only->c, row->id, row->doc, only->arena, only->out, only->err);
+    return 1;
+}
+
+int ecom__load_by(const struct ecom__collection *c, const char *index, ecom_str value,
+                  ecom_arena *arena, void *out, uint64_t *rev, ecom_error *err)
+{
+    const ecom_query query = {
+        .collection = ecom_str_of(c->name),
+        .index = ecom_str_of(index),
+        .from = value,
+        .to = value,
+        .limit = 1,
+    };
+    struct only only = {c, arena, out, 0, ECOM_E_NOTFOUND, err};
+    int r = ecom_store_find(c->store, &query, only_row, &only, NULL, err);
+
+    if (r < 0)
+        return r;
+    if (only.r == ECOM_E_NOTFOUND)
+        return ecom_fail(err, only.r, "there is no %s with this %s", c->record->name, index);
+    if (only.r == ECOM_OK && rev)
+        *rev = only.rev;
+    return only.r;
+}
+
+int ecom__load_many(const struct ecom__collection *c, const ecom_str *ids, size_t n,
+                    ecom__keep_fn keep, void *user, ecom_arena *arena, void **out, size_t *found,
+                    ecom_error *err)
+{
+    size_t size = c->record->size, have = 0;
+
+    if (n > ECOM_IDS_MAX)
+        return ecom_fail_field(err, ECOM_E_INVAL, "ids", "ids: at most %d at once, not %zu",
+                               ECOM_IDS_MAX, n);
+    char *items = ecom_arena_alloc(arena, n * size);
+    if (!items)
+        return ecom__nomem(err);
+    for (size_t i = 0; i < n; i++) {
+        void *item = items + have * size;
+        int r = ecom__load(c, ids[i], arena, item, NULL, err);
+        if (r < 0 && r != ECOM_E_NOTFOUND)
+            return r;
+        have += r == ECOM_OK && (!keep || keep(user, item));
+    }
+    *out = items;
+    *found = have;
+    return ECOM_OK;
+}

@@ -1,0 +1,75 @@
+/* Documents of one kind in a store: structs, described by a record, that begin with their id. What
+ * each part of the shop does with its store goes through here. */
+#ifndef ECOM_SHOP_COLLECTION_H
+#define ECOM_SHOP_COLLECTION_H
+
+#include "base/options.h"
+#include "ecom/shop.h"
+#include "ecom/store.h"
+
+/* Index entries as they gather, in an arena. */
+struct ecom__entries {
+    ecom_arena *arena;
+    ecom_entry *v;
+    size_t n, room;
+};
+
+/* Adds one; an empty value is none. */
+int ecom__entries_add(struct ecom__entries *entries, const char *index, ecom_str value, int unique);
+/* Adds those that the record's ECOM_INDEX and ECOM_UNIQUE fields give. Values sort as the fields
+ * do; a field of a record or a list has none. */
+int ecom__entries_derive(struct ecom__entries *entries, const ecom_record *record, const void *in);
+
+struct ecom__collection {
+    ecom_store *store;
+    const char *name;
+    const ecom_record *record; /* the struct's first member is an ecom_str: its id */
+    /* Nullable. Adds the entries that are not in the record. */
+    int (*entries)(const void *item, struct ecom__entries *out);
+};
+
+/* Copies an item's strings into the arena: what came with a request lives no longer than that. */
+int ecom__own(const ecom_record *record, void *item, ecom_arena *arena, ecom_error *err);
+/* Saves an item and up to one event.
+ * @param expect  as in ecom_change.  @param event  nullable.  @param rev  out, nullable. */
+int ecom__save(const struct ecom__collection *c, const void *item, uint64_t expect,
+               const ecom_msg *event, ecom_arena *arena, uint64_t *rev, ecom_error *err);
+/* Reads a stored document. One that does not fit the record is damage, not bad input: CORRUPT. */
+int ecom__read(const struct ecom__collection *c, ecom_str id, ecom_str doc, ecom_arena *arena,
+               void *out, ecom_error *err);
+/* The answer NOTFOUND. */
+int ecom__not_found(const struct ecom__collection *c, ecom_error *err);
+/* NOTFOUND also for what cannot be an id. */
+int ecom__load(const struct ecom__collection *c, ecom_str id, ecom_arena *arena, void *out,
+               uint64_t *rev, ecom_error *err);
+/* The one with this value in a unique index. */
+int ecom__load_by(const struct ecom__collection *c, const char *index, ecom_str value,
+                  ecom_arena *arena, void *out, uint64_t *rev, ecom_error *err);
+
+/* Does an item belong into an answer? */
+typedef int (*ecom__keep_fn)(void *user, const void *item);
+
+/* Those of the ids that exist and are kept, in the order of the ids.
+ * @param out  an array in the arena. */
+int ecom__load_many(const struct ecom__collection *c, const ecom_str *ids, size_t n,
+                    ecom__keep_fn keep, void *user, ecom_arena *arena, void **out, size_t *found,
+                    ecom_error *err);
+
+/* A page of a list, by id from the last to the first. */
+struct ecom__range {
+    const char *index; /* NULL: all */
+    ecom_str value;    /* in that index */
+    int64_t first;     /* ECOM_ABSENT: 20 */
+    ecom_str after;
+    ecom__keep_fn keep; /* nullable: all */
+    void *user;
+    uint32_t max_scan; /* with keep: documents to look at for one page */
+};
+int ecom__page(const struct ecom__collection *c, const struct ecom__range *range, ecom_arena *arena,
+               ecom_list *items, ecom_str *next, ecom_error *err);
+
+/* What every part of the shop needs. */
+int ecom__check_store(const ecom_store *store, ecom_error *err);
+int ecom__nomem(ecom_error *err);
+
+#endif

@@ -1,0 +1,310 @@
+#include "ecom/order.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "shop/orders.h"
+
+#define USER_INDEX "userId"
+#define STATUS_INDEX "userStatus" /* "USER STATUS": what a user has in this status */
+
+enum { MAX_REASON = 1000, MAX_EVENT_ID = 128, MAX_PAYMENT_ID = 256 };
+
+static const char *const status_names[] = {"PENDING", "PAID", "PAYMENT_FAILED", NULL};
+
+static const ecom_field order_fields[] = {
+    ECOM_FIELD(ecom_order, id, "id", ID, .flags = ECOM_REQUIRED | ECOM_READONLY),
+    ECOM_FIELD(ecom_order, user_id, USER_INDEX, STRING, .flags = ECOM_REQUIRED | ECOM_INDEX,
+               .min = 1, .max = ECOM_USER_ID_MAX, .doc = "Whose it is."),
+    ECOM_FIELD(ecom_order, amount, "amount", MONEY, .flags = ECOM_REQUIRED, .min = 1,
+               .max = ECOM_AMOUNT_MAX),
+    ECOM_FIELD(ecom_order, currency, "currency", CURRENCY, .flags = ECOM_REQUIRED),
+    ECOM_FIELD(ecom_order, status, "status", ENUM, .flags = ECOM_REQUIRED | ECOM_READONLY,
+               .names = status_names),
+    ECOM_FIELD(ecom_order, payment_id, "paymentId", STRING, .flags = ECOM_READONLY,
+               .max = MAX_PAYMENT_ID),
+    ECOM_FIELD(ecom_order, failure_reason, "failureReason", STRING, .flags = ECOM_READONLY,
+               .max = MAX_REASON, .doc = "Why the payment failed."),
+    ECOM_FIELD(ecom_order, created_at, "createdAt", TIME, .flags = ECOM_REQUIRED | ECOM_READONLY),
+    ECOM_FIELD(ecom_order, updated_at, "updatedAt", TIME, .flags = ECOM_REQUIRED | ECOM_READONLY),
+    ECOM_FIELD(ecom_order, payment_event_id, "paymentEventId", STRING, .flags = ECOM_PRIVATE,
+               .max = MAX_EVENT_ID, .doc = "The event that moved it on."),
+    ECOM_FIELD(ecom_order, idempotency_key, ECOM__KEY_FIELD, STRING,
+               .flags = ECOM_PRIVATE | ECOM_UNIQUE, .max = ECOM__HASH_HEX),
+    ECOM_FIELD(ecom_order, idempotency_body, ECOM__BODY_FIELD, STRING, .flags = ECOM_PRIVATE,
+               .max = ECOM__HASH_HEX),
+};
+const ecom_record ecom_order_record =
+    ECOM_RECORD("Order", ecom_order, order_fields, .doc = "What someone has ordered.");
+
+static const ecom_field request_fields[] = {
+    ECOM_FIELD(ecom_order_request, amount, "amount", MONEY, .flags = ECOM_REQUIRED, .min = 1,
+               .max = ECOM_AMOUNT_MAX),
+    ECOM_FIELD(ecom_order_request, user_id, "userId", STRING, .min = 1, .max = ECOM_USER_ID_MAX,
+               .doc = "The caller, who is meant when it is left out."),
+    ECOM_FIELD(ecom_order_request, currency, "currency", CURRENCY, .fallback = "USD"),
+};
+const ecom_record ecom_order_request_record =
+    ECOM_RECORD("NewOrder", ecom_order_request, request_fields, .doc = "An order to be made.");
+
+static const ecom_field query_fields[] = {
+    ECOM_FIELD(ecom_order_query, first, "first", INT, .min = 1, .max = ECOM_PAGE_MAX,
+               .fallback = "20", .doc = "How many at most."),
+    ECOM_FIELD(ecom_order_query, after, "after", STRING, .max = ECOM_CURSOR_MAX,
+               .doc = "The nextCursor of the page before."),
+    ECOM_FIELD(ecom_order_query, status, "status", ENUM, .names = status_names),
+    ECOM_FIELD(ecom_order_query, ids, "ids", STRING, .max = ECOM_IDS_BYTES,
+               .doc = "Ids with commas between: these and no others."),
+};
+const ecom_record ecom_order_query_record =
+    ECOM_RECORD("OrderQuery", ecom_order_query, query_fields, .doc = "Which orders.");
+
+static const ecom_field page_fields[] = {
+    ECOM_FIELD(ecom_order_page, items, "items", LIST, .of = &ecom_order_record,
+               .flags = ECOM_REQUIRED, .max = ECOM_PAGE_MAX),
+    ECOM_FIELD(ecom_order_page, next_cursor, "nextCursor", STRING, .max = ECOM_CURSOR_MAX,
+               .doc = "Hand it back as `after`; not there: that was all."),
+};
+const ecom_record ecom_order_page_record =
+    ECOM_RECORD("OrderPage", ecom_order_page, page_fields, .doc = "Orders, newest first.");
+
+const char *ecom_order_status_name(int32_t status)
+{
+    return status >= 0 && status <= ECOM_ORDER_PAYMENT_FAILED ? status_names[status] : NULL;
+}
+
+static int status_value(ecom_str user_id, int32_t status, ecom_arena *arena, ecom_str *out)
+{
+    ecom_str name = ecom_str_of(status_names[status]);
+    char *p = ecom_arena_alloc(arena, user_id.n + 1 + name.n);
+
+    if (!p)
+        return ECOM_E_NOMEM;
+    *out = (ecom_str){p, user_id.n + 1 + name.n};
+    memcpy(p, user_id.p, user_id.n);
+    p[user_id.n] = ' ';
+    memcpy(p + user_id.n + 1, name.p, name.n);
+    return ECOM_OK;
+}
+
+static int status_entry(const void *item, struct ecom__entries *out)
+{
+    const ecom_order *order = item;
+    ecom_str value;
+
+    if (status_value(order->user_id, order->status, out->arena, &value) < 0)
+        return ECOM_E_NOMEM;
+    return ecom__entries_add(out, STATUS_INDEX, value, 0);
+}
+
+int ecom_orders_new(const ecom_orders_options *opts, ecom_orders **out, ecom_error *err)
+{
+    ecom_orders_options o;
+
+    ecom__options_copy(&o, sizeof(o), opts);
+    int r = ecom__check_store(o.store, err);
+    if (r == ECOM_OK && o.topic.n)
+        r = ecom__check_name("topic", o.topic, ECOM_BUS_MAX_NAME, err);
+    if (r < 0)
+        return r;
+    ecom_orders *orders = calloc(1, sizeof(*orders));
+    if (!orders)
+        return ecom__nomem(err);
+    orders->c = (struct ecom__collection){o.store, "orders", &ecom_order_record, status_entry};
+    orders->env = o.env ? o.env : ecom_env_system();
+    orders->log = o.log;
+    if (o.topic.n)
+        memcpy(orders->topic, o.topic.p, o.topic.n);
+    ecom__flights_init(&orders->flights);
+    *out = orders;
+    return ECOM_OK;
+}
+
+void ecom_orders_free(ecom_orders *orders)
+{
+    if (!orders)
+        return;
+    ecom__flights_clear(&orders->flights);
+    free(orders);
+}
+
+/* The index by user and status has room for so much of it. */
+static int check_user(ecom_str user_id, ecom_error *err)
+{
+    if (user_id.n < 1 || user_id.n > ECOM_USER_ID_MAX)
+        return ecom_fail_field(err, ECOM_E_INVAL, "userId",
+                               "userId: must have 1 to %d bytes, has %zu", ECOM_USER_ID_MAX,
+                               user_id.n);
+    return ECOM_OK;
+}
+
+/* The request as it is compared with a later one: what it leaves out is the default. */
+static int complete(const ecom_order_request *request, const ecom_caller *caller,
+                    ecom_order_request *out, ecom_error *err)
+{
+    int r = ecom_record_check(&ecom_order_request_record, request, err);
+
+    if (r < 0)
+        return r;
+    if (!caller || !caller->user_id.n)
+        return ecom_fail(err, ECOM_E_UNAUTHENTICATED, "only users can order: log in first");
+    if ((r = check_user(caller->user_id, err)) < 0)
+        return r;
+    if (request->user_id.p && !ecom_str_eq(request->user_id, caller->user_id))
+        return ecom_fail_field(err, ECOM_E_FORBIDDEN, "userId",
+                               "userId: nobody can order for another user");
+    *out = *request;
+    out->user_id = caller->user_id;
+    if (!out->currency.p)
+        out->currency = ecom_str_of("USD");
+    return ECOM_OK;
+}
+
+static int new_order(ecom_orders *orders, const ecom_order_request *request, ecom_arena *arena,
+                     ecom_order *order, ecom_error *err)
+{
+    const ecom_id id = ecom_id_new(orders->env);
+
+    ecom_record_init(&ecom_order_record, order);
+    order->id = ecom_str_of(id.s);
+    order->user_id = request->user_id;
+    order->amount = request->amount;
+    order->currency = request->currency;
+    order->status = ECOM_ORDER_PENDING;
+    order->created_at = order->updated_at = ecom_env_now_ms(orders->env);
+    return ecom__own(&ecom_order_record, order, arena, err);
+}
+
+static int created_event(ecom_orders *orders, const ecom_order *order, const ecom_caller *caller,
+                         ecom_arena *arena, ecom_msg *msg, ecom_error *err)
+{
+    const ecom_id id = ecom_id_new(orders->env);
+    const ecom_order_created event = {
+        .envelope =
+            {
+                .id = ecom_str_of(id.s),
+                .time_ms = order->created_at,
+                .version = 1,
+                .correlation_id = caller->correlation_id,
+                .traceparent = caller->traceparent,
+            },
+        .order_id = order->id,
+        .user_id = order->user_id,
+        .amount = order->amount,
+        .currency = order->currency,
+    };
+
+    return ecom_event_encode(&ecom_order_created_contract, ecom_str_of(orders->topic), &event,
+                             arena, msg, err);
+}
+
+/* As it was when it was accepted, whatever has become of it. */
+static void as_accepted(ecom_order *order)
+{
+    order->status = ECOM_ORDER_PENDING;
+    order->updated_at = order->created_at;
+    order->payment_id = order->failure_reason = order->payment_event_id = (ecom_str){NULL, 0};
+}
+
+int ecom_orders_create(ecom_orders *orders, const ecom_order_request *request,
+                       const ecom_caller *caller, ecom_arena *arena, ecom_order *out, int *replayed,
+                       ecom_error *err)
+{
+    ecom_order_request asked;
+    ecom_msg event;
+    const struct ecom__creation creation = {
+        .c = &orders->c,
+        .env = orders->env,
+        .flights = &orders->flights,
+        .caller = caller,
+        .request_record = &ecom_order_request_record,
+        .request = &asked,
+        .event = &event,
+    };
+    ecom_order order;
+    int again, r = complete(request, caller, &asked, err);
+
+    if (r == ECOM_OK)
+        r = new_order(orders, &asked, arena, &order, err);
+    if (r == ECOM_OK)
+        r = created_event(orders, &order, caller, arena, &event, err);
+    if (r == ECOM_OK)
+        r = ecom__create(&creation, &order, arena, &again, err);
+    if (r < 0)
+        return r;
+    as_accepted(&order);
+    if (replayed)
+        *replayed = again;
+    *out = order;
+    return ECOM_OK;
+}
+
+static int is_of(void *user_id, const void *item)
+{
+    return ecom_str_eq(*(const ecom_str *)user_id, ((const ecom_order *)item)->user_id);
+}
+
+int ecom_orders_get(ecom_orders *orders, ecom_str user_id, ecom_str id, ecom_arena *arena,
+                    ecom_order *out, ecom_error *err)
+{
+    ecom_order order;
+    int r = ecom__load(&orders->c, id, arena, &order, NULL, err);
+
+    if (r == ECOM_OK && !is_of(&user_id, &order))
+        r = ecom__not_found(&orders->c, err);
+    if (r == ECOM_OK)
+        *out = order;
+    return r;
+}
+
+int ecom_orders_get_many(ecom_orders *orders, ecom_str user_id, const ecom_str *ids, size_t n,
+                         ecom_arena *arena, ecom_order **out, size_t *found, ecom_error *err)
+{
+    void *items;
+    int r = ecom__load_many(&orders->c, ids, n, is_of, &user_id, arena, &items, found, err);
+
+    if (r == ECOM_OK)
+        *out = items;
+    return r;
+}
+
+static int list_ids(ecom_orders *orders, ecom_str user_id, ecom_str text, ecom_arena *arena,
+                    ecom_order_page *out, ecom_error *err)
+{
+    ecom_list items = {NULL, 0};
+    ecom_str *ids;
+    size_t n;
+    int r = ecom_ids_split(text, arena, &ids, &n, err);
+
+    if (r == ECOM_OK)
+        r = ecom__load_many(&orders->c, ids, n, is_of, &user_id, arena, &items.items, &items.n,
+                            err);
+    if (r == ECOM_OK)
+        *out = (ecom_order_page){.items = items};
+    return r;
+}
+
+int ecom_orders_list(ecom_orders *orders, ecom_str user_id, const ecom_order_query *query,
+                     ecom_arena *arena, ecom_order_page *out, ecom_error *err)
+{
+    struct ecom__range range = {.index = USER_INDEX, .value = user_id, .first = ECOM_ABSENT};
+    int r = check_user(user_id, err);
+
+    if (r == ECOM_OK && query)
+        r = ecom_record_check(&ecom_order_query_record, query, err);
+    if (r < 0)
+        return r;
+    if (query && query->ids.p)
+        return list_ids(orders, user_id, query->ids, arena, out, err);
+    if (query) {
+        range.first = query->first;
+        range.after = query->after;
+    }
+    if (query && query->status != ECOM_ABSENT32) {
+        range.index = STATUS_INDEX;
+        if (status_value(user_id, query->status, arena, &range.value) < 0)
+            return ecom__nomem(err);
+    }
+    return ecom__page(&orders->c, &range, arena, &out->items, &out->next_cursor, err);
+}

@@ -41,8 +41,8 @@ static const ecom_field notification_fields[] = {
     ECOM_FIELD(ecom_notification, updated_at, "updatedAt", TIME, .flags = ECOM_REQUIRED),
 };
 const ecom_record ecom_notification_record =
-    ECOM_RECORD("Notification", ecom_notification, notification_fields,
-                .doc = "What a user was told of a payment.");
+    ECOM_RECORD_WITH("Notification", ecom_notification, notification_fields,
+                     .doc = "What a user was told of a payment.");
 
 static const ecom_field query_fields[] = {
     ECOM_FIELD(ecom_notification_query, order_id, ORDER_INDEX, STRING, .flags = ECOM_REQUIRED,
@@ -52,7 +52,7 @@ static const ecom_field query_fields[] = {
     ECOM_FIELD(ecom_notification_query, after, "after", STRING, .max = ECOM_CURSOR_MAX,
                .doc = "The nextCursor of the page before."),
 };
-const ecom_record ecom_notification_query_record = ECOM_RECORD(
+const ecom_record ecom_notification_query_record = ECOM_RECORD_WITH(
     "NotificationQuery", ecom_notification_query, query_fields, .doc = "Which notifications.");
 
 static const ecom_field page_fields[] = {
@@ -61,7 +61,7 @@ static const ecom_field page_fields[] = {
     ECOM_FIELD(ecom_notification_page, next_cursor, "nextCursor", STRING, .max = ECOM_CURSOR_MAX,
                .doc = "Hand it back as `after`; not there: that was all."),
 };
-const ecom_record ecom_notification_page_record = ECOM_RECORD(
+const ecom_record ecom_notification_page_record = ECOM_RECORD_WITH(
     "NotificationPage", ecom_notification_page, page_fields, .doc = "Notifications, newest first.");
 
 struct ecom_notifications {

@@ -36,7 +36,7 @@ static const ecom_field order_fields[] = {
                .max = ECOM__HASH_HEX),
 };
 const ecom_record ecom_order_record =
-    ECOM_RECORD("Order", ecom_order, order_fields, .doc = "What someone has ordered.");
+    ECOM_RECORD_WITH("Order", ecom_order, order_fields, .doc = "What someone has ordered.");
 
 static const ecom_field request_fields[] = {
     ECOM_FIELD(ecom_order_request, amount, "amount", MONEY, .flags = ECOM_REQUIRED, .min = 1,
@@ -46,7 +46,7 @@ static const ecom_field request_fields[] = {
     ECOM_FIELD(ecom_order_request, currency, "currency", CURRENCY, .fallback = "USD"),
 };
 const ecom_record ecom_order_request_record =
-    ECOM_RECORD("NewOrder", ecom_order_request, request_fields, .doc = "An order to be made.");
+    ECOM_RECORD_WITH("NewOrder", ecom_order_request, request_fields, .doc = "An order to be made.");
 
 static const ecom_field query_fields[] = {
     ECOM_FIELD(ecom_order_query, first, "first", INT, .min = 1, .max = ECOM_PAGE_MAX,
@@ -58,7 +58,7 @@ static const ecom_field query_fields[] = {
                .doc = "Ids with commas between: these and no others."),
 };
 const ecom_record ecom_order_query_record =
-    ECOM_RECORD("OrderQuery", ecom_order_query, query_fields, .doc = "Which orders.");
+    ECOM_RECORD_WITH("OrderQuery", ecom_order_query, query_fields, .doc = "Which orders.");
 
 static const ecom_field page_fields[] = {
     ECOM_FIELD(ecom_order_page, items, "items", LIST, .of = &ecom_order_record,
@@ -67,7 +67,7 @@ static const ecom_field page_fields[] = {
                .doc = "Hand it back as `after`; not there: that was all."),
 };
 const ecom_record ecom_order_page_record =
-    ECOM_RECORD("OrderPage", ecom_order_page, page_fields, .doc = "Orders, newest first.");
+    ECOM_RECORD_WITH("OrderPage", ecom_order_page, page_fields, .doc = "Orders, newest first.");
 
 const char *ecom_order_status_name(int32_t status)
 {

@@ -44,7 +44,7 @@ static const ecom_field payment_fields[] = {
                .max = MAX_TRACEPARENT),
 };
 const ecom_record ecom_payment_record =
-    ECOM_RECORD("Payment", ecom_payment, payment_fields, .doc = "The money for an order.");
+    ECOM_RECORD_WITH("Payment", ecom_payment, payment_fields, .doc = "The money for an order.");
 
 struct ecom_payments {
     struct ecom__collection c;

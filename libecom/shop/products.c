@@ -34,7 +34,7 @@ static const ecom_field product_fields[] = {
                .max = ECOM__HASH_HEX),
 };
 const ecom_record ecom_product_record =
-    ECOM_RECORD("Product", ecom_product, product_fields, .doc = "Something to buy.");
+    ECOM_RECORD_WITH("Product", ecom_product, product_fields, .doc = "Something to buy.");
 
 static const ecom_field request_fields[] = {
     ECOM_FIELD(ecom_product_request, name, "name", STRING, .flags = ECOM_REQUIRED, .min = 1,
@@ -49,8 +49,8 @@ static const ecom_field request_fields[] = {
     ECOM_FIELD(ecom_product_request, sku, "sku", STRING, .min = 1, .max = MAX_SKU,
                .doc = "The seller's own number of it; no two products have the same."),
 };
-const ecom_record ecom_product_request_record =
-    ECOM_RECORD("NewProduct", ecom_product_request, request_fields, .doc = "A product to be made.");
+const ecom_record ecom_product_request_record = ECOM_RECORD_WITH(
+    "NewProduct", ecom_product_request, request_fields, .doc = "A product to be made.");
 
 static const ecom_field query_fields[] = {
     ECOM_FIELD(ecom_product_query, first, "first", INT, .min = 1, .max = ECOM_PAGE_MAX,
@@ -63,7 +63,7 @@ static const ecom_field query_fields[] = {
                .doc = "Ids with commas between: these and no others."),
 };
 const ecom_record ecom_product_query_record =
-    ECOM_RECORD("ProductQuery", ecom_product_query, query_fields, .doc = "Which products.");
+    ECOM_RECORD_WITH("ProductQuery", ecom_product_query, query_fields, .doc = "Which products.");
 
 static const ecom_field page_fields[] = {
     ECOM_FIELD(ecom_product_page, items, "items", LIST, .of = &ecom_product_record,
@@ -71,8 +71,8 @@ static const ecom_field page_fields[] = {
     ECOM_FIELD(ecom_product_page, next_cursor, "nextCursor", STRING, .max = ECOM_CURSOR_MAX,
                .doc = "Hand it back as `after`; not there: that was all."),
 };
-const ecom_record ecom_product_page_record =
-    ECOM_RECORD("ProductPage", ecom_product_page, page_fields, .doc = "Products, newest first.");
+const ecom_record ecom_product_page_record = ECOM_RECORD_WITH(
+    "ProductPage", ecom_product_page, page_fields, .doc = "Products, newest first.");
 
 struct ecom_products {
     struct ecom__collection c;

@@ -22,7 +22,7 @@ static const ecom_field user_fields[] = {
                .max = MAX_HASH),
 };
 const ecom_record ecom_user_record =
-    ECOM_RECORD("User", ecom_user, user_fields, .doc = "Someone with an account.");
+    ECOM_RECORD_WITH("User", ecom_user, user_fields, .doc = "Someone with an account.");
 
 /* An address may come with spaces around it, so it is a string here; it is checked without them. */
 static const ecom_field registration_fields[] = {
@@ -33,8 +33,8 @@ static const ecom_field registration_fields[] = {
                .max = ECOM_PASSWORD_MAX),
     ECOM_FIELD(ecom_registration, name, "name", STRING, .max = MAX_NAME),
 };
-const ecom_record ecom_registration_record =
-    ECOM_RECORD("Registration", ecom_registration, registration_fields, .doc = "A new account.");
+const ecom_record ecom_registration_record = ECOM_RECORD_WITH(
+    "Registration", ecom_registration, registration_fields, .doc = "A new account.");
 
 static const ecom_field login_fields[] = {
     ECOM_FIELD(ecom_login, email, "email", STRING, .flags = ECOM_REQUIRED, .min = 1,
@@ -43,7 +43,7 @@ static const ecom_field login_fields[] = {
                .min = 1, .max = ECOM_PASSWORD_MAX),
 };
 const ecom_record ecom_login_record =
-    ECOM_RECORD("Login", ecom_login, login_fields, .doc = "Who wants a token.");
+    ECOM_RECORD_WITH("Login", ecom_login, login_fields, .doc = "Who wants a token.");
 
 static const ecom_field session_fields[] = {
     ECOM_FIELD(ecom_session, token, "token", STRING, .flags = ECOM_REQUIRED, .min = 1,
@@ -54,7 +54,7 @@ static const ecom_field session_fields[] = {
     ECOM_FIELD(ecom_session, user, "user", RECORD, .of = &ecom_user_record, .flags = ECOM_REQUIRED),
 };
 const ecom_record ecom_session_record =
-    ECOM_RECORD("Session", ecom_session, session_fields, .doc = "A token and whose it is.");
+    ECOM_RECORD_WITH("Session", ecom_session, session_fields, .doc = "A token and whose it is.");
 
 struct ecom_users {
     struct ecom__collection c;

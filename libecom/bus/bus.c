@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "base/scheme.h"
+#include "ecom-config.h"
 
 enum {
     DEFAULT_TIMEOUT_MS = 5000,
@@ -64,6 +65,15 @@ static int fill(const ecom_bus_options *opts, ecom_bus_options *out, ecom_error 
     return ECOM_OK;
 }
 
+#if !ECOM_HAVE_SQLITE
+int ecom__bus_open_sqlite(const char *rest, const ecom_bus_options *opts, ecom_bus **out,
+                          ecom_error *err)
+{
+    (void)rest, (void)opts, (void)out;
+    return ecom_fail(err, ECOM_E_NOTSUP, "this libecom is built without SQLite");
+}
+#endif
+
 int ecom_bus_open(const char *url, const ecom_bus_options *opts, ecom_bus **out, ecom_error *err)
 {
     const ecom_scheme *scheme = NULL;
@@ -75,8 +85,8 @@ int ecom_bus_open(const char *url, const ecom_bus_options *opts, ecom_bus **out,
         return r;
     if ((rest = ecom__scheme_rest(url, "memory")))
         return ecom__bus_open_memory(rest, &options, out, err);
-    if (ecom__scheme_rest(url, "sqlite"))
-        return ecom_fail(err, ECOM_E_NOTSUP, "this libecom is built without the bus on SQLite");
+    if ((rest = ecom__scheme_rest(url, "sqlite")))
+        return ecom__bus_open_sqlite(rest, &options, out, err);
     if ((r = ecom__scheme_find(url, &scheme, err)) < 0)
         return r;
     if (!scheme->open_bus)

@@ -327,8 +327,7 @@ static void addresses_are_one_local_part_and_one_host(void)
         "a\xC2\xA0@b",
         "a@b\xE2\x80\x8B.c",
         "a\xE2\x80\xAE@b",
-        "a@\xEF\xBB\xBF"
-        "b",
+        "a@\xEF\xBB\xBFz",
         "a\x7F@b",
         "a@b\xC2\x85",
         "a\\@b",

@@ -25,6 +25,7 @@ static void on_closed(uv_handle_t *handle)
     if (c->next)
         c->next->prev = c->prev;
     atomic_fetch_sub(&loop->server->connections, 1);
+    ecom_series_add(loop->server->connected, -1);
     ecom_buf_free(&c->in);
     free(c);
 }
@@ -203,6 +204,7 @@ void ecom__http_conn_accept(struct loop *loop)
     if (c->next)
         c->next->prev = c;
     loop->conns = c;
+    ecom_series_add(loop->server->connected, 1);
     uint32_t others = atomic_fetch_add(&loop->server->connections, 1);
     if (uv_accept((uv_stream_t *)&loop->listener, (uv_stream_t *)&c->tcp) < 0 ||
         others >= loop->server->opts.max_connections) {

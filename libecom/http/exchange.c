@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http/response.h"
+#include "http/middleware.h"
+#include "http/observe.h"
 #include "http/server.h"
 
 enum { KEEP_BYTES = 64 << 10 };
@@ -58,6 +59,9 @@ void ecom__http_exchange_reset(struct ecom_exchange *x)
     x->route = NULL;
     x->refusal = (struct refusal){0};
     x->status = x->close = x->typed = 0;
+    x->has_claims = x->bad_token = 0;
+    x->request = x->params = NULL;
+    x->trace[0] = '\0';
     x->head.nheaders = 0;
     x->head.method = x->head.target = (ecom_str){NULL, 0};
     x->head.minor = 1;
@@ -136,27 +140,35 @@ int ecom__http_exchange_safe(const struct ecom_exchange *x)
 /* What comes before the handler, in this order, and then the handler. */
 static int run_route(struct ecom_exchange *x, ecom_error *err)
 {
-    return x->route->def.handle(x->server->opts.user, x, err);
+    int r = ecom__http_authenticate(x, err);
+
+    if (r == ECOM_OK)
+        r = ecom__http_read_query(x, err);
+    if (r == ECOM_OK)
+        r = ecom__http_read_body(x, err);
+    if (r == ECOM_OK)
+        r = x->route->def.handle(x->server->opts.user, x, err);
+    return r;
+}
+
+/* Causes that are not the caller's business go to the log instead. */
+static void answer_failure(struct ecom_exchange *x, int code, ecom_error *err)
+{
+    if (err->code != code)
+        *err = (ecom_error){.code = code};
+    if (ecom_code_of(code)->http >= 500) {
+        ecom__http_log_failure(x, err);
+        err->text[0] = err->field[0] = '\0';
+    }
+    ecom__http_problem(x, ecom_code_of(code)->http, err);
 }
 
 static void answer_refusal(struct ecom_exchange *x)
 {
-    ecom_error err;
+    ecom_error err = {0};
 
-    ecom_fail(&err, ECOM_E_INVAL, "%s", x->refusal.text);
+    ecom_fail(&err, 0, "%s", x->refusal.text);
     ecom__http_problem(x, x->refusal.status, &err);
-}
-
-/* With 405, and to OPTIONS: what the path has. */
-static int add_allow(struct ecom_exchange *x)
-{
-    ecom_buf allow = {0};
-    int r = ecom__http_router_allow(&x->server->router, &x->target, &allow);
-
-    if (r == ECOM_OK)
-        r = ecom_exchange_add_header(x, "Allow", ecom_buf_str(&allow));
-    ecom_buf_free(&allow);
-    return r;
 }
 
 void ecom__http_exchange_run(struct ecom_exchange *x)
@@ -164,15 +176,17 @@ void ecom__http_exchange_run(struct ecom_exchange *x)
     ecom_error err = {0};
     int r = ECOM_OK;
 
+    ecom__http_identify(x);
+    if (!x->refusal.status && x->route)
+        r = run_route(x, &err);
     if (x->refusal.status)
         answer_refusal(x);
-    else if (x->route)
-        r = run_route(x, &err);
-    if (r < 0)
-        ecom__http_problem(x, ecom_code_of(r)->http, &err);
-    if (x->status == 405 || (!x->route && x->status == 204))
-        r = add_allow(x);
+    else if (r < 0)
+        answer_failure(x, r, &err);
+    else if (!x->route)
+        ecom__http_options_answer(x);
     ecom__http_response_finish(x);
+    ecom__http_observe(x);
 }
 
 ecom_str ecom_exchange_method(const ecom_exchange *x)
@@ -238,6 +252,21 @@ ecom_str ecom_exchange_peer(const ecom_exchange *x)
     return ecom_str_of(x->peer);
 }
 
+/* Not const in truth: it is made when it is first asked for. */
+ecom_str ecom_exchange_traceparent(const ecom_exchange *x)
+{
+    ecom_exchange *own = (ecom_exchange *)x;
+    size_t from = 0;
+
+    if (!x->trace[0]) {
+        const ecom_header *h = ecom__http_head_next(&x->head, LIT("traceparent"), &from);
+        int single = h && !ecom__http_head_next(&x->head, LIT("traceparent"), &from);
+        ecom__http_trace_child(single ? h->value : (ecom_str){NULL, 0}, x->server->opts.env,
+                               own->trace);
+    }
+    return (ecom_str){x->trace, TRACE_BYTES};
+}
+
 ecom_arena *ecom_exchange_arena(ecom_exchange *x)
 {
     return x->arena;
@@ -251,4 +280,12 @@ void ecom_exchange_set_status(ecom_exchange *x, int32_t status)
 ecom_buf *ecom_exchange_out(ecom_exchange *x)
 {
     return &x->out;
+}
+
+int ecom_exchange_reply(ecom_exchange *x, const ecom_record *record, const void *value,
+                        ecom_error *err)
+{
+    int r = ecom_record_write(record, value, ECOM_VIEW_PUBLIC, &x->out);
+
+    return r < 0 ? ecom_fail(err, r, "writing %s", record->name) : ECOM_OK;
 }

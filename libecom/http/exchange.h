@@ -3,6 +3,7 @@
 #define ECOM_HTTP_EXCHANGE_H
 
 #include "http/router.h"
+#include "http/trace.h"
 
 struct loop;
 struct conn;
@@ -25,8 +26,14 @@ struct ecom_exchange {
     struct refusal refusal; /* status 0: none; else what it is answered with */
     ecom_arena *arena;
     char peer[46];
-    ecom_log log;
     int64_t started_us;
+
+    ecom_id id; /* the correlation id, when it is ours */
+    ecom_log log;
+    char trace[TRACE_BYTES + 1]; /* empty until it is asked for */
+    ecom_claims claims;
+    int32_t has_claims, bad_token;
+    void *request, *params; /* structs of the route's records */
 
     int32_t status;
     int32_t close;        /* the connection ends behind this response */
@@ -51,7 +58,8 @@ void ecom__http_exchange_refuse(struct ecom_exchange *x, const struct refusal *w
 int ecom__http_exchange_on_loop(const struct ecom_exchange *x);
 /* Truth: others may run beside it, since none of them changes anything. */
 int ecom__http_exchange_safe(const struct ecom_exchange *x);
-/* Calls the handler and writes the response's head; afterwards sent[] is there. Cannot fail. */
+/* Calls the middleware and the handler, and writes the response's head; afterwards sent[] is there.
+ * Cannot fail. */
 void ecom__http_exchange_run(struct ecom_exchange *x);
 
 #endif

@@ -15,7 +15,7 @@ static void *work(void *arg)
         if (!x)
             break;
         pool->first = x->link;
-        pool->waiting--;
+        ecom_series_set(pool->depth, --pool->waiting);
         pthread_mutex_unlock(&pool->lock);
         ecom__http_exchange_run(x);
         ecom__http_loop_done(x);
@@ -39,9 +39,9 @@ int ecom__http_thread_start(pthread_t *thread, void *(*run)(void *arg), void *ar
 }
 
 int ecom__http_pool_start(struct pool *pool, uint32_t threads, uint32_t max_waiting,
-                          ecom_error *err)
+                          ecom_series *depth, ecom_error *err)
 {
-    *pool = (struct pool){.max_waiting = max_waiting};
+    *pool = (struct pool){.max_waiting = max_waiting, .depth = depth};
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->work, NULL);
     pool->threads = calloc(threads, sizeof(*pool->threads));
@@ -67,7 +67,7 @@ int ecom__http_pool_push(struct pool *pool, struct ecom_exchange *x)
         else
             pool->first = x;
         pool->last = x;
-        pool->waiting++;
+        ecom_series_set(pool->depth, ++pool->waiting);
         pthread_cond_signal(&pool->work);
     }
     pthread_mutex_unlock(&pool->lock);
@@ -80,6 +80,7 @@ struct ecom_exchange *ecom__http_pool_cancel(struct pool *pool)
     struct ecom_exchange *all = pool->first;
     pool->first = NULL;
     pool->waiting = 0;
+    ecom_series_set(pool->depth, 0);
     pthread_mutex_unlock(&pool->lock);
     return all;
 }

@@ -6,52 +6,60 @@
 
 #include "http/server.h"
 
-const char *ecom__http_reason(int32_t status)
-{
-    static const struct {
-        int32_t status;
-        const char *reason;
-    } reasons[] = {
-        {200, "OK"},
-        {201, "Created"},
-        {202, "Accepted"},
-        {204, "No Content"},
-        {301, "Moved Permanently"},
-        {302, "Found"},
-        {303, "See Other"},
-        {304, "Not Modified"},
-        {307, "Temporary Redirect"},
-        {308, "Permanent Redirect"},
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {406, "Not Acceptable"},
-        {408, "Request Timeout"},
-        {409, "Conflict"},
-        {410, "Gone"},
-        {412, "Precondition Failed"},
-        {413, "Content Too Large"},
-        {414, "URI Too Long"},
-        {415, "Unsupported Media Type"},
-        {417, "Expectation Failed"},
-        {422, "Unprocessable Content"},
-        {429, "Too Many Requests"},
-        {431, "Request Header Fields Too Large"},
-        {500, "Internal Server Error"},
-        {501, "Not Implemented"},
-        {502, "Bad Gateway"},
-        {503, "Service Unavailable"},
-        {504, "Gateway Timeout"},
-        {505, "HTTP Version Not Supported"},
-        {507, "Insufficient Storage"},
-    };
+static const struct {
+    int32_t status;
+    const char *reason;
+} reasons[] = {
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {204, "No Content"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {303, "See Other"},
+    {304, "Not Modified"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {412, "Precondition Failed"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
+    {417, "Expectation Failed"},
+    {422, "Unprocessable Content"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
+    {507, "Insufficient Storage"},
+};
+_Static_assert(sizeof(reasons) / sizeof(reasons[0]) == RESPONSE_REASONS, "response.h counts them");
 
-    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+int ecom__http_reason_index(int32_t status)
+{
+    for (int i = 0; i < RESPONSE_REASONS; i++)
         if (reasons[i].status == status)
-            return reasons[i].reason;
-    return "Status";
+            return i;
+    return -1;
+}
+
+static const char *reason_of(int32_t status)
+{
+    int i = ecom__http_reason_index(status);
+
+    return i < 0 ? "Status" : reasons[i].reason;
 }
 
 /* IMF-fixdate (RFC 9110 5.6.7), made once a second and thread. */
@@ -122,7 +130,7 @@ static void put_status(ecom_buf *to, int32_t status)
     put(to, LIT("HTTP/1.1 "));
     put_number(to, (size_t)status);
     put(to, LIT(" "));
-    put(to, ecom_str_of(ecom__http_reason(status)));
+    put(to, ecom_str_of(reason_of(status)));
     put(to, LIT("\r\nDate: "));
 }
 
@@ -144,6 +152,9 @@ static void put_head(struct ecom_exchange *x, ecom_buf *to)
         if (x->out.n && !x->typed)
             put(to, LIT("Content-Type: application/json\r\n"));
     }
+    put(to, LIT("X-Correlation-Id: "));
+    put(to, x->log.correlation_id);
+    put(to, LIT("\r\n"));
     put(to, ecom_buf_str(&x->fields));
     if (x->close)
         put(to, LIT("Connection: close\r\n"));
@@ -155,11 +166,11 @@ static void put_head(struct ecom_exchange *x, ecom_buf *to)
 void ecom__http_response_finish(struct ecom_exchange *x)
 {
     if (x->status < 200 || x->status > 599) /* a handler's mistake */
-        ecom__http_problem(x, 500, NULL);
+        ecom__http_problem(x, 500, &(ecom_error){.code = ECOM_E_BACKEND});
     if (atomic_load_explicit(&x->server->stage, memory_order_relaxed) != SERVING)
         x->close = 1;
     x->answer.n = 0;
-    if (ecom_buf_reserve(&x->answer, 256 + x->fields.n) < 0) {
+    if (ecom_buf_reserve(&x->answer, 512 + x->fields.n) < 0) {
         x->close = 1;
         x->sent[0] = LIT("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
                          "Retry-After: 1\r\nConnection: close\r\n\r\n");
@@ -172,13 +183,67 @@ void ecom__http_response_finish(struct ecom_exchange *x)
     x->sent[1] = bodiless ? (ecom_str){NULL, 0} : ecom_buf_str(&x->out);
 }
 
-static int write_problem(ecom_buf *out, int32_t status, const char *detail)
+static int put_member(ecom_buf *out, const char *name, ecom_str value)
 {
+    if (value.n == 0)
+        return ECOM_OK;
+    int r = ecom_buf_printf(out, ",\"%s\":", name);
+    return r < 0 ? r : ecom_json_write_str(out, value);
+}
+
+static int write_problem(struct ecom_exchange *x, const ecom_error *err)
+{
+    const ecom_code_info *info = ecom_code_of(err->code);
+    ecom_buf *out = &x->out;
     int r = ecom_buf_printf(out, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d",
-                            ecom__http_reason(status), (int)status);
-    if (r == ECOM_OK && detail)
-        r = ecom_buf_printf(out, ",\"detail\":\"%s\"", detail);
+                            err->code ? info->title : reason_of(x->status), (int)x->status);
+
+    if (r == ECOM_OK)
+        r = put_member(out, "detail", ecom_str_of(err->text));
+    if (r == ECOM_OK)
+        r = put_member(out, "field", ecom_str_of(err->field));
+    if (r == ECOM_OK && err->code)
+        r = put_member(out, "code", ecom_str_of(info->name));
+    if (r == ECOM_OK)
+        r = put_member(out, "correlationId", x->log.correlation_id);
     return r < 0 ? r : ecom_buf_append(out, LIT("}"));
+}
+
+static int add_retry_after(struct ecom_exchange *x, int32_t ms)
+{
+    char seconds[16];
+
+    snprintf(seconds, sizeof(seconds), "%d", ms > 0 ? (int)((ms + INT64_C(999)) / 1000) : 1);
+    return ecom_exchange_add_header(x, "Retry-After", ecom_str_of(seconds));
+}
+
+static int add_allow(struct ecom_exchange *x)
+{
+    ecom_buf allow = {0};
+    int r = ecom__http_router_allow(&x->server->router, &x->target, &allow);
+
+    if (r == ECOM_OK)
+        r = ecom_exchange_add_header(x, "Allow", ecom_buf_str(&allow));
+    ecom_buf_free(&allow);
+    return r;
+}
+
+/* What a status asks for beside itself. */
+static int add_headers(struct ecom_exchange *x, const ecom_error *err)
+{
+    switch (x->status) {
+    case 401:
+        return ecom_exchange_add_header(x, "WWW-Authenticate",
+                                        x->bad_token ? LIT("Bearer error=\"invalid_token\"")
+                                                     : LIT("Bearer"));
+    case 405:
+        return add_allow(x);
+    case 429:
+    case 503:
+        return add_retry_after(x, err->retry_after_ms);
+    default:
+        return ECOM_OK;
+    }
 }
 
 void ecom__http_problem(struct ecom_exchange *x, int32_t status, const ecom_error *err)
@@ -187,6 +252,13 @@ void ecom__http_problem(struct ecom_exchange *x, int32_t status, const ecom_erro
     x->fields.n = x->out.n = 0;
     x->typed = 0;
     if (ecom_exchange_add_header(x, "Content-Type", LIT("application/problem+json")) < 0 ||
-        write_problem(&x->out, status, status < 500 && err ? err->text : NULL) < 0)
-        x->fields.n = x->out.n = 0; /* the status says enough */
+        add_headers(x, err) < 0 || write_problem(x, err) < 0)
+        x->fields.n = x->out.n = 0; /* out of memory: the status says enough */
+}
+
+void ecom__http_options_answer(struct ecom_exchange *x)
+{
+    x->status = 204;
+    if (add_allow(x) < 0)
+        x->fields.n = 0;
 }

@@ -55,6 +55,9 @@ static int compile(struct route *route, const ecom_route *def, ecom_error *err)
     if (!def->pattern || def->pattern[0] != '/')
         return ecom_fail(err, ECOM_E_INVAL, "route %s: a pattern starts with /",
                          def->pattern ? def->pattern : "(NULL)");
+    if (strpbrk(def->pattern, "\"\\") || !ecom__http_is_text(ecom_str_of(def->pattern)))
+        return ecom_fail(err, ECOM_E_INVAL, "route %s: a pattern has no quotes and no controls",
+                         def->pattern);
     if (!def->method || !ecom__http_is_token(ecom_str_of(def->method)))
         return ecom_fail(err, ECOM_E_INVAL, "route %s: the method is missing or malformed",
                          def->pattern);
@@ -73,12 +76,18 @@ static int compile(struct route *route, const ecom_route *def, ecom_error *err)
     return ECOM_OK;
 }
 
-static int has(const struct router *router, const struct route *route)
+/* One of the same shape: with the same method too, or with other names for its parameters. NULL:
+ * none. */
+static const struct route *rival(const struct router *router, const struct route *route)
 {
-    for (size_t i = 0; i < router->n; i++)
-        if (compare(&router->routes[i], route) == 0)
-            return 1;
-    return 0;
+    for (size_t i = 0; i < router->n; i++) {
+        const struct route *other = &router->routes[i];
+        if (compare_shape(other, route) == 0 &&
+            (strcmp(other->def.method, route->def.method) == 0 ||
+             strcmp(other->def.pattern, route->def.pattern) != 0))
+            return other;
+    }
+    return NULL;
 }
 
 int ecom__http_router_init(struct router *router, const ecom_route *routes, size_t n,
@@ -91,11 +100,12 @@ int ecom__http_router_init(struct router *router, const ecom_route *routes, size
         struct route *route = &router->routes[router->n];
         if (compile(route, i < n ? &routes[i] : &own[i - n], err) < 0)
             goto fail;
-        if (!has(router, route)) {
+        const struct route *other = rival(router, route);
+        if (!other) {
             router->n++;
         } else if (i < n) {
-            ecom_fail(err, ECOM_E_INVAL, "route %s %s: there is another like it", routes[i].method,
-                      routes[i].pattern);
+            ecom_fail(err, ECOM_E_INVAL, "route %s %s: %s %s is there already", routes[i].method,
+                      routes[i].pattern, other->def.method, other->def.pattern);
             goto fail;
         }
     }

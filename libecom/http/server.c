@@ -8,6 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/options.h"
+#include "http/builtin.h"
+
 static uint32_t or_default(uint32_t value, uint32_t fallback)
 {
     return value ? value : fallback;
@@ -61,17 +64,58 @@ static int check_options(const ecom_http_options *opts, ecom_error *err)
     return ECOM_OK;
 }
 
+static int check_routes(const ecom_http_server *server, ecom_error *err)
+{
+    for (size_t i = 0; i < server->router.n; i++) {
+        const ecom_route *def = &server->router.routes[i].def;
+        if (def->flags & ECOM_ROUTE_AUTH && !server->opts.jwt)
+            return ecom_fail_field(err, ECOM_E_INVAL, "jwt", "route %s %s needs options.jwt",
+                                   def->method, def->pattern);
+    }
+    return ECOM_OK;
+}
+
+static int add_metrics(ecom_http_server *server, ecom_error *err)
+{
+    ecom_metrics *metrics = server->opts.metrics;
+
+    if (!metrics)
+        return ECOM_OK;
+    server->meters = calloc(server->router.n + 1, sizeof(*server->meters));
+    if (!server->meters)
+        return ecom_fail(err, ECOM_E_NOMEM, "metrics");
+    server->connected = ecom_metrics_series(metrics, ECOM_GAUGE, "ecom_http_connections",
+                                            "Connections that are open.", NULL);
+    return ECOM_OK;
+}
+
+/* What can fail, in the order in which the parts need each other. */
+static int set_up(ecom_http_server *server, ecom_error *err)
+{
+    const ecom_http_options *opts = &server->opts;
+    size_t nown;
+    const ecom_route *own = ecom__http_builtin_routes(opts, &nown);
+
+    server->loops = calloc(opts->loops, sizeof(struct loop));
+    if (!server->loops)
+        return ecom_fail(err, ECOM_E_NOMEM, "HTTP server");
+    int r = ecom__http_router_init(&server->router, opts->routes, opts->nroutes, own, nown, err);
+    if (r == ECOM_OK)
+        r = check_routes(server, err);
+    if (r == ECOM_OK)
+        r = add_metrics(server, err);
+    return r;
+}
+
 int ecom_http_server_new(const ecom_http_options *opts, ecom_http_server **out, ecom_error *err)
 {
     pthread_condattr_t attr;
     ecom_http_server *server;
 
-    if (check_options(opts, err) < 0)
-        return ECOM_E_INVAL;
     server = calloc(1, sizeof(*server));
     if (!server)
         return ecom_fail(err, ECOM_E_NOMEM, "HTTP server");
-    memcpy(&server->opts, opts, opts->size < sizeof(*opts) ? opts->size : sizeof(*opts));
+    ecom__options_copy(&server->opts, sizeof(server->opts), opts);
     set_defaults(&server->opts);
     server->port = server->opts.port;
     pthread_mutex_init(&server->lock, NULL);
@@ -79,10 +123,9 @@ int ecom_http_server_new(const ecom_http_options *opts, ecom_http_server **out, 
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&server->ended, &attr);
     pthread_condattr_destroy(&attr);
-    server->loops = calloc(server->opts.loops, sizeof(struct loop));
-    int r = server->loops
-                ? ecom__http_router_init(&server->router, opts->routes, opts->nroutes, NULL, 0, err)
-                : ecom_fail(err, ECOM_E_NOMEM, "HTTP server");
+    int r = check_options(&server->opts, err);
+    if (r == ECOM_OK)
+        r = set_up(server, err);
     if (r < 0) {
         ecom_http_server_free(server);
         return r;
@@ -189,7 +232,11 @@ int ecom_http_server_start(ecom_http_server *server, ecom_error *err)
         return ecom_fail(err, ECOM_E_INVAL, "the server runs already");
     atomic_store(&server->stage, SERVING);
     server->port = server->opts.port;
-    r = ecom__http_pool_start(&server->pool, server->opts.threads, server->opts.max_queue, err);
+    r = ecom__http_pool_start(&server->pool, server->opts.threads, server->opts.max_queue,
+                              ecom_metrics_series(server->opts.metrics, ECOM_GAUGE,
+                                                  "ecom_http_queue_depth",
+                                                  "Requests that wait for a thread.", NULL),
+                              err);
     if (r < 0)
         return r;
     while (server->nloops < server->opts.loops && r == ECOM_OK)
@@ -261,6 +308,8 @@ void ecom_http_server_free(ecom_http_server *server)
         return;
     ecom_http_server_stop(server, 0);
     ecom__http_router_clear(&server->router);
+    ecom_buf_free(&server->openapi);
+    free(server->meters);
     pthread_mutex_destroy(&server->lock);
     pthread_cond_destroy(&server->ended);
     free(server->loops);

@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <uv.h>
 
-#include "http/exchange.h"
+#include "http/observe.h"
 
 /* Threads that run handlers, and the bounded queue before them. */
 struct pool {
@@ -17,13 +17,15 @@ struct pool {
     uint32_t nthreads;
     int32_t closing;
     pthread_t *threads;
+    ecom_series *depth; /* nullable */
 };
 
 /* Starts a thread to which no signal of the process is delivered. @return 0 or an errno. */
 int ecom__http_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);
 
+/* @param depth  nullable: set to how many wait. */
 int ecom__http_pool_start(struct pool *pool, uint32_t threads, uint32_t max_waiting,
-                          ecom_error *err);
+                          ecom_series *depth, ecom_error *err);
 /* @return -1: the queue is full. */
 int ecom__http_pool_push(struct pool *pool, struct ecom_exchange *x);
 /* Takes all that wait out of the queue, linked by x->link. */
@@ -38,6 +40,9 @@ enum stage { SERVING, DRAINING, ENDING };
 struct ecom_http_server {
     ecom_http_options opts; /* defaults filled in */
     struct router router;
+    struct meter *meters; /* one a route, and one for requests without; NULL: no metrics */
+    ecom_series *connected;
+    ecom_buf openapi;
     struct pool pool;
     struct loop *loops;
     uint32_t nloops; /* that run */

@@ -110,7 +110,7 @@ static struct timespec after_ms(int32_t ms)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_REALTIME, &t);
     t.tv_sec += ms / 1000;
     t.tv_nsec += (long)(ms % 1000) * 1000000;
     if (t.tv_nsec >= 1000000000) {
@@ -120,10 +120,12 @@ static struct timespec after_ms(int32_t ms)
     return t;
 }
 
-/* What a holder that died left half-done is for the database's own recovery to settle. */
+/* What a holder that died left half-done is for the database's own recovery to settle. The wall
+ * clock, since ThreadSanitizer knows nothing of pthread_mutex_clocklock(): a clock that is set back
+ * prolongs a wait that the holder ends anyway. */
 static int take(pthread_mutex_t *mutex, const struct timespec *until)
 {
-    int r = pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, until);
+    int r = pthread_mutex_timedlock(mutex, until);
 
     return r == EOWNERDEAD ? pthread_mutex_consistent(mutex) : r;
 }

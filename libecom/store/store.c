@@ -118,7 +118,7 @@ int ecom_store_open(const char *url, const ecom_store_options *opts, ecom_store 
     return scheme->open_store(url, &options, out, err);
 }
 
-#if 1
+#if !ECOM_HAVE_SQLITE
 int ecom__store_open_sqlite(const char *path, const ecom_store_options *opts, ecom_store **out,
                             ecom_error *err)
 {

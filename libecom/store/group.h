@@ -1,0 +1,42 @@
+/* Group commit: calls that come at the same time are done together, by one of them. Who finds
+ * nobody at work leads: it makes everything ready, takes along all that wait by then, does them at
+ * one go, and hands the lead to the first who came meanwhile. No threads of its own. */
+#ifndef ECOM_STORE_GROUP_H
+#define ECOM_STORE_GROUP_H
+
+#include <pthread.h>
+
+#include "ecom/env.h"
+
+enum { ECOM__GROUP_MAX = 256 };
+
+typedef struct ecom__job {
+    struct ecom__job *next;
+    pthread_cond_t turn;
+    int64_t until_us;
+    int lead, done;
+    int result; /* by run() */
+    ecom_error err;
+} ecom__job;
+
+typedef struct ecom__group {
+    pthread_mutex_t lock;
+    ecom__job *first, **end;
+    int leading; /* somebody leads, or has been told to */
+    const ecom_env *env;
+    int32_t timeout_ms;
+    void *user;
+    /* By the leader, before it looks who else is there. Failing, it fails alone. */
+    int (*ready)(void *user, int32_t timeout_ms, ecom_error *err);
+    /* Does a list of jobs, at most ECOM__GROUP_MAX, setting `result` and `err` of each. Never two
+     * at a time. */
+    void (*run)(void *user, ecom__job *jobs);
+} ecom__group;
+
+/* @param group  with the lower half filled in. */
+void ecom__group_init(ecom__group *group);
+void ecom__group_clear(ecom__group *group);
+/* Has one job done, by this thread or another. @return job->result. */
+int ecom__group_do(ecom__group *group, ecom__job *job, ecom_error *err);
+
+#endif

@@ -44,6 +44,22 @@ typedef struct ecom_bus_fixture {
 
 ECOM_API int ecom_bus_suite(const ecom_bus_fixture *fixture, int argc, char **argv);
 
+/** How a store under test is opened: as a bus is. */
+typedef struct ecom_store_fixture {
+    uint32_t size;
+    uint32_t flags;   /**< ECOM_TEST_* */
+    const char *name; /**< in front of each case */
+    void *user;
+    /** Before each case: from now on open() opens data that is empty. Nullable. */
+    int (*fresh)(void *user, ecom_error *err);
+    /** Opens a handle on the data. */
+    int (*open)(void *user, const ecom_store_options *opts, ecom_store **out, ecom_error *err);
+    /** After each case, when all is closed: the data can go. Nullable. */
+    void (*clear)(void *user);
+} ecom_store_fixture;
+
+ECOM_API int ecom_store_suite(const ecom_store_fixture *fixture, int argc, char **argv);
+
 #ifdef __cplusplus
 }
 #endif

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/limits.h"
+#include "base/options.h"
 #include "base/scheme.h"
 #include "ecom-config.h"
 
@@ -37,17 +38,10 @@ static _Thread_local struct listening *listening;
 
 int ecom__store_options(const ecom_store_options *in, ecom_store_options *out, ecom_error *err)
 {
-    ecom_store_options opts = ECOM_STORE_OPTIONS_INIT;
+    ecom_store_options opts;
 
-    if (in) {
-        if (in->size < sizeof(opts))
-            return ecom_fail_field(err, ECOM_E_INVAL, "size",
-                                   "the options have %u bytes, not %zu: start from "
-                                   "ECOM_STORE_OPTIONS_INIT",
-                                   in->size, sizeof(opts));
-        memcpy(&opts, in, sizeof(opts));
-        opts.size = sizeof(opts);
-    }
+    ecom__options_copy(&opts, sizeof(opts), in);
+    opts.size = sizeof(opts);
     if (opts.timeout_ms < 0)
         return ecom_fail_field(err, ECOM_E_INVAL, "timeout_ms", "is %d, less than 0",
                                opts.timeout_ms);

@@ -4,7 +4,7 @@
 
 #include "ecom/backend.h"
 
-/* Options with every default filled in. ECOM_E_INVAL when they are of no size that was ever. */
+/* Options with every default filled in. ECOM_E_INVAL. */
 int ecom__store_options(const ecom_store_options *in, ecom_store_options *out, ecom_error *err);
 
 /* `memory:` is a fresh store of its own; `memory:NAME` is one that all handles of this name share

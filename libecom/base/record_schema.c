@@ -63,7 +63,7 @@ static void put_string(struct schema *s, const ecom_field *field)
     if (b.min > 0)
         put_bound(s, field, "minLength", b.min);
     put_bound(s, field, "maxLength", b.max);
-    put(s, ",\"not\":{\"pattern\":");
+    put(s, ",\"not\":{\"type\":\"string\",\"pattern\":");
     put(s, field->flags & ECOM_LINES ? "\"[\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]\"}"
                                      : "\"[\\u0000-\\u001f\\u007f]\"}");
 }
@@ -94,7 +94,7 @@ static void put_email(struct schema *s, const ecom_field *field)
     put_type(s, field, "string");
     put(s, ",\"format\":\"email\",\"maxLength\":254,\"pattern\":\"^" WORD "(\\\\." WORD ")*@" LABEL
            "(\\\\." LABEL ")*$\",\"allOf\":[{\"pattern\":\"^[^@]{1,64}@\"},"
-           "{\"not\":{\"pattern\":\"\\n\"}}]");
+           "{\"not\":{\"type\":\"string\",\"pattern\":\"\\n\"}}]");
 }
 
 static void put_names(struct schema *s, const ecom_field *field)

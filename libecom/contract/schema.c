@@ -106,11 +106,10 @@ static void put_message(struct document *d, const ecom_contract *contract)
            "\"bindings\":{\"kafka\":{\"key\":{\"type\":\"string\",\"description\":");
     if (d->result == ECOM_OK)
         d->result = ecom_buf_printf(d->out, "\"The %s.\"", contract->key);
-    put(d, "}}},\"payload\":{\"schemaFormat\":\"application/schema+json;version=draft-2020-12\","
-           "\"schema\":");
+    put(d, "}}},\"payload\":"); /* what the schemas use, AsyncAPI's own kind of schema has too */
     if (d->result == ECOM_OK)
         d->result = write_schema(contract, 0, d->out);
-    put(d, "}}");
+    put(d, "}");
 }
 
 static void put_document(struct document *d, const ecom_contract *const *contracts)

@@ -45,25 +45,25 @@ static const char *const queries[Q_N] = {
     [Q_COUNT] = "SELECT count(*) FROM member",
     [Q_ENROLL] = "INSERT INTO member(session_ms, seen_ms) VALUES(?1, ?2)",
     [Q_WANT] = "INSERT INTO wants(member, topic) VALUES(?1, ?2)",
-    [Q_SLOT] = "INSERT INTO slot(topic, partition, next) VALUES(?1, ?2, ?3)"
-               " ON CONFLICT DO NOTHING",
+    [Q_SLOT] = ("INSERT INTO slot(topic, partition, next) VALUES(?1, ?2, ?3)"
+                " ON CONFLICT DO NOTHING"),
     [Q_BEAT] = "UPDATE member SET seen_ms = ?2 WHERE id = ?1",
     [Q_IS_MEMBER] = "SELECT 1 FROM member WHERE id = ?1",
     [Q_MEMBERS] = "SELECT id, session_ms, seen_ms FROM member ORDER BY id",
     [Q_WANTS] = "SELECT member, topic FROM wants",
     [Q_SLOTS] = "SELECT topic, partition, owner, target FROM slot ORDER BY topic, partition",
-    [Q_DEAL] = "UPDATE slot SET owner = coalesce(owner, ?3), target = ?3"
-               " WHERE topic = ?1 AND partition = ?2",
+    [Q_DEAL] = ("UPDATE slot SET owner = coalesce(owner, ?3), target = ?3"
+                " WHERE topic = ?1 AND partition = ?2"),
     [Q_STRIKE_MEMBER] = "DELETE FROM member WHERE id = ?1",
     [Q_STRIKE_WANTS] = "DELETE FROM wants WHERE member = ?1",
     [Q_STRIKE_OWNER] = "UPDATE slot SET owner = nullif(target, ?1) WHERE owner = ?1",
     [Q_STRIKE_TARGET] = "UPDATE slot SET target = NULL WHERE target = ?1",
     [Q_SIZES] = "SELECT count(*), count(DISTINCT topic) FROM slot",
     [Q_SHARES] = "SELECT topic, partition, next, target FROM slot WHERE owner = ?1",
-    [Q_RELEASE] = "UPDATE slot SET owner = target"
-                  " WHERE topic = ?1 AND partition = ?2 AND owner = ?3 AND target IS NOT ?3",
-    [Q_ACK] = "UPDATE slot SET next = ?4"
-              " WHERE topic = ?1 AND partition = ?2 AND owner = ?3 AND next < ?4",
+    [Q_RELEASE] = ("UPDATE slot SET owner = target"
+                   " WHERE topic = ?1 AND partition = ?2 AND owner = ?3 AND target IS NOT ?3"),
+    [Q_ACK] = ("UPDATE slot SET next = ?4"
+               " WHERE topic = ?1 AND partition = ?2 AND owner = ?3 AND next < ?4"),
     [Q_VERSION] = "PRAGMA data_version",
 };
 _Static_assert(Q_N <= sizeof(((struct ecom__group_file *)0)->stmts) / sizeof(sqlite3_stmt *),

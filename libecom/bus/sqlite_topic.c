@@ -86,8 +86,8 @@ static const char *const writes[W_N] = {
     [W_COUNT] = "SELECT count(*) FROM part",
     [W_NEXT] = "SELECT next FROM part WHERE partition = ?1",
     [W_INSERT] = "INSERT INTO msg(id, time_ms, key, headers, body) VALUES(?1, ?2, ?3, ?4, ?5)",
-    [W_MOVE] = "INSERT INTO part(partition, next) VALUES(?1, ?2)"
-               " ON CONFLICT(partition) DO UPDATE SET next = excluded.next",
+    [W_MOVE] = ("INSERT INTO part(partition, next) VALUES(?1, ?2)"
+                " ON CONFLICT(partition) DO UPDATE SET next = excluded.next"),
     [W_OLD] = "SELECT id, time_ms FROM msg WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3",
     [W_DROP] = "DELETE FROM msg WHERE id >= ?1 AND id <= ?2",
 };
@@ -296,8 +296,8 @@ enum { R_VERSION, R_ENDS, R_READ, R_FIRST, R_N };
 static const char *const reads[R_N] = {
     [R_VERSION] = "PRAGMA data_version",
     [R_ENDS] = "SELECT partition, next FROM part",
-    [R_READ] = "SELECT id, time_ms, key, headers, body FROM msg WHERE id >= ?1 AND id < ?2"
-               " ORDER BY id LIMIT ?3",
+    [R_READ] = ("SELECT id, time_ms, key, headers, body FROM msg WHERE id >= ?1 AND id < ?2"
+                " ORDER BY id LIMIT ?3"),
     [R_FIRST] = "SELECT id FROM msg WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1",
 };
 

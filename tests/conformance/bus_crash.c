@@ -1,221 +1,394 @@
 #include "bus_suite.h"
 
-#include <pthread.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-/* A decorator: passes so many messages on, then fails; and can hold a publish until told. */
-struct fault {
-    ecom_bus *inner;
-    size_t pass;
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    int hold, held, closed;
-};
-
-static int fault_publish(void *self, const ecom_msg *msgs, size_t n, size_t *done, ecom_error *err)
-{
-    struct fault *f = self;
-    size_t pass = n < f->pass ? n : f->pass;
-
-    pthread_mutex_lock(&f->mutex);
-    f->held = 1;
-    pthread_cond_broadcast(&f->changed);
-    while (f->hold)
-        pthread_cond_wait(&f->changed, &f->mutex);
-    pthread_mutex_unlock(&f->mutex);
-    int r = pass ? ecom_bus_publish(f->inner, msgs, pass, done, err) : ECOM_OK;
-    if (r < 0 || pass == n)
-        return r;
-    f->pass = ECOM_BUS_MAX_BATCH;
-    return ecom_fail(err, ECOM_E_UNAVAILABLE, "the broker went away");
-}
-
-static int fault_create(void *self, ecom_str topic, int32_t partitions, ecom_error *err)
-{
-    return ecom_bus_create_topic(((struct fault *)self)->inner, topic, partitions, err);
-}
-
-static int fault_topics(void *self, ecom_msg_fn row, void *user, ecom_error *err)
-{
-    return ecom_bus_topics(((struct fault *)self)->inner, row, user, err);
-}
-
-static int fault_ping(void *self, ecom_error *err)
-{
-    return ecom_bus_ping(((struct fault *)self)->inner, err);
-}
-
-static void fault_close(void *self)
-{
-    ((struct fault *)self)->closed++;
-}
-
-static int fault_subscribe(void *self, const ecom_subscription *sub, void **member, ecom_error *err)
-{
-    ecom_member *m;
-    int r = ecom_bus_subscribe(((struct fault *)self)->inner, sub, &m, err);
-
-    if (r == ECOM_OK)
-        *member = m;
-    return r;
-}
-
-static int fault_poll(void *member, int32_t timeout_ms, uint32_t max, ecom_msg_fn fn, void *user,
-                      ecom_error *err)
-{
-    return ecom_member_poll(member, timeout_ms, max, fn, user, err);
-}
-
-static void fault_wake(void *member)
-{
-    ecom_member_wake(member);
-}
-
-static int fault_ack(void *member, ecom_str topic, int32_t partition, int64_t offset,
-                     ecom_error *err)
-{
-    return ecom_member_ack(member, topic, partition, offset, err);
-}
-
-static int fault_lag(void *member, uint64_t *lag, ecom_error *err)
-{
-    return ecom_member_lag(member, lag, err);
-}
-
-static void fault_leave(void *member)
-{
-    ecom_member_close(member);
-}
-
-static const ecom_bus_ops fault_ops = {
-    .size = sizeof(ecom_bus_ops),
-    .caps = ECOM_CAP_CONCURRENT,
-    .name = "fault",
-    .publish = fault_publish,
-    .create_topic = fault_create,
-    .topics = fault_topics,
-    .ping = fault_ping,
-    .close = fault_close,
-    .subscribe = fault_subscribe,
-    .poll = fault_poll,
-    .wake = fault_wake,
-    .ack = fault_ack,
-    .lag = fault_lag,
-    .leave = fault_leave,
-};
-
-static ecom_bus *fault_open(struct bus_test *t, struct fault *f)
-{
-    ecom_bus *bus = NULL;
-
-    *f = (struct fault){.inner = t->bus, .pass = ECOM_BUS_MAX_BATCH};
-    pthread_mutex_init(&f->mutex, NULL);
-    pthread_cond_init(&f->changed, NULL);
-    if (ecom_bus_new(&fault_ops, f, &t->opts, &bus, NULL) < 0)
-        ecom__suite_failed = 1;
-    return bus;
-}
-
-static void what_a_half_accepted_batch_left_over_can_be_sent_again(struct bus_test *t)
+static void messages_outlive_their_handle(struct bus_test *t)
 {
     static struct inbox in;
-    struct fault f;
-    ecom_msg msgs[10];
-    char body[10][8];
-    size_t done = 0;
-    ecom_error e;
 
     in.n = 0;
-    ecom_bus *bus = fault_open(t, &f);
-    ecom_member *m = bus_join(t, t->bus, "g", "t");
+    bus_send_many(t, t->bus, "t", 5, 0, 100);
+    bus_shut(t, t->bus);
+    ecom_bus *bus = bus_open(t);
     CHECK_PASSED();
-    for (int i = 0; i < 10; i++)
-        msgs[i] =
-            (ecom_msg){.topic = S("t"),
-                       .key = S("k"),
-                       .body = {body[i], (size_t)snprintf(body[i], sizeof(body[i]), "%d", i)}};
-    f.pass = 4;
-    CHECK_CODE(ECOM_E_UNAVAILABLE, ecom_bus_publish(bus, msgs, 10, &done, &e), e);
-    CHECK_I64(4, done);
-    CHECK_CODE(ECOM_OK, ecom_bus_publish(bus, msgs + done, 10 - done, &done, &e), e);
-    CHECK_I64(6, done);
-    bus_take(m, &in, 10);
+    ecom_member *m = bus_join(t, bus, "g", "t");
+    CHECK_PASSED();
+    bus_take(m, &in, 100);
+    bus_check_all_once(&in, NULL, 0, 100);
     bus_check_order(&in);
-    bus_check_all_once(&in, NULL, 0, 10);
-    ecom_bus_close(bus);
 }
 
-struct sender {
-    ecom_bus *bus;
-    int result;
-    pthread_t thread;
-};
-
-static void *send_one(void *arg)
-{
-    struct sender *s = arg;
-    ecom_msg msg = {.topic = S("t"), .body = S("1")};
-
-    s->result = ecom_bus_publish(s->bus, &msg, 1, NULL, NULL);
-    return NULL;
-}
-
-static void *let_pass(void *arg)
-{
-    struct fault *f = arg;
-
-    pthread_mutex_lock(&f->mutex);
-    if (f->closed) /* the close that runs meanwhile must wait for us */
-        ecom__suite_failed = 1;
-    f->hold = 0;
-    pthread_cond_broadcast(&f->changed);
-    pthread_mutex_unlock(&f->mutex);
-    return NULL;
-}
-
-static void a_close_waits_for_what_is_being_sent(struct bus_test *t)
+static void offsets_outlive_their_handle(struct bus_test *t)
 {
     static struct inbox in;
-    struct fault f;
-    struct sender s = {.bus = fault_open(t, &f)};
-    pthread_t passer;
 
     in.n = 0;
     ecom_member *m = bus_join(t, t->bus, "g", "t");
+    bus_send_many(t, t->bus, "t", 5, 0, 100);
     CHECK_PASSED();
-    f.hold = 1;
-    CHECK(pthread_create(&s.thread, NULL, send_one, &s) == 0, "no thread");
-    pthread_mutex_lock(&f.mutex);
-    while (!f.held)
-        pthread_cond_wait(&f.changed, &f.mutex);
-    pthread_mutex_unlock(&f.mutex);
-    CHECK(pthread_create(&passer, NULL, let_pass, &f) == 0, "no thread");
-    ecom_bus_close(s.bus);
-    pthread_join(passer, NULL);
-    pthread_join(s.thread, NULL);
-    CHECK_I64(ECOM_OK, s.result);
-    CHECK_I64(1, f.closed);
-    bus_take(m, &in, 1);
+    bus_take(m, &in, 100);
+    bus_ack_all(m, &in);
+    bus_send_many(t, t->bus, "t", 5, 100, 110);
+    bus_quit(t, m);
+    bus_shut(t, t->bus);
+    ecom_bus *bus = bus_open(t);
+    CHECK_PASSED();
+    in.n = 0;
+    m = bus_join(t, bus, "g", "t");
+    CHECK_PASSED();
+    bus_take(m, &in, 10);
+    bus_check_all_once(&in, NULL, 100, 110);
 }
 
-static void a_table_that_lacks_a_method_is_refused(struct bus_test *t)
+static void partitions_outlive_their_handle(struct bus_test *t)
 {
-    ecom_bus_ops ops = fault_ops;
-    ecom_bus *bus = NULL;
+    static struct inbox in;
     ecom_error e;
 
-    (void)t;
-    ops.ack = NULL;
-    CHECK_CODE(ECOM_E_INVAL, ecom_bus_new(&ops, NULL, NULL, &bus, &e), e);
-    ops = fault_ops;
-    ops.size = 8;
-    CHECK_CODE(ECOM_E_INVAL, ecom_bus_new(&ops, NULL, NULL, &bus, &e), e);
-    CHECK(!bus, "a bus came of it");
+    in.n = 0;
+    CHECK_CODE(ECOM_OK, ecom_bus_create_topic(t->bus, S("t"), 1, &e), e);
+    bus_shut(t, t->bus);
+    ecom_bus *bus = bus_open(t);
+    CHECK_PASSED();
+    bus_send_many(t, bus, "t", 30, 0, 30);
+    ecom_member *m = bus_join(t, bus, "g", "t");
+    CHECK_PASSED();
+    bus_take(m, &in, 30);
+    for (size_t i = 0; i < in.n; i++)
+        CHECK_I64(0, in.got[i].partition);
+}
+
+/* Other processes. They tell their parent numbers through a pipe. */
+
+struct child {
+    pid_t pid;
+    int from; /* read end */
+};
+
+/* Handles do not survive a fork: all are closed before, and both sides open their own. */
+static struct child spawn(struct bus_test *t, void (*run)(struct bus_test *t, int to))
+{
+    struct child child = {-1, -1};
+    int ends[2];
+
+    t->opts.env = NULL; /* two processes have but one clock in common, the machine's */
+    if (t->bus)
+        bus_shut(t, t->bus);
+    t->bus = NULL;
+    fflush(stdout);
+    if (pipe(ends) < 0 || (child.pid = fork()) < 0) {
+        ecom__suite_failed = 1;
+        return child;
+    }
+    if (child.pid == 0) {
+        close(ends[0]);
+        alarm(60);
+        run(t, ends[1]);
+        fflush(stdout);
+        _exit(ecom__suite_failed);
+    }
+    close(ends[1]);
+    child.from = ends[0];
+    return child;
+}
+
+static void tell(int to, int64_t number)
+{
+    if (write(to, &number, sizeof(number)) != sizeof(number))
+        _exit(2);
+}
+
+/* The next number, or -1 when there is none within so long. */
+static int64_t hear(const struct child *child, int timeout_ms)
+{
+    struct pollfd fd = {.fd = child->from, .events = POLLIN};
+    int64_t number;
+
+    if (poll(&fd, 1, timeout_ms) <= 0)
+        return -1;
+    return read(child->from, &number, sizeof(number)) == sizeof(number) ? number : -1;
+}
+
+static void kill_child(const struct child *child)
+{
+    if (child->pid > 0) {
+        kill(child->pid, SIGKILL);
+        waitpid(child->pid, NULL, 0);
+    }
+    close(child->from);
+}
+
+/* Waits until it ends by itself, and well. */
+static void reap(const struct child *child)
+{
+    int status = -1;
+
+    while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    close(child->from);
+    if (status != 0) {
+        printf("# the child ended with status %d\n", status);
+        ecom__suite_failed = 1;
+    }
+}
+
+/* Joins the group "g" of topic "t" with a short session, in case nothing else tells of its death.
+ */
+static ecom_member *join_for_short(struct bus_test *t, ecom_bus *bus)
+{
+    ecom_str topic = S("t");
+    ecom_subscription sub = {.size = sizeof(sub),
+                             .group = S("g"),
+                             .topics = &topic,
+                             .ntopics = 1,
+                             .session_timeout_ms = 2000};
+
+    return bus ? bus_join_as(t, bus, &sub) : NULL;
+}
+
+static void take_fifty_and_ack(struct bus_test *t, int to)
+{
+    static struct inbox in;
+    ecom_member *m = join_for_short(t, bus_open(t));
+
+    CHECK_PASSED();
+    tell(to, 0);
+    bus_take(m, &in, 50);
+    bus_check_order(&in);
+    bus_ack_all(m, &in);
+    tell(to, 1);
+    bus_quit(t, m);
+}
+
+static void another_process_takes_what_this_one_publishes(struct bus_test *t)
+{
+    static struct inbox in;
+    struct child child = spawn(t, take_fifty_and_ack);
+    ecom_bus *bus = bus_open(t);
+
+    in.n = 0;
+    CHECK_PASSED();
+    CHECK_I64(0, hear(&child, PATIENCE_MS));
+    bus_send_many(t, bus, "t", 5, 0, 50);
+    CHECK_I64(1, hear(&child, PATIENCE_MS));
+    reap(&child);
+    CHECK_PASSED();
+    bus_send_many(t, bus, "t", 5, 50, 55);
+    ecom_member *m = join_for_short(t, bus);
+    CHECK_PASSED();
+    bus_take(m, &in, 5); /* the other one's acks count for the group */
+    bus_check_all_once(&in, NULL, 50, 55);
+}
+
+static int tell_each(void *user, const ecom_msg *msg)
+{
+    char number[32];
+
+    snprintf(number, sizeof(number), "%.*s", msg->body.n < 31 ? (int)msg->body.n : 31, msg->body.p);
+    tell(*(int *)user, strtoll(number, NULL, 10));
+    return 0;
+}
+
+enum { JOINED = -2, REVOKED = -3 };
+
+static void tell_revoked(void *user, ecom_str topic, int32_t partition)
+{
+    (void)topic;
+    (void)partition;
+    tell(*(int *)user, REVOKED);
+}
+
+/* Until it is killed. Never acks. */
+static void take_for_ever(struct bus_test *t, int to)
+{
+    ecom_str topic = S("t");
+    ecom_subscription sub = {.size = sizeof(sub),
+                             .group = S("g"),
+                             .topics = &topic,
+                             .ntopics = 1,
+                             .session_timeout_ms = 2000,
+                             .revoked = tell_revoked,
+                             .user = &to};
+    ecom_bus *bus = bus_open(t);
+    ecom_member *m = bus ? bus_join_as(t, bus, &sub) : NULL;
+
+    CHECK_PASSED();
+    ecom_member_poll(m, t->fixture->settle_ms, 0, NULL, NULL, NULL);
+    tell(to, JOINED);
+    for (;;)
+        ecom_member_poll(m, 100, 100, tell_each, &to, NULL);
+}
+
+static void members_in_two_processes_share_without_overlap(struct bus_test *t)
+{
+    static struct inbox mine, theirs;
+    struct child child = spawn(t, take_for_ever);
+    ecom_bus *bus = bus_open(t);
+    ecom_error e;
+    int64_t number = 0;
+
+    mine.n = theirs.n = 0;
+    CHECK_I64(JOINED, hear(&child, PATIENCE_MS));
+    ecom_member *m = join_for_short(t, bus);
+    CHECK_PASSED();
+    for (int i = 0; i < 100 && number != REVOKED; i++) {
+        ecom_member_poll(m, 100, 0, NULL, NULL, &e);
+        number = hear(&child, 0);
+    }
+    CHECK_I64(REVOKED, number);
+    bus_send_many(t, bus, "t", 40, 0, 200);
+    for (int i = 0; i < 200 && mine.n + theirs.n < 200; i++) {
+        ecom_member_poll(m, 50, 100, bus_collect, &mine, &e);
+        while ((number = hear(&child, 0)) != -1)
+            if (number >= 0)
+                theirs.got[theirs.n++].number = number;
+    }
+    kill_child(&child);
+    CHECK(mine.n && theirs.n, "%zu here, %zu there", mine.n, theirs.n);
+    bus_check_all_once(&mine, &theirs, 0, 200);
+}
+
+static void what_a_killed_member_had_comes_to_another(struct bus_test *t)
+{
+    static struct inbox in;
+    ecom_bus *bus;
+
+    in.n = 0;
+    struct child child = spawn(t, take_for_ever);
+    bus = bus_open(t);
+    CHECK_PASSED();
+    CHECK_I64(JOINED, hear(&child, PATIENCE_MS));
+    bus_send_many(t, bus, "t", 10, 0, 60);
+    for (int i = 0; i < 60; i++)
+        CHECK(hear(&child, PATIENCE_MS) >= 0, "the child got %d messages", i);
+    kill_child(&child);
+    ecom_member *m = join_for_short(t, bus);
+    CHECK_PASSED();
+    bus_take(m, &in, 60);
+    bus_check_all_once(&in, NULL, 0, 60);
+    bus_check_order(&in);
+}
+
+/* Takes 20, acks them, says so, and waits for its death. */
+static void ack_twenty(struct bus_test *t, int to)
+{
+    static struct inbox in;
+    ecom_member *m = join_for_short(t, bus_open(t));
+
+    CHECK_PASSED();
+    bus_take(m, &in, 20);
+    bus_ack_all(m, &in);
+    tell(to, 20);
+    pause();
+}
+
+static void acks_outlive_a_killed_member(struct bus_test *t)
+{
+    static struct inbox in;
+    struct child child;
+
+    in.n = 0;
+    bus_send_many(t, t->bus, "t", 3, 0, 20);
+    child = spawn(t, ack_twenty);
+    ecom_bus *bus = bus_open(t);
+    CHECK_PASSED();
+    CHECK_I64(20, hear(&child, PATIENCE_MS));
+    kill_child(&child);
+    bus_send_many(t, bus, "t", 3, 20, 30);
+    ecom_member *m = join_for_short(t, bus);
+    CHECK_PASSED();
+    bus_take(m, &in, 10);
+    bus_check_all_once(&in, NULL, 20, 30);
+}
+
+/* Says of each message when it is durable, until it is killed. */
+static void publish_for_ever(struct bus_test *t, int to)
+{
+    ecom_bus *bus = bus_open(t);
+
+    CHECK_PASSED();
+    for (int64_t i = 0; i < 2000; i++) {
+        bus_send(t, bus, "t", i % 2 ? "a" : "b", i);
+        CHECK_PASSED();
+        tell(to, i);
+    }
+    pause();
+}
+
+static void what_a_killed_publisher_was_told_is_there(struct bus_test *t)
+{
+    static struct inbox in;
+    struct child child = spawn(t, publish_for_ever);
+    int64_t told = -1, number;
+
+    in.n = 0;
+    for (int i = 0; i < 30; i++) {
+        CHECK((number = hear(&child, PATIENCE_MS)) >= 0, "nothing durable");
+        told = number;
+    }
+    kill(child.pid, SIGKILL); /* in the middle of one, as a rule */
+    while ((number = hear(&child, PATIENCE_MS)) >= 0)
+        told = number;
+    kill_child(&child);
+    ecom_bus *bus = bus_open(t);
+    CHECK_PASSED();
+    bus_send(t, bus, "t", "a", 5000); /* its death blocks nobody */
+    ecom_member *m = join_for_short(t, bus);
+    CHECK_PASSED();
+    for (int i = 0; i < 50 && in.n < (size_t)told + 2; i++)
+        ecom_member_poll(m, PATIENCE_MS / 50, 1000, bus_collect, &in, NULL);
+    bus_drain(t, m, &in); /* one may be durable of which nobody was told */
+    CHECK((int64_t)in.n <= told + 3, "%zu messages, told of %d", in.n, (int)told + 2);
+    bus_check_order(&in);
+    int64_t seen = 0;
+    for (size_t i = 0; i < in.n; i++)
+        seen += in.got[i].number <= told;
+    CHECK_I64(told + 1, seen);
+}
+
+static void publish_hundred(struct bus_test *t, int to)
+{
+    ecom_bus *bus = bus_open(t);
+
+    CHECK_PASSED();
+    tell(to, 0);
+    for (int64_t i = 0; i < 100; i++)
+        bus_send(t, bus, "t", "theirs", i);
+}
+
+static void publishers_in_two_processes_share_a_topic(struct bus_test *t)
+{
+    static struct inbox in;
+    struct child child = spawn(t, publish_hundred);
+    ecom_bus *bus = bus_open(t);
+
+    in.n = 0;
+    CHECK_PASSED();
+    CHECK_I64(0, hear(&child, PATIENCE_MS));
+    for (int64_t i = 100; i < 200; i++)
+        bus_send(t, bus, "t", "mine", i);
+    reap(&child);
+    ecom_member *m = join_for_short(t, bus);
+    CHECK_PASSED();
+    bus_take(m, &in, 200);
+    bus_check_order(&in);
+    bus_check_all_once(&in, NULL, 0, 200);
 }
 
 static const struct bus_case cases[] = {
-    CASE(0, what_a_half_accepted_batch_left_over_can_be_sent_again),
-    CASE(0, a_close_waits_for_what_is_being_sent),
-    CASE(0, a_table_that_lacks_a_method_is_refused),
+    CASE(ECOM_TEST_DURABLE, messages_outlive_their_handle),
+    CASE(ECOM_TEST_DURABLE, offsets_outlive_their_handle),
+    CASE(ECOM_TEST_DURABLE, partitions_outlive_their_handle),
+    CASE(ECOM_TEST_PROCESSES, another_process_takes_what_this_one_publishes),
+    CASE(ECOM_TEST_PROCESSES, members_in_two_processes_share_without_overlap),
+    CASE(ECOM_TEST_PROCESSES, what_a_killed_member_had_comes_to_another),
+    CASE(ECOM_TEST_PROCESSES | ECOM_TEST_DURABLE, acks_outlive_a_killed_member),
+    CASE(ECOM_TEST_PROCESSES | ECOM_TEST_DURABLE, what_a_killed_publisher_was_told_is_there),
+    CASE(ECOM_TEST_PROCESSES, publishers_in_two_processes_share_a_topic),
 };
 const struct bus_cases ecom__bus_crash_cases = {cases, sizeof(cases) / sizeof(cases[0])};

@@ -1,0 +1,53 @@
+/* The handle's inside, and what preparing, executing and caching share. */
+#ifndef GRAPHQL_ENGINE_H
+#define GRAPHQL_ENGINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "graphql/schema.h"
+
+struct ecom_graphql_document {
+    atomic_uint refs;
+    ecom_arena *arena;
+    struct gql_document ast;
+    ecom_graphql_document *newer, *older; /* in the cache, by last use */
+    ecom_graphql_document *collision;
+    uint64_t hash;
+    size_t bytes; /* about what it holds */
+};
+
+struct gql_cache {
+    pthread_mutex_t lock;
+    ecom_graphql_document **slots;
+    uint32_t nslots, n, max;
+    size_t bytes, max_bytes;
+    ecom_graphql_document *newest, *oldest;
+    uint64_t hits, misses;
+};
+
+int ecom__gql_cache_init(struct gql_cache *cache, uint32_t max, size_t max_bytes);
+void ecom__gql_cache_clear(struct gql_cache *cache);
+/* A reference to the document of exactly this text, or NULL. */
+ecom_graphql_document *ecom__gql_cache_get(struct gql_cache *cache, uint64_t hash, ecom_str text);
+/* Keeps a reference, and lets go of the least used when there are too many. */
+void ecom__gql_cache_put(struct gql_cache *cache, ecom_graphql_document *document);
+
+struct ecom_graphql {
+    struct gql_schema schema;
+    struct gql_cache cache;
+    ecom_graphql_options options; /* limits filled in; sdl not kept */
+    uint64_t seed;                /* of the cache's hash */
+};
+
+/* Depth, aliases, roots, directives, fields: what a document may ask for at most. */
+int ecom__gql_check_limits(const ecom_graphql_limits *limits, const struct gql_document *document,
+                           ecom_arena *arena, struct gql_errors *errors);
+/* Every rule of section 5 of the specification; joins selections to fields and fragments. */
+int ecom__gql_validate(const struct gql_schema *schema, const struct gql_document *document,
+                       int no_introspection, ecom_arena *arena, struct gql_errors *errors);
+/* Truth: a and b may both be wanted; budget in *left, below 0 when used up. */
+int ecom__gql_check_overlaps(const struct gql_schema *schema, const struct gql_document *document,
+                             ecom_arena *arena, struct gql_errors *errors);
+
+#endif

@@ -1,0 +1,489 @@
+/* Execution goes by levels: all fields of a level are resolved, each by one call for all of its
+ * parents; then the objects that came out are gathered, and are the parents of the next level. */
+#include "graphql/execute.h"
+
+#include <string.h>
+
+static void *take(struct gql_execution *x, size_t count, size_t size)
+{
+    void *p = count <= UINT32_MAX ? ecom_arena_alloc(x->arena, count * size) : NULL;
+
+    if (!p)
+        x->failed = ECOM_E_NOMEM;
+    return p;
+}
+
+/* ---- resolving one level */
+
+static void fail_all(struct gql_execution *x, struct gql_group *group, uint32_t n,
+                     const ecom_error *err)
+{
+    ecom_error *copy = take(x, 1, sizeof(*copy));
+
+    if (!copy)
+        return;
+    *copy = *err;
+    for (uint32_t i = 0; i < n; i++) {
+        group->results[i].kind = ECOM_GRAPHQL_ERROR;
+        group->results[i].as.error = copy;
+    }
+}
+
+static void argument_misfit(struct gql_execution *x, struct gql_group *group, uint32_t n,
+                            const struct gql_misfit *why)
+{
+    uint32_t *at = take(x, 1, sizeof(*at));
+    ecom_error err;
+
+    if (!at)
+        return;
+    *at = why->at;
+    group->misfit_at = at;
+    ecom_fail(&err, ECOM_E_INVAL, "%.*s", GQL_P(why->message));
+    fail_all(x, group, n, &err);
+}
+
+/* A reason not to start the field at all. */
+static int may_start(struct gql_execution *x, uint32_t n, ecom_error *err)
+{
+    const ecom_env *env = x->graphql->options.env;
+    uint32_t max = x->graphql->options.limits.max_results;
+
+    x->results += n;
+    if (x->results > max)
+        return ecom_fail(err, ECOM_E_TOOLARGE,
+                         "The response has more than %u values (max_results).", max);
+    if (x->deadline_us && env->monotonic_us(env->self) >= x->deadline_us)
+        return ecom_fail(err, ECOM_E_TIMEOUT, "The request's time is up.");
+    return ECOM_OK;
+}
+
+static int call_resolver(struct gql_execution *x, const struct gql_field *field,
+                         const struct gql_type *type, const char *name, const ecom_json *arguments,
+                         const void *const *parents, uint32_t n, ecom_graphql_value *results,
+                         ecom_error *err)
+{
+    ecom_graphql_call call = {
+        .size = sizeof(call),
+        .n = n,
+        .parents = parents,
+        .results = results,
+        .arguments = arguments,
+        .context = x->context,
+        .arena = x->arena,
+        .type = type->name.p,
+        .field = name,
+        .composite = !field->type || gql_is_composite(field->type->type),
+    };
+
+    *err = (ecom_error){0};
+    int r = field->resolve(&call, field->user, err);
+    if (r < 0 && !err->code)
+        ecom_fail(err, r, "%s", ecom_code_of(r)->title);
+    return r;
+}
+
+static void resolve_group(struct gql_execution *x, const struct gql_batch *batch,
+                          struct gql_group *group)
+{
+    const struct gql_selection *s = group->first->selection;
+    const ecom_json *arguments;
+    struct gql_misfit why;
+    ecom_error err;
+
+    if (group->field->typename_ || x->failed)
+        return;
+    if (!(group->results = take(x, batch->n, sizeof(*group->results))))
+        return;
+    if (may_start(x, batch->n, &err) < 0) {
+        fail_all(x, group, batch->n, &err);
+        return;
+    }
+    int r = ecom__gql_arguments(x->arena, &group->field->arguments, s->arguments, group->key.at,
+                                &x->variables, &arguments, &why);
+    if (r == ECOM_E_NOMEM)
+        x->failed = r;
+    else if (r < 0)
+        argument_misfit(x, group, batch->n, &why);
+    else if (call_resolver(x, group->field, batch->type, group->field->name.p, arguments,
+                           batch->parents, batch->n, group->results, &err) < 0)
+        fail_all(x, group, batch->n, &err);
+}
+
+/* ---- gathering the objects that a field gave */
+
+struct gather {
+    struct gql_execution *x;
+    ecom_graphql_value **objects; /* NULL: only count */
+    uint32_t n;
+};
+
+static void gather_value(struct gather *g, ecom_graphql_value *v, const struct gql_ref *type)
+{
+    while (type->kind == GQL_NON_NULL)
+        type = type->of;
+    if (type->kind == GQL_LIST_OF) {
+        for (uint32_t i = 0; v->kind == ECOM_GRAPHQL_LIST && i < v->n; i++)
+            gather_value(g, &v->as.items[i], type->of);
+        return;
+    }
+    if (v->kind != ECOM_GRAPHQL_OBJECT)
+        return;
+    if (g->objects)
+        g->objects[g->n] = v;
+    g->n++;
+}
+
+static void gather_all(struct gather *g, const struct gql_group *group, uint32_t n)
+{
+    g->n = 0;
+    for (uint32_t i = 0; i < n; i++)
+        gather_value(g, &group->results[i], group->field->type);
+}
+
+static void place(struct gql_batch *batch, ecom_graphql_value *v)
+{
+    batch->parents[batch->n] = v->as.object;
+    v->kind = GQL_PLACED;
+    v->n = batch->n++;
+    v->as.object = batch;
+}
+
+/* A batch for some of @p n objects: @p types[i] says which, NULL: all. */
+static void make_batch(struct gql_execution *x, const struct gql_group *group,
+                       const struct gql_type *type, ecom_graphql_value **objects,
+                       const struct gql_type **types, uint32_t n)
+{
+    struct gql_batch *batch = take(x, 1, sizeof(*batch));
+    const void **parents = take(x, n, sizeof(*parents));
+
+    if (!batch || !parents)
+        return;
+    *batch = (struct gql_batch){.type = type, .nodes = group->first, .parents = parents};
+    for (uint32_t i = 0; i < n; i++) {
+        if (types && types[i] != type)
+            continue;
+        place(batch, objects[i]);
+        if (types)
+            types[i] = NULL;
+    }
+    *x->next_last = batch;
+    x->next_last = &batch->next;
+}
+
+static void fail_value(struct gql_execution *x, ecom_graphql_value *v, const ecom_error *err)
+{
+    ecom_error *copy = take(x, 1, sizeof(*copy));
+
+    if (!copy)
+        return;
+    *copy = *err;
+    v->kind = ECOM_GRAPHQL_ERROR;
+    v->as.error = copy;
+}
+
+static const struct gql_type *concrete(struct gql_execution *x, const struct gql_type *abstract,
+                                       const struct gql_group *group,
+                                       const ecom_graphql_value *said, ecom_error *err)
+{
+    if (said->kind == ECOM_GRAPHQL_ERROR) {
+        *err = *said->as.error;
+        return NULL;
+    }
+    ecom_str name = {said->as.s, said->kind == ECOM_GRAPHQL_STRING ? said->n : 0};
+    const struct gql_type *type = name.n ? ecom__gql_type_called(&x->graphql->schema, name) : NULL;
+    if (type && type->kind == GQL_KIND_OBJECT && gql_may_be(abstract, type))
+        return type;
+    ecom_fail(err, ECOM_E_BACKEND,
+              "Abstract type \"%.*s\" must resolve to one of its Object types for field "
+              "\"%.*s.%.*s\", not to \"%.*s\".",
+              GQL_P(gql_str(abstract->name)), GQL_P(gql_str(group->field->parent->name)),
+              GQL_P(gql_str(group->field->name)), (int)(name.n < 60 ? name.n : 60),
+              name.n ? name.p : "");
+    return NULL;
+}
+
+/* Asks of which type each object is, and fills @p types; an object of none has failed. */
+static int discriminate(struct gql_execution *x, const struct gql_group *group,
+                        ecom_graphql_value **objects, const struct gql_type **types, uint32_t n)
+{
+    static const ecom_json none = {.kind = ECOM_JSON_OBJECT};
+    const struct gql_type *abstract = group->field->type->type;
+    const void **parents = take(x, n, sizeof(*parents));
+    ecom_graphql_value *said = take(x, n, sizeof(*said));
+    ecom_error err;
+
+    if (!parents || !said)
+        return ECOM_E_NOMEM;
+    for (uint32_t i = 0; i < n; i++)
+        parents[i] = objects[i]->as.object;
+    int r = call_resolver(x, &abstract->discriminator, abstract, "__typename", &none, parents, n,
+                          said, &err);
+    for (uint32_t i = 0; i < n; i++) {
+        types[i] = r < 0 ? NULL : concrete(x, abstract, group, &said[i], &err);
+        if (!types[i])
+            fail_value(x, objects[i], &err);
+    }
+    return x->failed;
+}
+
+static void gather_abstract(struct gql_execution *x, const struct gql_group *group,
+                            ecom_graphql_value **objects, uint32_t n)
+{
+    const struct gql_type **types = take(x, n, sizeof(*types));
+
+    if (!types || discriminate(x, group, objects, types, n) < 0)
+        return;
+    for (uint32_t i = 0; i < n && !x->failed; i++)
+        if (types[i])
+            make_batch(x, group, types[i], objects, types, n);
+}
+
+/* The objects of a group become the batches of the next level. */
+static void gather_group(struct gql_execution *x, const struct gql_batch *batch,
+                         struct gql_group *group)
+{
+    struct gather g = {x, NULL, 0};
+
+    if (x->failed || !group->results || !gql_is_composite(group->field->type->type))
+        return;
+    gather_all(&g, group, batch->n);
+    uint32_t n = g.n;
+    if (n == 0 || !(g.objects = take(x, n, sizeof(ecom_graphql_value *))))
+        return;
+    gather_all(&g, group, batch->n);
+    if (group->field->type->type->kind == GQL_KIND_OBJECT)
+        make_batch(x, group, group->field->type->type, g.objects, NULL, n);
+    else
+        gather_abstract(x, group, g.objects, n);
+}
+
+/* ---- levels */
+
+static void run_level(struct gql_execution *x, struct gql_batch *level)
+{
+    for (struct gql_batch *b = level; b && !x->failed; b = b->next) {
+        if (ecom__gql_collect(x, b) < 0)
+            x->failed = ECOM_E_NOMEM;
+        for (uint32_t i = 0; i < b->ngroups; i++)
+            resolve_group(x, b, &b->groups[i]);
+    }
+    for (struct gql_batch *b = level; b && !x->failed; b = b->next)
+        for (uint32_t i = 0; i < b->ngroups; i++)
+            gather_group(x, b, &b->groups[i]);
+}
+
+static void run_levels(struct gql_execution *x)
+{
+    while (x->next_level && !x->failed) {
+        struct gql_batch *level = x->next_level;
+        x->next_level = NULL;
+        x->next_last = &x->next_level;
+        run_level(x, level);
+    }
+}
+
+/* ---- the whole */
+
+static int append(ecom_buf *out, const char *s)
+{
+    return ecom_buf_append(out, ecom_str_of(s));
+}
+
+static int write_root(struct gql_writer *w, const struct gql_batch *root, uint32_t i)
+{
+    int r = i ? append(w->out, ",") : ECOM_OK;
+
+    return r < 0 ? r : ecom__gql_write_group(w, root, &root->groups[i], 0, NULL);
+}
+
+/* One field after the other, each with all below it; what follows a failed `!` is not begun. */
+static int run_serially(struct gql_writer *w, struct gql_batch *root)
+{
+    int r = ECOM_OK;
+
+    for (uint32_t i = 0; i < root->ngroups && r == ECOM_OK; i++) {
+        resolve_group(w->x, root, &root->groups[i]);
+        gather_group(w->x, root, &root->groups[i]);
+        run_levels(w->x);
+        r = w->x->failed ? w->x->failed : write_root(w, root, i);
+    }
+    return r;
+}
+
+static int run_at_once(struct gql_writer *w, struct gql_batch *root)
+{
+    int r = ECOM_OK;
+
+    for (uint32_t i = 0; i < root->ngroups; i++)
+        resolve_group(w->x, root, &root->groups[i]);
+    for (uint32_t i = 0; i < root->ngroups; i++)
+        gather_group(w->x, root, &root->groups[i]);
+    run_levels(w->x);
+    r = w->x->failed;
+    for (uint32_t i = 0; i < root->ngroups && r == ECOM_OK; i++)
+        r = write_root(w, root, i);
+    return r;
+}
+
+static int write_data(struct gql_writer *w, struct gql_batch *root)
+{
+    size_t start = w->out->n;
+    int r = append(w->out, "{");
+
+    if (r == ECOM_OK && (r = ecom__gql_collect(w->x, root)) == ECOM_OK)
+        r = w->x->operation->operation == GQL_MUTATION ? run_serially(w, root)
+                                                       : run_at_once(w, root);
+    if (r == GQL_NULLED) {
+        w->out->n = start;
+        return append(w->out, "null");
+    }
+    return r < 0 ? r : append(w->out, "}");
+}
+
+/* `{"errors":[...],"data":...}`: errors stand first, so that nobody overlooks them; data is moved
+ * behind them when there are any. */
+static int write_response(struct gql_writer *w, struct gql_batch *root)
+{
+    static const char before[] = "{\"errors\":[", behind[] = "],\"data\":";
+    size_t start = w->out->n;
+    int r = append(w->out, "{\"data\":");
+
+    if (r < 0 || (r = write_data(w, root)) < 0)
+        return r;
+    if (w->nerrors) {
+        size_t data = start + 8, n = w->out->n - data;
+        size_t head = sizeof(before) - 1 + w->errors->n + sizeof(behind) - 1;
+        if ((r = ecom_buf_reserve(w->out, head)) < 0)
+            return r;
+        char *p = w->out->p + start;
+        memmove(p + head, p + 8, n);
+        memcpy(p, before, sizeof(before) - 1);
+        memcpy(p + sizeof(before) - 1, w->errors->p, w->errors->n);
+        memcpy(p + head - (sizeof(behind) - 1), behind, sizeof(behind) - 1);
+        w->out->n = start + head + n;
+    }
+    return append(w->out, "}");
+}
+
+static const struct gql_definition *find_operation(const struct gql_document *document,
+                                                   ecom_str name)
+{
+    const struct gql_definition *found = NULL;
+
+    for (const struct gql_definition *d = document->first; d; d = d->next)
+        if (d->kind == GQL_OPERATION && (!name.p || ecom_str_eq(gql_str(d->name), name))) {
+            if (found)
+                return NULL; /* several, and none was named */
+            found = d;
+        }
+    return found;
+}
+
+static int choose_operation(const struct gql_document *document, ecom_str name,
+                            struct gql_errors *errors, const struct gql_definition **out)
+{
+    *out = find_operation(document, name);
+    if (*out)
+        return ECOM_OK;
+    if (name.p)
+        return ecom__gql_report(errors, NULL, 0, "Unknown operation named \"%.*s\".",
+                                (int)(name.n < 100 ? name.n : 100), name.p);
+    return ecom__gql_report(errors, NULL, 0,
+                            document->noperations
+                                ? "Must provide operation name if query contains multiple "
+                                  "operations."
+                                : "Must provide an operation.");
+}
+
+static int check_operation(const ecom_graphql *graphql, const struct gql_definition *operation,
+                           const ecom_graphql_request *request, struct gql_errors *errors,
+                           ecom_graphql_outcome *outcome)
+{
+    static const char *const words[] = {"query", "mutation", "subscription"};
+
+    if (request->only_queries && operation->operation == GQL_MUTATION) {
+        *outcome = ECOM_GRAPHQL_NOT_ALLOWED;
+        return ecom__gql_report(errors, &operation->at, 1,
+                                "Can only perform a mutation operation from a POST request.");
+    }
+    if (operation->operation == GQL_SUBSCRIPTION && !request->event)
+        return ecom__gql_report(errors, &operation->at, 1,
+                                "A subscription needs a transport that can send many answers.");
+    if (!graphql->schema.roots[operation->operation])
+        return ecom__gql_report(errors, &operation->at, 1,
+                                "Schema is not configured to execute %s operation.",
+                                words[operation->operation]);
+    return ECOM_OK;
+}
+
+static int refuse(const struct gql_errors *errors, const char *code, ecom_buf *out)
+{
+    int r;
+
+    if (errors->code == ECOM_E_NOMEM)
+        return ECOM_E_NOMEM;
+    for (struct gql_error *e = errors->first; e; e = e->next)
+        e->code = code;
+    if ((r = append(out, "{")) < 0 || (r = ecom__gql_errors_write(errors, out)) < 0)
+        return r;
+    return append(out, "}");
+}
+
+static int run(struct gql_execution *x, const void *root, ecom_buf *out)
+{
+    ecom_buf errors = {0};
+    struct gql_writer w = {x, out, &errors, 0};
+    const void *parents[] = {root};
+    struct gql_batch batch = {
+        .type = x->graphql->schema.roots[x->operation->operation], .parents = parents, .n = 1};
+
+    x->next_last = &x->next_level;
+    x->seen = take(x, x->document->nfragments + 1, sizeof(*x->seen));
+    int r = x->failed ? x->failed : write_response(&w, &batch);
+    ecom_buf_free(&errors);
+    return r;
+}
+
+static int execute(ecom_graphql *graphql, const struct gql_document *document,
+                   const ecom_graphql_request *request, ecom_arena *arena, ecom_buf *out,
+                   ecom_graphql_outcome *outcome)
+{
+    struct gql_errors errors = {.arena = arena, .source = document->source};
+    struct gql_execution x = {.graphql = graphql,
+                              .document = document,
+                              .arena = arena,
+                              .context = request->context,
+                              .deadline_us = request->deadline_us};
+
+    *outcome = ECOM_GRAPHQL_REFUSED;
+    if (choose_operation(document, request->operation_name, &errors, &x.operation) < 0 ||
+        check_operation(graphql, x.operation, request, &errors, outcome) < 0)
+        return refuse(&errors, "BAD_REQUEST", out);
+    int r = ecom__gql_coerce_variables(&graphql->schema, x.operation, request->variables, arena,
+                                       &x.variables, &errors);
+    if (r == ECOM_E_NOMEM)
+        return r;
+    if (r < 0)
+        return refuse(&errors, ecom_code_of(ECOM_E_INVAL)->graphql, out);
+    *outcome = ECOM_GRAPHQL_EXECUTED;
+    return run(&x, request->root, out);
+}
+
+int ecom_graphql_execute(ecom_graphql *graphql, const ecom_graphql_document *document,
+                         const ecom_graphql_request *request, ecom_arena *arena, ecom_buf *out,
+                         ecom_graphql_outcome *outcome, ecom_error *err)
+{
+    static const ecom_graphql_request none = {.size = sizeof(none)};
+    ecom_graphql_outcome became;
+    size_t start = out->n;
+    int r = execute(graphql, &document->ast, request ? request : &none, arena, out, &became);
+
+    if (r < 0) {
+        out->n = start;
+        return ecom_fail(err, ECOM_E_NOMEM, "out of memory, or the request's arena is full");
+    }
+    if (outcome)
+        *outcome = became;
+    return ECOM_OK;
+}

@@ -1,0 +1,75 @@
+/* What execution builds level by level, and the writer turns into text. */
+#ifndef GRAPHQL_EXECUTE_H
+#define GRAPHQL_EXECUTE_H
+
+#include "graphql/coerce.h"
+#include "graphql/engine.h"
+
+/* The kind of a value whose object has its place in a batch: n is the index there. */
+enum { GQL_PLACED = 100 };
+
+/* The selections that together are one response key. */
+struct gql_nodes {
+    struct gql_nodes *next;
+    const struct gql_selection *selection;
+};
+
+struct gql_group {
+    struct gql_name key;
+    const struct gql_field *field;
+    struct gql_nodes *first, **last;
+    ecom_graphql_value *results; /* one for each parent of the batch; NULL for __typename */
+    const uint32_t *misfit_at;   /* where an argument is wrong, instead of the selections */
+};
+
+/* Objects of one type at one place of the query: their fields are resolved together. */
+struct gql_batch {
+    struct gql_batch *next;
+    const struct gql_type *type;
+    const struct gql_nodes *nodes; /* whose selection sets apply; NULL: the operation's */
+    const void **parents;
+    uint32_t n;
+    struct gql_group *groups;
+    uint32_t ngroups;
+};
+
+struct gql_execution {
+    const ecom_graphql *graphql;
+    const struct gql_document *document;
+    const struct gql_definition *operation;
+    struct gql_variables variables;
+    ecom_arena *arena;
+    void *context;
+    int64_t deadline_us;
+    uint64_t results;
+    uint32_t *seen, collection; /* fragments seen in the current collection */
+    struct gql_batch *next_level, **next_last;
+    int failed; /* ECOM_E_NOMEM */
+};
+
+/* Groups of a batch: its selection sets, fragments spread, skipped ones left out. */
+int ecom__gql_collect(struct gql_execution *x, struct gql_batch *batch);
+
+struct gql_writer {
+    struct gql_execution *x;
+    ecom_buf *out;
+    ecom_buf *errors; /* what stands between the brackets */
+    uint32_t nerrors;
+};
+
+/* A step of the path to a value. */
+struct gql_step {
+    const struct gql_step *up;
+    ecom_str key; /* p NULL: an index */
+    uint32_t index;
+};
+
+enum { GQL_NULLED = 1 };
+
+/* Appends `"key":value`. @return ECOM_OK; GQL_NULLED: the object around cannot be; ECOM_E_NOMEM. */
+int ecom__gql_write_group(struct gql_writer *w, const struct gql_batch *batch,
+                          const struct gql_group *group, uint32_t index, const struct gql_step *up);
+int ecom__gql_write_leaf(ecom_buf *out, const struct gql_type *type, const ecom_graphql_value *v,
+                         ecom_error *err);
+
+#endif

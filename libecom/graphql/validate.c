@@ -1,0 +1,214 @@
+#include "graphql/validate.h"
+
+#include <string.h>
+
+static void *take(struct gql_walk *w, size_t count, size_t size)
+{
+    void *p = ecom_arena_alloc(w->arena, (count ? count : 1) * size);
+
+    if (!p)
+        w->errors->code = ECOM_E_NOMEM;
+    return p;
+}
+
+static void resolve_ref(struct gql_walk *w, struct gql_ref *ref)
+{
+    struct gql_ref *named = ref;
+
+    while (named->kind != GQL_NAMED)
+        named = named->of;
+    const struct gql_type *type = ecom__gql_type(w->schema, named->name);
+    for (; ref; ref = ref->of)
+        ref->type = type;
+}
+
+static const struct gql_field *find_field(const struct gql_walk *w, const struct gql_type *type,
+                                          struct gql_name name)
+{
+    if (!type || !gql_is_composite(type))
+        return NULL;
+    if (name.n > 2 && name.p[0] == '_' && name.p[1] == '_') {
+        if (gql_same(name, w->schema->typename_field.name))
+            return &w->schema->typename_field;
+        if (type == w->schema->roots[0] && gql_same(name, w->schema->schema_field.name))
+            return &w->schema->schema_field;
+        if (type == w->schema->roots[0] && gql_same(name, w->schema->type_field.name))
+            return &w->schema->type_field;
+    }
+    return ecom__gql_field(type, name);
+}
+
+static void walk_arguments(struct gql_walk *w, const struct gql_argument *first)
+{
+    ecom__gql_rules_arguments(w, first);
+    for (const struct gql_argument *a = first; a; a = a->next) {
+        const struct gql_input *in = w->inputs ? ecom__gql_input(w->inputs, a->name) : NULL;
+        ecom__gql_check_value(w, a->value, in ? in->type : NULL, in && in->fallback);
+    }
+}
+
+static void walk_directives(struct gql_walk *w, const struct gql_directive *first,
+                            const char *location)
+{
+    w->location = location;
+    if (first)
+        ecom__gql_rules_directives(w, first);
+    for (w->directive = first; w->directive; w->directive = w->directive->next) {
+        w->directive_type = ecom__gql_directive_type(w->schema, w->directive->name);
+        w->inputs = w->directive_type ? &w->directive_type->arguments : NULL;
+        walk_arguments(w, w->directive->arguments);
+    }
+}
+
+static void note_spread(struct gql_walk *w, const struct gql_selection *s)
+{
+    struct gql_spread *spread = take(w, 1, sizeof(*spread));
+
+    if (!spread)
+        return;
+    spread->selection = s;
+    *w->scope->last_spread = spread;
+    w->scope->last_spread = &spread->next;
+}
+
+static void walk_selections(struct gql_walk *w, struct gql_selection *s);
+
+static void walk_field(struct gql_walk *w, struct gql_selection *s)
+{
+    const struct gql_type *parent = w->parent;
+
+    s->parent = parent;
+    s->field = find_field(w, parent, s->name);
+    ecom__gql_rules_selection(w, s);
+    w->directive = NULL;
+    w->inputs = s->field ? &s->field->arguments : NULL;
+    walk_arguments(w, s->arguments);
+    walk_directives(w, s->directives, "FIELD");
+    if (s->first) {
+        w->parent = s->field ? s->field->type->type : NULL;
+        walk_selections(w, s->first);
+        w->parent = parent;
+    }
+}
+
+static void walk_inline(struct gql_walk *w, struct gql_selection *s)
+{
+    const struct gql_type *parent = w->parent;
+
+    if (s->condition)
+        resolve_ref(w, s->condition);
+    ecom__gql_rules_selection(w, s);
+    walk_directives(w, s->directives, "INLINE_FRAGMENT");
+    if (s->condition)
+        w->parent = s->condition->type;
+    walk_selections(w, s->first);
+    w->parent = parent;
+}
+
+/* Depth is bounded by max_nesting. */
+static void walk_selections(struct gql_walk *w, struct gql_selection *s)
+{
+    for (; s && w->errors->code != ECOM_E_NOMEM; s = s->next) {
+        w->selection = s;
+        if (s->kind == GQL_FIELD) {
+            walk_field(w, s);
+        } else if (s->kind == GQL_INLINE) {
+            walk_inline(w, s);
+        } else {
+            note_spread(w, s);
+            ecom__gql_rules_selection(w, s);
+            walk_directives(w, s->directives, "FRAGMENT_SPREAD");
+        }
+    }
+}
+
+static void walk_variables(struct gql_walk *w, const struct gql_definition *d)
+{
+    for (const struct gql_variable *v = d->variables; v; v = v->next) {
+        ecom__gql_rules_variable(w, v);
+        if (v->fallback)
+            ecom__gql_check_value(w, v->fallback, v->type->type ? v->type : NULL, 0);
+        walk_directives(w, v->directives, "VARIABLE_DEFINITION");
+    }
+}
+
+static void open_scope(struct gql_walk *w, struct gql_scope *scope)
+{
+    w->scope = scope;
+    scope->last_usage = &scope->usages;
+    scope->last_spread = &scope->spreads;
+}
+
+static void walk_operation(struct gql_walk *w, const struct gql_definition *d)
+{
+    static const char *const locations[] = {"QUERY", "MUTATION", "SUBSCRIPTION"};
+
+    memset(&w->operation_scope, 0, sizeof(w->operation_scope));
+    open_scope(w, &w->operation_scope);
+    w->parent = w->schema->roots[d->operation];
+    ecom__gql_rules_definition(w, d);
+    walk_variables(w, d);
+    walk_directives(w, d->directives, locations[d->operation]);
+    walk_selections(w, d->first);
+}
+
+static void walk_fragment(struct gql_walk *w, const struct gql_definition *d)
+{
+    open_scope(w, &w->scopes[d->index]);
+    w->parent = d->condition->type;
+    ecom__gql_rules_definition(w, d);
+    walk_directives(w, d->directives, "FRAGMENT_DEFINITION");
+    walk_selections(w, d->first);
+}
+
+static int prepare(struct gql_walk *w)
+{
+    uint32_t n = w->document->nfragments;
+
+    w->fragments = take(w, n, sizeof(*w->fragments));
+    w->scopes = take(w, n, sizeof(*w->scopes));
+    if (!w->fragments || !w->scopes)
+        return ECOM_E_NOMEM;
+    for (const struct gql_definition *d = w->document->first; d; d = d->next) {
+        if (d->kind == GQL_FRAGMENT)
+            w->fragments[d->index] = d;
+        if (d->kind == GQL_FRAGMENT)
+            resolve_ref(w, d->condition);
+        for (const struct gql_variable *v = d->variables; v; v = v->next)
+            resolve_ref(w, v->type);
+    }
+    return ECOM_OK;
+}
+
+int ecom__gql_validate(const struct gql_schema *schema, const struct gql_document *document,
+                       int no_introspection, ecom_arena *arena, struct gql_errors *errors)
+{
+    struct gql_walk w = {.schema = schema,
+                         .document = document,
+                         .arena = arena,
+                         .errors = errors,
+                         .no_introspection = no_introspection};
+
+    errors->rule = "validation";
+    if (prepare(&w) < 0)
+        return ECOM_E_NOMEM;
+    ecom__gql_rules_document(&w);
+    /* Fragments first: an operation then knows what the ones it spreads mention. */
+    for (int operations = 0; operations < 2; operations++)
+        for (const struct gql_definition *d = document->first;
+             d && errors->code != ECOM_E_NOMEM && errors->n <= GQL_MAX_ERRORS; d = d->next) {
+            w.definition = d;
+            if (d->kind == GQL_FRAGMENT && !operations)
+                walk_fragment(&w, d);
+            if (d->kind != GQL_OPERATION || !operations)
+                continue;
+            walk_operation(&w, d);
+            ecom__gql_rules_usages(&w, d);
+        }
+    if (errors->code != ECOM_E_NOMEM)
+        ecom__gql_rules_end(&w);
+    if (!errors->code)
+        ecom__gql_check_overlaps(schema, document, arena, errors);
+    errors->rule = NULL;
+    return errors->code;
+}

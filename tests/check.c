@@ -33,14 +33,15 @@ static int64_t world_now(void *self)
     return ((struct check_world *)self)->us;
 }
 
-/* splitmix64: enough for tests, and the same everywhere. */
+/* splitmix64: enough for tests, the same everywhere, and for threads at once as an env has to be.
+ */
 static void world_random(void *self, void *out, size_t n)
 {
     struct check_world *world = self;
     unsigned char *p = out;
 
     while (n) {
-        uint64_t z = world->seed += 0x9E3779B97F4A7C15;
+        uint64_t z = __atomic_add_fetch(&world->seed, 0x9E3779B97F4A7C15, __ATOMIC_RELAXED);
         z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9;
         z = (z ^ z >> 27) * 0x94D049BB133111EB;
         z ^= z >> 31;

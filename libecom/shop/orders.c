@@ -176,6 +176,7 @@ static int new_order(ecom_orders *orders, const ecom_order_request *request, eco
     return ecom__own(&ecom_order_record, order, arena, err);
 }
 
+/* The message points to the order, the caller and the arena: it is saved within the same call. */
 static int created_event(ecom_orders *orders, const ecom_order *order, const ecom_caller *caller,
                          ecom_arena *arena, ecom_msg *msg, ecom_error *err)
 {
@@ -183,7 +184,7 @@ static int created_event(ecom_orders *orders, const ecom_order *order, const eco
     const ecom_order_created event = {
         .envelope =
             {
-                .id = ecom_str_of(id.s),
+                .id = ecom_arena_copy(arena, ecom_str_of(id.s)),
                 .time_ms = order->created_at,
                 .version = 1,
                 .correlation_id = caller->correlation_id,
@@ -195,6 +196,8 @@ static int created_event(ecom_orders *orders, const ecom_order *order, const eco
         .currency = order->currency,
     };
 
+    if (!event.envelope.id.p)
+        return ecom__nomem(err);
     return ecom_event_encode(&ecom_order_created_contract, ecom_str_of(orders->topic), &event,
                              arena, msg, err);
 }

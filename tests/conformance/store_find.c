@@ -23,7 +23,7 @@ static void without_an_index_it_goes_by_id(struct store_test *t)
 {
     some_things(t->store);
     CHECK_PASSED();
-    CHECK_TEXT_IS("1 2 3 4 5", LIST(t->store));
+    CHECK_TEXT_IS("1 2 3 4 5", ALL(t->store));
     CHECK_TEXT_IS("5 4 3 2 1", LIST(t->store, .descending = 1));
 }
 
@@ -62,7 +62,7 @@ static void nothing_found_is_no_error(struct store_test *t)
 {
     ecom_query elsewhere = {.collection = S("nowhere")};
 
-    CHECK_TEXT_IS("", LIST(t->store));
+    CHECK_TEXT_IS("", ALL(t->store));
     CHECK_TEXT_IS("", LIST(t->store, .index = S("tag")));
     some_things(t->store);
     CHECK_PASSED();
@@ -295,7 +295,7 @@ static void a_callback_that_stops_gets_no_more_rows(struct store_test *t)
     n = 0;
     CHECK_CODE(ECOM_OK, ecom_store_find(t->store, &by_tag, stop_at_two, &n, NULL, &e), e);
     CHECK_I64(2, n);
-    CHECK_TEXT_IS("1 2 3 4 5", LIST(t->store));
+    CHECK_TEXT_IS("1 2 3 4 5", ALL(t->store));
 }
 
 struct content {

@@ -76,7 +76,7 @@ static void ids_may_have_every_printable_byte(struct store_test *t)
         CHECK(store_rev(t->store, id), "no %s", id);
         n += (size_t)snprintf(want + n, sizeof(want) - n, "%s%s", n ? " " : "", id);
     }
-    CHECK_TEXT_IS(want, LIST(t->store));
+    CHECK_TEXT_IS(want, ALL(t->store));
     store_put(t->store, "A?z", 0, "", ""); /* upper and lower case are two */
     CHECK(store_rev(t->store, "a?z") != store_rev(t->store, "A?z"), "case does not matter");
 }

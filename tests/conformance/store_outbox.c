@@ -146,7 +146,7 @@ static void events_outlive_their_document(struct store_test *t)
     CHECK_TEXT_IS("e3", all_pending(t->store));
     store_published(t->store, &waiting, 0, 1);
     CHECK_TEXT_IS("", all_pending(t->store));
-    CHECK_TEXT_IS("", LIST(t->store));
+    CHECK_TEXT_IS("", ALL(t->store));
 }
 
 static void the_limit_takes_the_first(struct store_test *t)

@@ -64,8 +64,9 @@ uint64_t store_put(ecom_store *store, const char *id, uint64_t expect, const cha
 uint64_t store_rev(ecom_store *store, const char *id);
 
 /* What find answers in "things", as "value:id value:id" or "id id", with " +" behind it when there
- * is more. Static. */
+ * is more. Static. LIST(store, .index = ..., ...), or ALL(store) by id. */
 const char *store_list(ecom_store *store, ecom_query query);
+#define ALL(store_) store_list(store_, (ecom_query){.collection = S("things")})
 #define LIST(store_, ...) store_list(store_, (ecom_query){.collection = S("things"), __VA_ARGS__})
 
 /* What waits. */

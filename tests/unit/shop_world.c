@@ -23,13 +23,13 @@ static int unknown(ecom_error *err)
 }
 
 /* Runs one call of the inner store as the fault has it. */
-#define WITH_FAULT(world_, call_, err_)                      \
-    do {                                                     \
-        int fails_ = fails_now(world_);                      \
-        if (fails_ && (world_)->fault == SHOP_FAULT_BEFORE)  \
-            return away(err_);                               \
-        int r_ = (call_);                                    \
-        return fails_ && r_ == ECOM_OK ? unknown(err_) : r_; \
+#define WITH_FAULT(world_, call_, err_)                     \
+    do {                                                    \
+        int fails_ = fails_now(world_);                     \
+        if (fails_ && (world_)->fault == SHOP_FAULT_BEFORE) \
+            return away(err_);                              \
+        int r_ = (call_);                                   \
+        return fails_ ? unknown(err_) : r_;                 \
     } while (0)
 
 static int world_get(void *self, ecom_str collection, ecom_str id, ecom_buf *doc, uint64_t *rev,

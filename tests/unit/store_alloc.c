@@ -1,0 +1,292 @@
+#include "check.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "ecom-config.h"
+#include "ecom/store.h"
+#if ECOM_HAVE_SQLITE
+#include <sqlite3.h>
+
+/* SQLite's own allocations fail too: each first asks the malloc() that this program makes fail. */
+static sqlite3_mem_methods real;
+
+static void *failing_malloc(int n)
+{
+    void *p = malloc(1);
+
+    free(p);
+    return p ? real.xMalloc(n) : NULL;
+}
+
+static void *failing_realloc(void *old, int n)
+{
+    void *p = malloc(1);
+
+    free(p);
+    return p ? real.xRealloc(old, n) : NULL;
+}
+
+__attribute__((constructor)) static void wrap_sqlite(void)
+{
+    sqlite3_mem_methods wrapped;
+
+    sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real);
+    wrapped = real;
+    wrapped.xMalloc = failing_malloc;
+    wrapped.xRealloc = failing_realloc;
+    sqlite3_config(SQLITE_CONFIG_MALLOC, &wrapped);
+    sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
+}
+#endif
+
+static char dir[64], url[96];
+
+static int make_url(const char *scheme)
+{
+    const char *tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : getenv("TMPDIR");
+
+    snprintf(dir, sizeof(dir), "%.40s/ecom-XXXXXX", tmp ? tmp : "/tmp"); /* syncs cost nothing */
+    if (!mkdtemp(dir))
+        return 0;
+    snprintf(url, sizeof(url), strcmp(scheme, "sqlite") ? "%s:" : "%s:%s/x.db", scheme, dir);
+    return 1;
+}
+
+static void remove_dir(void)
+{
+    static const char *const names[] = {"x.db", "x.db-wal", "x.db-shm", "x.db-lock"};
+    char path[128];
+
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        unlink(path);
+    }
+    rmdir(dir);
+}
+
+/* All that a store holds, as one text. */
+struct text {
+    size_t n;
+    char s[4096];
+};
+
+static void print(struct text *text, ecom_str a, ecom_str b, uint64_t n)
+{
+    text->n +=
+        (size_t)snprintf(text->s + text->n, sizeof(text->s) - text->n, "%.*s=%.*s@%" PRIu64 " ",
+                         (int)a.n, a.n ? a.p : "", (int)b.n, b.n ? b.p : "", n);
+    CHECK(text->n < sizeof(text->s) - 200, "too much text");
+}
+
+static int print_row(void *user, const ecom_row *row)
+{
+    print(user, row->id, row->value, row->rev);
+    return 0;
+}
+
+static int print_event(void *user, const ecom_pending *p)
+{
+    print(user, p->id, p->msg.id, p->msg.nheaders);
+    return 0;
+}
+
+static void read_all(ecom_store *store, struct text *text)
+{
+    static const char *const indexes[] = {"", "tag", "mail"};
+    ecom_error e;
+
+    text->n = 0;
+    for (size_t i = 0; i < 3; i++) {
+        ecom_query query = {.collection = S("things"), .index = ecom_str_of(indexes[i])};
+        CHECK_CODE(ECOM_OK, ecom_store_find(store, &query, print_row, text, NULL, &e), e);
+    }
+    CHECK_CODE(ECOM_OK, ecom_store_pending(store, INT64_MAX, 0, print_event, text, &e), e);
+}
+
+static int put(ecom_store *store, const char *id, const char *value, ecom_error *e)
+{
+    const ecom_entry entries[] = {{S("tag"), ecom_str_of(value), 0},
+                                  {S("mail"), ecom_str_of(id), 1}};
+    const ecom_header header = {S("name"), S("value")};
+    const ecom_msg events[] = {
+        {.id = ecom_str_of(value), .topic = S("t"), .headers = &header, .nheaders = 1},
+        {.id = S("second"), .topic = S("t")}};
+    const ecom_change change = {
+        S("things"), ecom_str_of(id), S("{\"a\":1}"), ECOM_REV_ANY, entries, 2, events, 2};
+
+    return ecom_store_put(store, &change, NULL, e);
+}
+
+static int try_add(ecom_store *store, int n, ecom_error *e)
+{
+    char id[16];
+
+    snprintf(id, sizeof(id), "new-%d", n);
+    return put(store, id, "x", e);
+}
+
+static int try_update(ecom_store *store, int n, ecom_error *e)
+{
+    char value[16];
+
+    snprintf(value, sizeof(value), "v%d", n);
+    return put(store, "1", value, e);
+}
+
+static int try_remove(ecom_store *store, int n, ecom_error *e)
+{
+    (void)n;
+    return ecom_store_remove(store, S("things"), S("victim"), ECOM_REV_ANY, e);
+}
+
+static ecom_str token;
+static char token_bytes[64];
+
+static int take_token(void *user, const ecom_pending *p)
+{
+    (void)user;
+    memcpy(token_bytes, p->token.p, p->token.n);
+    token = (ecom_str){token_bytes, p->token.n};
+    return 1;
+}
+
+static int try_published(ecom_store *store, int n, ecom_error *e)
+{
+    (void)n;
+    return ecom_store_published(store, &token, 1, e);
+}
+
+static int try_read(ecom_store *store, int n, ecom_error *e)
+{
+    ecom_query by_id = {.collection = S("things")}, by_tag = {S("things"), S("tag")};
+    struct text text = {0};
+    ecom_buf doc = {0};
+    uint64_t count;
+    int64_t oldest;
+    int r;
+
+    (void)n;
+    if ((r = ecom_store_get(store, S("things"), S("1"), &doc, NULL, e)) == ECOM_OK &&
+        (r = ecom_store_find(store, &by_id, print_row, &text, NULL, e)) == ECOM_OK &&
+        (r = ecom_store_find(store, &by_tag, print_row, &text, NULL, e)) == ECOM_OK &&
+        (r = ecom_store_pending(store, INT64_MAX, 0, print_event, &text, e)) == ECOM_OK &&
+        (r = ecom_store_backlog(store, &count, &oldest, e)) == ECOM_OK)
+        r = ecom_store_ping(store, e);
+    ecom_buf_free(&doc);
+    return r;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(ecom_store *store, int n, ecom_error *e);
+    int changes;
+} tries[] = {
+    {"add", try_add, 1},       {"update", try_update, 1},
+    {"remove", try_remove, 1}, {"published", try_published, 1},
+    {"read", try_read, 0},
+};
+
+/* One try with its n-th allocation failing, on a fresh handle so that nothing is at hand already.
+ * @return whether there was an n-th one. */
+static int one_try(size_t i, int n)
+{
+    static struct text before, after;
+    ecom_store *store = NULL;
+    ecom_error e;
+    int failed;
+
+#define MUST(call_)                                                                           \
+    do {                                                                                      \
+        int r_ = (call_);                                                                     \
+        if (r_ < 0) {                                                                         \
+            printf("# %s %d: %s: %s %s\n", tries[i].name, n, #call_, check_code(r_), e.text); \
+            check_failed = 1;                                                                 \
+            return 0;                                                                         \
+        }                                                                                     \
+    } while (0)
+    MUST(ecom_store_open(url, NULL, &store, &e));
+    MUST(put(store, "1", "one", &e));
+    MUST(put(store, "victim", "two", &e));
+    MUST(ecom_store_pending(store, INT64_MAX, 1, take_token, NULL, &e));
+    if (tries[i].changes)
+        read_all(store, &before);
+    check_alloc_fail_at((uint64_t)n);
+    int r = tries[i].run(store, n, &e);
+    failed = check_alloc_failed();
+    check_alloc_fail_at(0);
+    if (r != ECOM_OK && (r != ECOM_E_NOMEM || !failed)) {
+        printf("# %s with allocation %d failing: %s: %s\n", tries[i].name, n, check_code(r),
+               e.text);
+        check_failed = 1;
+    }
+    if (tries[i].changes) {
+        read_all(store, &after);
+        int same = strcmp(before.s, after.s) == 0;
+        if (same != (r != ECOM_OK)) {
+            printf("# %s with allocation %d failing: %s, but\n# before %s\n# after  %s\n",
+                   tries[i].name, n, check_code(r), before.s, after.s);
+            check_failed = 1;
+        }
+    }
+    ecom_store_close(store);
+    return failed;
+}
+
+static void fail_each(const char *scheme)
+{
+    int most = 0;
+
+    for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++)
+        for (int n = 1, again = 1; again && !check_failed; n++) {
+            CHECK(make_url(scheme), "no directory");
+            again = one_try(i, n);
+            remove_dir();
+            most = n > most ? n : most;
+        }
+    CHECK(most > 3, "only %d allocations were made to fail", most);
+}
+
+static void open_each(const char *scheme)
+{
+    for (int n = 1, again = 1; again; n++) {
+        ecom_store *store = NULL;
+        ecom_error e;
+        CHECK(make_url(scheme), "no directory");
+        check_alloc_fail_at((uint64_t)n);
+        int r = ecom_store_open(url, NULL, &store, &e);
+        again = check_alloc_failed();
+        check_alloc_fail_at(0);
+        CHECK(r == ECOM_OK || (r == ECOM_E_NOMEM && !store), "allocation %d: %s: %s", n,
+              check_code(r), e.text);
+        ecom_store_close(store);
+        store = NULL;
+        CHECK_CODE(ECOM_OK, ecom_store_open(url, NULL, &store, &e), e);
+        CHECK_CODE(ECOM_OK, put(store, "1", "one", &e), e);
+        ecom_store_close(store);
+        remove_dir();
+    }
+}
+
+static void memory_runs_out_in_the_memory_store(void)
+{
+    open_each("memory");
+    if (!check_failed)
+        fail_each("memory");
+}
+
+static void memory_runs_out_in_the_sqlite_store(void)
+{
+    if (!ECOM_HAVE_SQLITE)
+        SKIP("built without SQLite");
+    open_each("sqlite");
+    if (!check_failed)
+        fail_each("sqlite");
+}
+
+static const struct check_case cases[] = {
+    CASE(memory_runs_out_in_the_memory_store),
+    CASE(memory_runs_out_in_the_sqlite_store),
+};
+
+CHECK_MAIN("store-alloc", cases)

@@ -38,6 +38,14 @@ int ecom__http_is_text(ecom_str s)
     return 1;
 }
 
+int ecom__http_is_visible(ecom_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] <= 0x20 || (unsigned char)s.p[i] >= 0x7F)
+            return 0;
+    return s.n > 0;
+}
+
 ecom_str ecom__http_trim(ecom_str s)
 {
     while (s.n && (*s.p == ' ' || *s.p == '\t')) {
@@ -132,11 +140,8 @@ static int request_line(struct head *head, ecom_str line, struct refusal *why)
     ecom_str version = {b + 1, (size_t)(end - b - 1)};
     if (!ecom__http_is_token(head->method))
         return ecom__http_refuse(why, 400, "the method has characters that it may not have");
-    for (size_t i = 0; i < head->target.n; i++)
-        if (head->target.p[i] <= 0x20 || head->target.p[i] == 0x7F)
-            return ecom__http_refuse(why, 400, "the target has characters that it may not have");
-    if (head->target.n == 0)
-        return ecom__http_refuse(why, 400, "the target is empty");
+    if (!ecom__http_is_visible(head->target))
+        return ecom__http_refuse(why, 400, "the target has characters that it may not have");
     if (version.n != 8 || memcmp(version.p, "HTTP/", 5) != 0 || version.p[6] != '.')
         return ecom__http_refuse(why, 400, "the request line does not end with a version of HTTP");
     if (version.p[5] != '1' || (version.p[7] != '0' && version.p[7] != '1'))

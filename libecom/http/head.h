@@ -55,6 +55,8 @@ int ecom__http_same(ecom_str a, ecom_str b);
 int ecom__http_is_token(ecom_str s);
 /* Bytes that a header's value may hold: no controls but the tab. */
 int ecom__http_is_text(ecom_str s);
+/* Bytes that a target may hold: printable ASCII but for the space. */
+int ecom__http_is_visible(ecom_str s);
 /* The value of a hexadecimal digit; -1: it is none. */
 int ecom__http_hex(char c);
 /* Without spaces and tabs at both ends. */

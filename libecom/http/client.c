@@ -1,0 +1,348 @@
+#include <pthread.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/options.h"
+#include "http/head.h"
+#include "http/link.h"
+
+enum { FIRST_WAIT_MS = 50, LONGEST_WAIT_MS = 2000 };
+
+struct ecom_http_client {
+    ecom_http_client_options opts; /* defaults filled in */
+    pthread_mutex_t lock;
+    struct link *idle; /* the last used first */
+};
+
+/* One call under way. */
+struct call {
+    ecom_http_client *client;
+    const ecom_http_call *in;
+    struct url url;
+    struct deadline deadline;
+    ecom_buf request; /* its head */
+    int32_t repeatable, head;
+};
+
+int ecom_http_client_new(const ecom_http_client_options *opts, ecom_http_client **out,
+                         ecom_error *err)
+{
+    ecom_http_client *client = calloc(1, sizeof(*client));
+    ecom_http_client_options *o;
+
+    if (!client)
+        return ecom_fail(err, ECOM_E_NOMEM, "HTTP client");
+    o = &client->opts;
+    ecom__options_copy(o, sizeof(*o), opts);
+    if (o->connect_timeout_ms < 0 || o->timeout_ms < 0 || o->idle_timeout_ms < 0) {
+        free(client);
+        return ecom_fail(err, ECOM_E_INVAL, "a time-out is negative");
+    }
+    o->env = o->env ? o->env : ecom_env_system();
+    o->connect_timeout_ms = o->connect_timeout_ms ? o->connect_timeout_ms : 2000;
+    o->timeout_ms = o->timeout_ms ? o->timeout_ms : 10000;
+    o->idle_timeout_ms = o->idle_timeout_ms ? o->idle_timeout_ms : 30000;
+    o->max_idle = o->max_idle ? o->max_idle : 32;
+    o->max_response_bytes = o->max_response_bytes ? o->max_response_bytes : 8 << 20;
+    o->max_tries = o->max_tries ? o->max_tries : 3;
+    pthread_mutex_init(&client->lock, NULL);
+    *out = client;
+    return ECOM_OK;
+}
+
+void ecom_http_client_free(ecom_http_client *client)
+{
+    if (!client)
+        return;
+    for (struct link *link = client->idle, *next; link; link = next) {
+        next = link->next;
+        ecom__http_link_close(link);
+    }
+    pthread_mutex_destroy(&client->lock);
+    free(client);
+}
+
+static int64_t now_us(const ecom_http_client *client)
+{
+    return client->opts.env->monotonic_us(client->opts.env->self);
+}
+
+/* Takes an idle connection to the address out of the list; NULL: there is none. */
+static struct link *pool_pop(ecom_http_client *client, ecom_str address)
+{
+    struct link **at = &client->idle, *found = NULL;
+
+    pthread_mutex_lock(&client->lock);
+    while (*at && !ecom_str_eq(ecom_str_of((*at)->address), address))
+        at = &(*at)->next;
+    if (*at) {
+        found = *at;
+        *at = found->next;
+    }
+    pthread_mutex_unlock(&client->lock);
+    return found;
+}
+
+/* One that can still be used. */
+static struct link *pool_take(ecom_http_client *client, ecom_str address)
+{
+    int64_t oldest = now_us(client) - (int64_t)client->opts.idle_timeout_ms * 1000;
+    struct link *link;
+
+    while ((link = pool_pop(client, address))) {
+        if (link->since_us >= oldest && ecom__http_link_is_fresh(link))
+            return link;
+        ecom__http_link_close(link);
+    }
+    return NULL;
+}
+
+static void pool_give(ecom_http_client *client, struct link *link)
+{
+    uint32_t same = 0;
+
+    link->reused = 1;
+    link->since_us = now_us(client);
+    pthread_mutex_lock(&client->lock);
+    for (const struct link *l = client->idle; l; l = l->next)
+        same += strcmp(l->address, link->address) == 0;
+    int room = same < client->opts.max_idle;
+    if (room) {
+        link->next = client->idle;
+        client->idle = link;
+    }
+    pthread_mutex_unlock(&client->lock);
+    if (!room)
+        ecom__http_link_close(link);
+}
+
+/* Headers that the client writes itself. */
+static int is_own(ecom_str name)
+{
+    static const char *const names[] = {"Host",       "Content-Length", "Transfer-Encoding",
+                                        "Connection", "Expect",         "Upgrade",
+                                        "TE",         "Trailer"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (ecom__http_same(name, ecom_str_of(names[i])))
+            return 1;
+    return 0;
+}
+
+static int put_header(ecom_buf *to, const ecom_header *h, ecom_error *err)
+{
+    if (!ecom__http_is_token(h->name) || is_own(h->name) || !ecom__http_is_text(h->value))
+        return ecom_fail_field(err, ECOM_E_INVAL, "headers",
+                               "headers: %.*s is not allowed or malformed",
+                               h->name.n < 64 ? (int)h->name.n : 64, h->name.p ? h->name.p : "");
+    if (ecom_buf_append(to, h->name) < 0 || ecom_buf_append(to, LIT(": ")) < 0 ||
+        ecom_buf_append(to, h->value) < 0 || ecom_buf_append(to, LIT("\r\n")) < 0)
+        return ecom_fail(err, ECOM_E_NOMEM, "HTTP call");
+    return ECOM_OK;
+}
+
+static int put_request(struct call *call, ecom_error *err)
+{
+    const ecom_http_call *in = call->in;
+    const struct url *url = &call->url;
+    ecom_str method = ecom_str_of(in->method);
+    const char *slash = url->target.n && url->target.p[0] == '/' ? "" : "/";
+    int has_body = in->body.n || ecom_str_eq(method, LIT("POST")) ||
+                   ecom_str_eq(method, LIT("PUT")) || ecom_str_eq(method, LIT("PATCH"));
+    int r =
+        ecom_buf_printf(&call->request, "%s %s%.*s HTTP/1.1\r\nHost: %.*s\r\n", in->method, slash,
+                        (int)url->target.n, url->target.p, (int)url->authority.n, url->authority.p);
+
+    if (r == ECOM_OK && has_body)
+        r = ecom_buf_printf(&call->request, "Content-Length: %zu\r\n", in->body.n);
+    for (size_t i = 0; r == ECOM_OK && i < in->nheaders; i++)
+        if ((r = put_header(&call->request, &in->headers[i], err)) < 0)
+            return r;
+    if (r == ECOM_OK)
+        r = ecom_buf_append(&call->request, LIT("\r\n"));
+    return r < 0 ? ecom_fail(err, ECOM_E_NOMEM, "HTTP call") : ECOM_OK;
+}
+
+static int is_repeatable(ecom_str method)
+{
+    static const char *const names[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (ecom_str_eq(method, ecom_str_of(names[i])))
+            return 1;
+    return 0;
+}
+
+static int begin(struct call *call, ecom_http_client *client, const ecom_http_call *in,
+                 ecom_error *err)
+{
+    ecom_str method = ecom_str_of(in->method);
+    int32_t timeout_ms = in->timeout_ms > 0 ? in->timeout_ms : client->opts.timeout_ms;
+
+    *call = (struct call){.client = client, .in = in};
+    if (!ecom__http_is_token(method))
+        return ecom_fail_field(err, ECOM_E_INVAL, "method", "method: missing or malformed");
+    int r = ecom__http_url_parse(&call->url, ecom_str_of(in->url), err);
+    if (r < 0)
+        return r;
+    call->head = ecom_str_eq(method, LIT("HEAD"));
+    call->repeatable = in->retry || is_repeatable(method);
+    call->deadline =
+        (struct deadline){client->opts.env, now_us(client) + (int64_t)timeout_ms * 1000};
+    return put_request(call, err);
+}
+
+static int open_link(struct call *call, struct link **out, ecom_error *err)
+{
+    const ecom_http_client_options *opts = &call->client->opts;
+    struct deadline soon = {opts->env,
+                            now_us(call->client) + (int64_t)opts->connect_timeout_ms * 1000};
+
+    if (soon.until_us > call->deadline.until_us)
+        soon = call->deadline;
+    return ecom__http_link_open(&call->url, &soon, out, err);
+}
+
+/* Once, on a connection of the pool or a new one. @param again  out: it may be tried once more. */
+static int try_once(struct call *call, int pooled, ecom_arena *arena, ecom_http_answer *out,
+                    int *again, ecom_error *err)
+{
+    struct link *link = pooled ? pool_take(call->client, call->url.authority) : NULL;
+    struct attempt attempt;
+    int r = link ? ECOM_OK : open_link(call, &link, err);
+
+    *again = r == ECOM_E_UNAVAILABLE || r == ECOM_E_TIMEOUT;
+    if (r < 0)
+        return r;
+    r = ecom__http_link_call(link, ecom_buf_str(&call->request), call->in->body, call->head,
+                             call->client->opts.max_response_bytes, &call->deadline, arena, out,
+                             &attempt, err);
+    *again = r == ECOM_E_UNAVAILABLE && (call->repeatable || !attempt.sent);
+    int stale = *again && link->reused && !attempt.received;
+    if (attempt.keep_alive)
+        pool_give(call->client, link);
+    else
+        ecom__http_link_close(link);
+    /* It had ended while it was idle, which says nothing about the peer: at once, on a new one. */
+    return stale ? try_once(call, 0, arena, out, again, err) : r;
+}
+
+/* The peer says that it could not, this time. */
+static int is_passing(int32_t status)
+{
+    return status == 502 || status == 503 || status == 504;
+}
+
+/* Between a half and the whole of a time that doubles, so that callers do not come all at once.
+ * @return 0: not before the deadline. */
+static int wait_before(const struct call *call, uint32_t tries)
+{
+    int64_t left = ecom__http_deadline_left_ms(&call->deadline);
+    uint64_t ms = tries > 6 ? LONGEST_WAIT_MS : (uint64_t)FIRST_WAIT_MS << (tries - 1);
+
+    if (ms > LONGEST_WAIT_MS)
+        ms = LONGEST_WAIT_MS;
+    ms = ms / 2 + ecom_env_random_below(call->client->opts.env, ms / 2 + 1);
+    if ((int64_t)ms >= left)
+        return 0;
+    poll(NULL, 0, (int)ms);
+    return 1;
+}
+
+static int try_all(struct call *call, ecom_arena *arena, ecom_http_answer *out, ecom_error *err)
+{
+    for (uint32_t tries = 1;; tries++) {
+        int again, r = try_once(call, 1, arena, out, &again, err);
+        if (r == ECOM_OK)
+            again = call->repeatable && is_passing(out->status);
+        if (!again || tries >= call->client->opts.max_tries || !wait_before(call, tries))
+            return r;
+    }
+}
+
+int ecom_http_client_send(ecom_http_client *client, const ecom_http_call *in, ecom_arena *arena,
+                          ecom_http_answer *out, ecom_error *err)
+{
+    struct call call;
+    ecom_http_answer answer = {0};
+    int r = begin(&call, client, in, err);
+
+    if (r == ECOM_OK)
+        r = try_all(&call, arena, &answer, err);
+    ecom_buf_free(&call.request);
+    if (r == ECOM_OK)
+        *out = answer;
+    return r;
+}
+
+/* The kind of failure that a status stands for. */
+static int code_of(int32_t status)
+{
+    if (status == 503 || status == 502)
+        return ECOM_E_UNAVAILABLE;
+    if (status == 408)
+        return ECOM_E_TIMEOUT;
+    for (int code = ECOM_E_INVAL; code >= ECOM_E_UNKNOWN_TYPE; code--)
+        if (ecom_code_of(code)->http == status)
+            return code;
+    return status < 500 ? ECOM_E_INVAL : ECOM_E_BACKEND;
+}
+
+/* The kind that a problem names, if it goes with the status; else the status' own. */
+static int named_code(const ecom_json *problem, int32_t status)
+{
+    const ecom_json *name = ecom_json_get(problem, "code");
+
+    for (int code = ECOM_E_INVAL; name && code >= ECOM_E_UNKNOWN_TYPE; code--)
+        if (ecom_code_of(code)->http == status &&
+            ecom_str_eq(ecom_str_of(ecom_code_of(code)->name), name->text))
+            return code;
+    return code_of(status);
+}
+
+static ecom_str text_of(const ecom_json *problem, const char *name)
+{
+    const ecom_json *value = ecom_json_get(problem, name);
+
+    return value && value->kind == ECOM_JSON_STRING ? value->text : (ecom_str){"", 0};
+}
+
+/* Seconds only: dates are for browsers. */
+static int32_t retry_after_ms(ecom_str text)
+{
+    int32_t seconds = 0;
+
+    for (size_t i = 0; i < text.n && seconds < 100000; i++) {
+        if (text.p[i] < '0' || text.p[i] > '9')
+            return 0;
+        seconds = seconds * 10 + (text.p[i] - '0');
+    }
+    return (seconds < 100000 ? seconds : 100000) * 1000;
+}
+
+int ecom_http_answer_error(const ecom_http_answer *answer, ecom_error *err)
+{
+    const ecom_json *problem = NULL;
+    char field[64];
+
+    if (answer->status < 400)
+        return ECOM_OK;
+    ecom_arena *arena = ecom_arena_new(0);
+    if (!arena || ecom_json_parse(answer->body, NULL, arena, &problem, NULL) < 0)
+        problem = NULL;
+    int code = named_code(problem, answer->status);
+    ecom_str name = text_of(problem, "field"), detail = text_of(problem, "detail");
+    if (!detail.n)
+        detail = text_of(problem, "title");
+    memcpy(field, name.p, name.n < sizeof(field) ? name.n : (name.n = 0));
+    field[name.n] = '\0';
+    if (detail.n)
+        ecom_fail_field(err, code, field, "%.*s", (int)detail.n, detail.p);
+    else
+        ecom_fail_field(err, code, field, "the service answered %d", (int)answer->status);
+    if (err && (code == ECOM_E_RATE || code == ECOM_E_UNAVAILABLE))
+        err->retry_after_ms = retry_after_ms(answer->retry_after);
+    ecom_arena_free(arena);
+    return code;
+}

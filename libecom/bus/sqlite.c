@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -235,11 +236,12 @@ static int sqlite_topics(void *self, ecom_msg_fn row, void *user, ecom_error *er
 static int sqlite_ping(void *self, ecom_error *err)
 {
     struct ecom__sqlite_bus *bus = self;
-    struct stat st;
+    struct stat st, opened;
 
-    if (stat(bus->dir, &st) < 0 || access(bus->dir, R_OK | W_OK | X_OK) < 0)
+    if (stat(bus->dir, &st) < 0 || access(bus->dir, R_OK | W_OK | X_OK) < 0 ||
+        fstat(bus->fd, &opened) < 0)
         return fail_dir(bus->dir, err);
-    if (st.st_dev != bus->device || st.st_ino != bus->inode)
+    if (st.st_dev != opened.st_dev || st.st_ino != opened.st_ino)
         return ecom_fail(err, ECOM_E_UNAVAILABLE,
                          "the bus's directory was replaced since it was opened (%s)", bus->dir);
     return ECOM_OK;
@@ -254,6 +256,8 @@ static void sqlite_close(void *self)
         ecom__topic_file_free(topic);
     }
     pthread_mutex_destroy(&bus->mutex);
+    if (bus->fd >= 0)
+        close(bus->fd);
     free(bus);
 }
 
@@ -277,17 +281,11 @@ static const ecom_bus_ops sqlite_ops = {
 /* The last folder of the path is made; a missing one above is a typing error as a rule. */
 static int open_dir(struct ecom__sqlite_bus *bus, ecom_error *err)
 {
-    struct stat st;
-
     if (mkdir(bus->dir, 0777) < 0 && errno != EEXIST)
         return fail_dir(bus->dir, err);
-    if (stat(bus->dir, &st) < 0)
+    bus->fd = open(bus->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (bus->fd < 0 || access(bus->dir, R_OK | W_OK | X_OK) < 0)
         return fail_dir(bus->dir, err);
-    errno = ENOTDIR;
-    if (!S_ISDIR(st.st_mode) || access(bus->dir, R_OK | W_OK | X_OK) < 0)
-        return fail_dir(bus->dir, err);
-    bus->device = st.st_dev;
-    bus->inode = st.st_ino;
     return ECOM_OK;
 }
 
@@ -307,6 +305,7 @@ int ecom__bus_open_sqlite(const char *rest, const ecom_bus_options *opts, ecom_b
     if (!bus)
         return ecom_fail(err, ECOM_E_NOMEM, "opening a bus");
     memcpy(bus->dir, rest, n);
+    bus->fd = -1;
     bus->opts = *opts;
     pthread_mutex_init(&bus->mutex, NULL);
     int r = open_dir(bus, err);

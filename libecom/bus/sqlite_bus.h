@@ -148,7 +148,7 @@ int ecom__group_ack(struct ecom__group_file *group, const char *topic, int32_t p
 /* One handle. */
 struct ecom__sqlite_bus {
     char dir[ECOM__BUS_MAX_DIR + 1];
-    uint64_t device, inode; /* of the directory, as it was opened */
+    int fd; /* of the directory, as it was opened */
     ecom_bus_options opts;
     pthread_mutex_t mutex; /* of the list */
     struct ecom__topic_file *topics;

@@ -163,6 +163,25 @@ static int copy_name(char out[MAX_NAME + 1], ecom_str text, const char *name, ec
     return ECOM_OK;
 }
 
+/* libjwt does not always tell when memory ran out on the way: what we would not take ourselves is
+ * not given out. */
+static int sign(const ecom_jwt *jwt, const struct ecom__jwt_content *content, ecom_buf *token)
+{
+    ecom_arena *arena = ecom_arena_new(0);
+    size_t before = token->n;
+    ecom_claims claims;
+    int r = arena ? ecom__libjwt_sign(content, jwt->current.secret, token) : ECOM_E_NOMEM;
+
+    if (r == ECOM_OK)
+        r = ecom_jwt_verify(jwt, (ecom_str){token->p + before, token->n - before}, arena, &claims,
+                            NULL);
+    ecom_arena_free(arena);
+    if (r == ECOM_OK)
+        return ECOM_OK;
+    token->n = before;
+    return ECOM_E_NOMEM;
+}
+
 int ecom_jwt_issue(const ecom_jwt *jwt, ecom_str sub, ecom_str email, ecom_buf *token,
                    int64_t *expires_at_s, ecom_error *err)
 {
@@ -186,7 +205,7 @@ int ecom_jwt_issue(const ecom_jwt *jwt, ecom_str sub, ecom_str email, ecom_buf *
         .iat = now,
         .exp = now + jwt->ttl_s,
     };
-    if (ecom__libjwt_sign(&content, jwt->current.secret, token) < 0)
+    if (sign(jwt, &content, token) < 0)
         return ecom_fail(err, ECOM_E_NOMEM, "no memory for a token");
     if (expires_at_s)
         *expires_at_s = content.exp;
@@ -201,9 +220,8 @@ static int refuse(ecom_error *err, const char *reason)
 
 /* A token taken apart, not yet believed. */
 struct parts {
-    ecom_str token;
+    ecom_str token, kid, mac;
     const ecom_json *header, *payload;
-    ecom_str kid;
 };
 
 /* Cuts off the part before the next dot, or what is left at the end. */
@@ -258,7 +276,7 @@ static int decode_object(ecom_str part, ecom_arena *arena, const ecom_json **out
 
 static int take_apart(ecom_str token, ecom_arena *arena, struct parts *out, ecom_error *err)
 {
-    ecom_str rest = token, mac;
+    ecom_str rest = token;
     int dots = 0, r;
 
     if (token.n == 0)
@@ -275,10 +293,10 @@ static int take_apart(ecom_str token, ecom_arena *arena, struct parts *out, ecom
         return ecom_fail(err, ECOM_E_NOMEM, "no memory to read a token");
     if ((r = decode_object(next_part(&rest), arena, &out->header)) < 0 ||
         (r = decode_object(next_part(&rest), arena, &out->payload)) < 0 ||
-        (r = decode(next_part(&rest), arena, &mac)) < 0)
+        (r = decode(next_part(&rest), arena, &out->mac)) < 0)
         return r == ECOM_E_NOMEM ? ecom_fail(err, r, "no memory to read a token")
                                  : refuse(err, "cannot be read");
-    if (mac.n != crypto_auth_hmacsha256_BYTES)
+    if (out->mac.n != crypto_auth_hmacsha256_BYTES)
         return refuse(err, "has no signature of ours");
     return ECOM_OK;
 }
@@ -307,19 +325,44 @@ static int check_header(struct parts *parts, ecom_error *err)
     return ECOM_OK;
 }
 
-/* With a key id, that key; without one, either. */
-static int check_signature(const ecom_jwt *jwt, const struct parts *parts, ecom_error *err)
+static int signed_with(const struct key *key, const struct parts *parts)
+{
+    const char *end = memrchr(parts->token.p, '.', parts->token.n);
+    crypto_auth_hmacsha256_state state;
+    unsigned char mac[crypto_auth_hmacsha256_BYTES];
+
+    crypto_auth_hmacsha256_init(&state, (const unsigned char *)key->secret.p, key->secret.n);
+    crypto_auth_hmacsha256_update(&state, (const unsigned char *)parts->token.p,
+                                  (size_t)(end - parts->token.p));
+    crypto_auth_hmacsha256_final(&state, mac);
+    sodium_memzero(&state, sizeof(state));
+    return sodium_memcmp(mac, parts->mac.p, sizeof(mac)) == 0;
+}
+
+/* With a key id, that key; without one, either. NULL: neither signed it. */
+static const struct key *signer_of(const ecom_jwt *jwt, const struct parts *parts)
 {
     const struct key *const keys[] = {&jwt->current, &jwt->previous};
-    int r = ECOM_E_UNAUTHENTICATED;
 
-    for (size_t i = 0; i < 2 && r == ECOM_E_UNAUTHENTICATED; i++)
+    for (size_t i = 0; i < 2; i++)
         if (keys[i]->secret.p &&
-            (!parts->kid.p || ecom_str_eq(parts->kid, ecom_str_of(keys[i]->kid))))
-            r = ecom__libjwt_check(parts->token.p, keys[i]->secret);
+            (!parts->kid.p || ecom_str_eq(parts->kid, ecom_str_of(keys[i]->kid))) &&
+            signed_with(keys[i], parts))
+            return keys[i];
+    return NULL;
+}
+
+/* Two have to agree, and libjwt is asked last: what a forger made never reaches its parsers. */
+static int check_signature(const ecom_jwt *jwt, const struct parts *parts, ecom_error *err)
+{
+    const struct key *key = signer_of(jwt, parts);
+
+    if (!key)
+        return refuse(err, "has no signature of ours");
+    int r = ecom__libjwt_check(parts->token.p, key->secret);
     if (r == ECOM_E_NOMEM)
         return ecom_fail(err, r, "no memory to check a token");
-    return r < 0 ? refuse(err, "has no signature of ours") : ECOM_OK;
+    return r < 0 ? refuse(err, "cannot be read") : ECOM_OK;
 }
 
 /* Seconds since 1970, as whole decimal digits and nothing else, up to the year 9999 and a bit. */

@@ -1,7 +1,7 @@
 #include "check.h"
 
+#include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -196,51 +196,117 @@ static void every_failed_allocation_gives_nomem(void)
     ecom_passwords_free(p);
 }
 
-struct crowd {
-    ecom_passwords *p;
-    _Atomic int turn, ok, rate, other;
-};
+/* A crowd that hashes at a gate: while it is shut, whoever begins to hash stays inside. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t moved;
+    int guarded, shut, inside, most_inside, ok, rate, other;
+} gate = {.lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER};
 
-static void *one_of_the_crowd(void *user)
+int __real_crypto_pwhash_argon2id_str(char *out, const char *password, unsigned long long n,
+                                      unsigned long long passes, size_t memory);
+int __wrap_crypto_pwhash_argon2id_str(char *out, const char *password, unsigned long long n,
+                                      unsigned long long passes, size_t memory);
+
+int __wrap_crypto_pwhash_argon2id_str(char *out, const char *password, unsigned long long n,
+                                      unsigned long long passes, size_t memory)
 {
-    struct crowd *crowd = user;
+    if (gate.guarded) {
+        pthread_mutex_lock(&gate.lock);
+        gate.inside++;
+        gate.most_inside = gate.inside > gate.most_inside ? gate.inside : gate.most_inside;
+        pthread_cond_broadcast(&gate.moved);
+        while (gate.shut)
+            pthread_cond_wait(&gate.moved, &gate.lock);
+        gate.inside--;
+        pthread_mutex_unlock(&gate.lock);
+    }
+    return __real_crypto_pwhash_argon2id_str(out, password, n, passes, memory);
+}
+
+static void *hash_once(void *user)
+{
     ecom_buf hash = {0};
     ecom_error mine;
-    int r = ecom_password_hash(crowd->p, S("correct horse"), &hash, &mine);
+    int r = ecom_password_hash(user, S("correct horse"), &hash, &mine);
 
-    if (r == ECOM_OK)
-        crowd->ok++;
-    else if (r == ECOM_E_RATE && mine.retry_after_ms > 0)
-        crowd->rate++;
-    else
-        crowd->other++;
+    pthread_mutex_lock(&gate.lock);
+    gate.ok += r == ECOM_OK;
+    gate.rate += r == ECOM_E_RATE && mine.retry_after_ms > 0;
+    gate.other += r != ECOM_OK && r != ECOM_E_RATE;
+    pthread_cond_broadcast(&gate.moved);
+    pthread_mutex_unlock(&gate.lock);
     ecom_buf_free(&hash);
     return NULL;
 }
 
-/* However the threads come to run: at least those that found a place got through, and whoever did
- * not was sent away, not kept. */
-static void a_crowd_waits_in_a_bounded_queue(void)
+static void a_crowd_waits_in_a_queue_of_the_length_that_was_set(void)
 {
-    enum { THREADS = 24 };
+    enum { PLACES = 2, WAITING = 3, CROWD = 9 };
     static const ecom_password_options narrow = {.size = sizeof(narrow),
                                                  .memory_kib = 8192,
                                                  .passes = 1,
-                                                 .max_concurrent = 1,
-                                                 .max_waiting = 3};
-    struct crowd crowd = {0};
-    pthread_t threads[THREADS];
+                                                 .max_concurrent = PLACES,
+                                                 .max_waiting = WAITING};
+    ecom_passwords *p = NULL;
+    pthread_t threads[CROWD];
 
-    CHECK_CODE(ECOM_OK, ecom_passwords_new(&narrow, &crowd.p, &e), e);
-    for (int i = 0; i < THREADS; i++)
-        CHECK(pthread_create(&threads[i], NULL, one_of_the_crowd, &crowd) == 0, "thread");
-    for (int i = 0; i < THREADS; i++)
+    CHECK_CODE(ECOM_OK, ecom_passwords_new(&narrow, &p, &e), e);
+    gate.guarded = gate.shut = 1;
+    for (int i = 0; i < CROWD; i++)
+        CHECK(pthread_create(&threads[i], NULL, hash_once, p) == 0, "thread");
+    pthread_mutex_lock(&gate.lock);
+    while (gate.rate < CROWD - PLACES - WAITING || gate.inside < PLACES)
+        pthread_cond_wait(&gate.moved, &gate.lock);
+    gate.shut = 0;
+    pthread_cond_broadcast(&gate.moved);
+    pthread_mutex_unlock(&gate.lock);
+    for (int i = 0; i < CROWD; i++)
         pthread_join(threads[i], NULL);
-    CHECK(crowd.ok >= 4 && crowd.other == 0 && crowd.ok + crowd.rate == THREADS,
-          "%d ok, %d sent away, %d else", crowd.ok, crowd.rate, crowd.other);
-    one_of_the_crowd(&crowd);
-    CHECK(crowd.other == 0 && crowd.ok >= 5, "the place was not given back");
-    ecom_passwords_free(crowd.p);
+    CHECK_I64(PLACES, gate.most_inside);
+    CHECK_I64(PLACES + WAITING, gate.ok);
+    CHECK_I64(CROWD - PLACES - WAITING, gate.rate);
+    CHECK_I64(0, gate.other);
+
+    hash_once(p);
+    CHECK_I64(PLACES + WAITING + 1, gate.ok);
+    gate.guarded = 0;
+    ecom_passwords_free(p);
+}
+
+static int starved; /* libsodium finds no memory */
+
+int __real_crypto_pwhash_argon2id_str_verify(const char *known, const char *password,
+                                             unsigned long long n);
+int __wrap_crypto_pwhash_argon2id_str_verify(const char *known, const char *password,
+                                             unsigned long long n);
+
+int __wrap_crypto_pwhash_argon2id_str_verify(const char *known, const char *password,
+                                             unsigned long long n)
+{
+    if (!starved)
+        return __real_crypto_pwhash_argon2id_str_verify(known, password, n);
+    errno = ENOMEM;
+    return -1;
+}
+
+/* Or a machine short of memory would tell people that their passwords are wrong. */
+static void no_memory_to_hash_is_no_wrong_password(void)
+{
+    ecom_passwords *p = NULL;
+    ecom_buf hash = {0};
+
+    CHECK_CODE(ECOM_OK, ecom_passwords_new(&cheap, &p, &e), e);
+    CHECK_CODE(ECOM_OK, ecom_password_hash(p, S("correct horse"), &hash, &e), e);
+    starved = 1;
+    CHECK_CODE(ECOM_E_NOMEM,
+               ecom_password_verify(p, S("correct horse"), ecom_buf_str(&hash), NULL, &e), e);
+    CHECK_CODE(ECOM_E_NOMEM, ecom_password_verify(p, S("correct horse"), S(""), NULL, &e), e);
+    starved = 0;
+    CHECK_CODE(ECOM_OK, ecom_password_verify(p, S("correct horse"), ecom_buf_str(&hash), NULL, &e),
+               e);
+    ecom_buf_free(&hash);
+    ecom_passwords_free(p);
 }
 
 static const struct check_case cases[] = {
@@ -252,7 +318,8 @@ static const struct check_case cases[] = {
     CASE(damaged_hashes_are_told_from_wrong_passwords),
     CASE(options_out_of_range_are_refused),
     CASE(every_failed_allocation_gives_nomem),
-    CASE(a_crowd_waits_in_a_bounded_queue),
+    CASE(a_crowd_waits_in_a_queue_of_the_length_that_was_set),
+    CASE(no_memory_to_hash_is_no_wrong_password),
 };
 
 CHECK_MAIN("passwords", cases)

@@ -48,9 +48,25 @@ static int fail_io(sqlite3 *db, int rc, int number, ecom_error *err)
         number ? strerror_r(number, why, sizeof(why)) : "no reason given", rc, file_of(db));
 }
 
-static int fail(sqlite3 *db, int rc, ecom_error *err)
+/* What the system said. A statement's step does not keep it, but the files do: the database, and
+ * what SQLite writes beside it. */
+static int errno_of(sqlite3 *db)
 {
     int number = db ? sqlite3_system_errno(db) : 0;
+    sqlite3_file *beside = NULL;
+
+    if (db && !number)
+        sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &number);
+    if (db && !number)
+        sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &beside);
+    if (beside && beside->pMethods)
+        beside->pMethods->xFileControl(beside, SQLITE_FCNTL_LAST_ERRNO, &number);
+    return number;
+}
+
+static int fail(sqlite3 *db, int rc, ecom_error *err)
+{
+    int number = errno_of(db);
 
     switch (rc & 0xFF) {
     case SQLITE_NOMEM:

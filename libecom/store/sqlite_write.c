@@ -188,7 +188,7 @@ static int replace_entries(ecom__sqlite_writer *w, const struct job *job, ecom_s
     int r = ECOM_OK, has_a = ecom__pack_next_entry(&former, &a),
         has_b = ecom__pack_next_entry(&new, &b);
 
-    while (r == ECOM_OK && (has_a > 0 || has_b > 0)) {
+    while (r == ECOM_OK && has_a >= 0 && (has_a > 0 || has_b > 0)) {
         int order = entry_order(&a, has_a > 0, &b, has_b > 0);
         int same = order == 0 && a.unique == b.unique;
         if (order <= 0 && !same)

@@ -2,6 +2,10 @@
 
 #include <stdio.h>
 
+#ifndef SCHEME
+#define SCHEME "memory" /* or "plug", whose library is found and loaded */
+#endif
+
 /* Each case has a memory of its own, under a name that all of its handles share, and that stays
  * when they are closed: durable, as far as a process goes. */
 static int fresh(void *user, ecom_error *err)
@@ -15,7 +19,7 @@ static int open_store(void *user, const ecom_store_options *opts, ecom_store **o
 {
     char url[32];
 
-    snprintf(url, sizeof(url), "memory:case-%d", *(int *)user);
+    snprintf(url, sizeof(url), SCHEME ":case-%d", *(int *)user);
     return ecom_store_open(url, opts, out, err);
 }
 
@@ -25,7 +29,7 @@ int main(int argc, char **argv)
     ecom_store_fixture fixture = {
         .size = sizeof(fixture),
         .flags = ECOM_TEST_SHARED | ECOM_TEST_DURABLE | ECOM_TEST_CLOCK,
-        .name = "memory",
+        .name = SCHEME,
         .user = &number,
         .fresh = fresh,
         .open = open_store,

@@ -1,0 +1,27 @@
+/* libecom-plug.so: what a third party ships. `plug:NAME` is a decorator around `memory:NAME`. */
+#include "fault_store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int open_store(const char *url, const ecom_store_options *opts, ecom_store **out,
+                      ecom_error *err)
+{
+    char inner_url[128];
+    ecom_store *inner = NULL;
+
+    snprintf(inner_url, sizeof(inner_url), "memory:plug-%s", url + strlen("plug:"));
+    int r = ecom_store_open(inner_url, opts, &inner, err);
+    if (r == ECOM_OK && (r = fault_store_new(inner, NULL, NULL, opts, out, err)) < 0)
+        ecom_store_close(inner);
+    return r;
+}
+
+ECOM_API const ecom_scheme *ecom_backend_plug(void);
+const ecom_scheme *ecom_backend_plug(void)
+{
+    static const ecom_scheme scheme = {
+        .size = sizeof(scheme), .name = "plug", .open_store = open_store};
+
+    return &scheme;
+}

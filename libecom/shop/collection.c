@@ -10,6 +10,15 @@ int ecom__nomem(ecom_error *err)
     return ecom_fail(err, ECOM_E_NOMEM, "out of memory");
 }
 
+void ecom__log_item(const ecom_log *log, ecom_str correlation_id, const char *message,
+                    const char *name, ecom_str id)
+{
+    const ecom_log bound = ecom_log_with(log, correlation_id);
+    const ecom_log_field field = {.name = name, .text = id};
+
+    ecom_log_write(&bound, ECOM_LOG_DEBUG, message, &field, 1);
+}
+
 int ecom__check_store(const ecom_store *store, ecom_error *err)
 {
     if (!store)

@@ -71,5 +71,8 @@ int ecom__page(const struct ecom__collection *c, const struct ecom__range *range
 /* What every part of the shop needs. */
 int ecom__check_store(const ecom_store *store, ecom_error *err);
 int ecom__nomem(ecom_error *err);
+/* One debug line about an item, with the correlation id of the request behind it. */
+void ecom__log_item(const ecom_log *log, ecom_str correlation_id, const char *message,
+                    const char *name, ecom_str id);
 
 #endif

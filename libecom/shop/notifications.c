@@ -207,6 +207,9 @@ int ecom_notifications_handle(ecom_notifications *notifications, const ecom_cont
         r = handle_once(notifications, &outcome, arena, &item, &again, err);
     if (r < 0)
         return r;
+    if (!again)
+        ecom__log_item(notifications->log, item.correlation_id, "notification sent",
+                       "notificationId", item.id);
     if (repeated)
         *repeated = again;
     *out = item;

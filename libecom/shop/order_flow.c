@@ -103,18 +103,6 @@ static int apply_once(ecom_orders *orders, const struct ecom__outcome *outcome, 
     return r;
 }
 
-static void log_move(ecom_orders *orders, const struct ecom__outcome *outcome,
-                     const ecom_order *order)
-{
-    const ecom_log log = ecom_log_with(orders->log, outcome->envelope->correlation_id);
-    const ecom_log_field fields[] = {
-        {.name = "orderId", .text = order->id},
-        {.name = "status", .text = ecom_str_of(ecom_order_status_name(order->status))},
-    };
-
-    ecom_log_write(&log, ECOM_LOG_DEBUG, "order moved on", fields, 2);
-}
-
 int ecom_orders_apply(ecom_orders *orders, const ecom_contract *contract, const void *event,
                       ecom_arena *arena, ecom_order *out, int *changed, ecom_error *err)
 {
@@ -130,7 +118,8 @@ int ecom_orders_apply(ecom_orders *orders, const ecom_contract *contract, const 
     if (r < 0)
         return r;
     if (moved)
-        log_move(orders, &outcome, &order);
+        ecom__log_item(orders->log, outcome.envelope->correlation_id, "order moved on", "orderId",
+                       order.id);
     if (changed)
         *changed = moved;
     *out = order;

@@ -237,6 +237,8 @@ int ecom_orders_create(ecom_orders *orders, const ecom_order_request *request,
     if (r < 0)
         return r;
     as_accepted(&order);
+    if (!again)
+        ecom__log_item(orders->log, caller->correlation_id, "order accepted", "orderId", order.id);
     if (replayed)
         *replayed = again;
     *out = order;

@@ -294,17 +294,6 @@ static int handle_once(ecom_payments *payments, const ecom_order_created *event,
     return finish(payments, &answer, rev, arena, result, err);
 }
 
-static void log_end(ecom_payments *payments, const ecom_payment *payment)
-{
-    const ecom_log log = ecom_log_with(payments->log, payment->correlation_id);
-    const ecom_log_field fields[] = {
-        {.name = "orderId", .text = payment->order_id},
-        {.name = "status", .text = ecom_str_of(ecom_payment_status_name(payment->status))},
-    };
-
-    ecom_log_write(&log, ECOM_LOG_DEBUG, "payment ended", fields, 2);
-}
-
 int ecom_payments_handle(ecom_payments *payments, const ecom_order_created *event,
                          ecom_arena *arena, ecom_payment_result *out, ecom_error *err)
 {
@@ -316,7 +305,8 @@ int ecom_payments_handle(ecom_payments *payments, const ecom_order_created *even
     if (r < 0)
         return r;
     if (!result.repeated)
-        log_end(payments, &result.payment);
+        ecom__log_item(payments->log, result.payment.correlation_id, "payment ended", "orderId",
+                       result.payment.order_id);
     *out = result;
     return ECOM_OK;
 }

@@ -201,6 +201,9 @@ int ecom_products_create(ecom_products *products, const ecom_product_request *re
         return ecom_fail_field(err, r, "sku", "sku: another product has it");
     if (r < 0)
         return r;
+    if (!again)
+        ecom__log_item(products->log, caller ? caller->correlation_id : (ecom_str){NULL, 0},
+                       "product made", "productId", product.id);
     if (replayed)
         *replayed = again;
     *out = product;

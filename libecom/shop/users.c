@@ -227,14 +227,14 @@ static void guessed_right(ecom_users *users, const struct guesser *guesser)
 static void upgrade_hash(ecom_users *users, ecom_user *user, uint64_t rev, ecom_str password,
                          ecom_arena *arena)
 {
+    const ecom_str none = {NULL, 0};
     ecom_user changed = *user;
-    const ecom_log_field field = {.name = "userId", .text = user->id};
 
     changed.updated_at = ecom_env_now_ms(users->env);
     if (hash_password(users, password, arena, &changed.password_hash, NULL) == ECOM_OK &&
         ecom__save(&users->c, &changed, rev, NULL, arena, NULL, NULL) == ECOM_OK) {
         *user = changed;
-        ecom_log_write(users->log, ECOM_LOG_DEBUG, "password hash renewed", &field, 1);
+        ecom__log_item(users->log, none, "password hash renewed", "userId", user->id);
     }
 }
 

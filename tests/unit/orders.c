@@ -667,6 +667,62 @@ static void a_store_that_fails_at_any_call_loses_and_doubles_nothing(void)
         }
 }
 
+static void a_store_that_fails_while_a_key_is_freed_leaves_two_whole_orders(void)
+{
+    for (int fault = SHOP_FAULT_BEFORE; fault <= SHOP_FAULT_AFTER; fault++)
+        for (unsigned n = 1;; n++) {
+            struct fixture f;
+            ecom_order first, second, again;
+            ecom_error e = {0};
+
+            open_fixture(&f);
+            CHECK_CODE(ECOM_OK, place(&f, "ann", "key", 100, &first, &e), e);
+            check_world_move_ms(&f.w.clock, ECOM_KEY_TTL_MS);
+            shop_world_fail_at(&f.w, n, (enum shop_fault)fault);
+            int r = place(&f, "ann", "key", 200, &second, &e), failed = f.w.failed;
+            CHECK((r < 0) == failed, "call %u: %s", n, check_code(r));
+            f.w.fail_at = 0;
+            CHECK_CODE(ECOM_OK, place(&f, "ann", "key", 200, &again, &e), e);
+            CHECK(r < 0 || ecom_str_eq(second.id, again.id), "not replayed");
+            CHECK_I64(200, again.amount);
+            CHECK_I64(ECOM_ORDER_PENDING, status_of(&f, &first));
+            CHECK_I64(2, shop_count(&f.w, "orders"));
+            CHECK_I64(2, shop_events(&f.w));
+            close_fixture(&f);
+            if (!failed)
+                break;
+        }
+}
+
+/* Another process uses the key while this one is about to free it. */
+static void take_the_key(void *user)
+{
+    struct fixture *f = user;
+    const ecom_order_request request = request_of(300);
+    const ecom_caller caller = caller_of("ann", "key");
+    ecom_order out;
+
+    if (ecom_orders_create(f->elsewhere, &request, &caller, f->w.arena, &out, NULL, NULL) < 0)
+        abort();
+}
+
+static void of_two_processes_that_free_a_key_one_gets_it(void)
+{
+    struct fixture f;
+    ecom_order order;
+    ecom_error e = {0};
+
+    open_fixture(&f);
+    CHECK_CODE(ECOM_OK, place(&f, "ann", "key", 100, &order, &e), e);
+    check_world_move_ms(&f.w.clock, ECOM_KEY_TTL_MS);
+    f.w.before_put = take_the_key;
+    f.w.user = &f;
+    CHECK_CODE(ECOM_E_UNPROCESSABLE, place(&f, "ann", "key", 200, &order, &e), e);
+    CHECK_CODE(ECOM_OK, place(&f, "ann", "key", 300, &order, &e), e);
+    CHECK_I64(2, shop_count(&f.w, "orders"));
+    close_fixture(&f);
+}
+
 static int whole_way(struct fixture *f, ecom_error *e)
 {
     ecom_order order, out;
@@ -757,6 +813,8 @@ static const struct check_case cases[] = {
     CASE(a_query_out_of_bounds_names_its_field),
     CASE(many_are_found_by_ids_if_they_are_the_users_own),
     CASE(a_store_that_fails_at_any_call_loses_and_doubles_nothing),
+    CASE(a_store_that_fails_while_a_key_is_freed_leaves_two_whole_orders),
+    CASE(of_two_processes_that_free_a_key_one_gets_it),
     CASE(a_failed_allocation_is_told_and_changes_nothing),
     CASE(an_order_reads_back_from_what_callers_see),
     CASE(the_handler_applies_what_is_delivered),

@@ -104,19 +104,22 @@ void ecom__record_clear(const ecom_record *record, void *out)
         ecom__field_clear(&record->fields[i], out);
 }
 
+void ecom__field_init(const ecom_field *field, void *base)
+{
+    int r = ECOM_OK;
+
+    ecom__field_clear(field, base);
+    if (field->fallback)
+        r = ecom_field_parse(field, ecom_str_of(field->fallback), NULL, base, NULL);
+    else if (field->type == ECOM_TYPE_RECORD && field->flags & ECOM_REQUIRED)
+        ecom_record_init(field->of, ecom__field_at(field, base));
+    assert(r == ECOM_OK); /* a fallback keeps the field's own rules */
+    if (r < 0)
+        ecom__field_clear(field, base);
+}
+
 void ecom_record_init(const ecom_record *record, void *out)
 {
-    for (size_t i = 0; i < record->nfields; i++) {
-        const ecom_field *field = &record->fields[i];
-        int r = ECOM_OK;
-
-        ecom__field_clear(field, out);
-        if (field->fallback)
-            r = ecom_field_parse(field, ecom_str_of(field->fallback), NULL, out, NULL);
-        else if (field->type == ECOM_TYPE_RECORD && field->flags & ECOM_REQUIRED)
-            ecom_record_init(field->of, ecom__field_at(field, out));
-        assert(r == ECOM_OK); /* a fallback keeps the field's own rules */
-        if (r < 0)
-            ecom__field_clear(field, out);
-    }
+    for (size_t i = 0; i < record->nfields; i++)
+        ecom__field_init(&record->fields[i], out);
 }

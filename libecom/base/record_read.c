@@ -172,7 +172,6 @@ static int read_record(const struct reader *reader, const ecom_record *record,
 
     if (r < 0)
         return r;
-    ecom_record_init(record, out);
     for (size_t i = 0; i < record->nfields && r == ECOM_OK; i++) {
         const ecom_field *field = &record->fields[i];
         const struct ecom__path path = {.up = up, .name = ecom_str_of(field->name)};
@@ -182,6 +181,8 @@ static int read_record(const struct reader *reader, const ecom_record *record,
             r = read_field(reader, field, member, out, &path);
         else if (field->flags & ECOM_REQUIRED)
             r = ecom__path_fail(reader->err, ECOM_E_INVAL, &path, "is required");
+        else
+            ecom__field_init(field, out);
     }
     return r;
 }

@@ -1,0 +1,24 @@
+/* `ecom`: one verb a file. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "daemon/settings.h"
+
+/* Every verb gets its own argv, with its name at argv[0], and returns the exit status. */
+int cli_up(int argc, char **argv);
+int cli_demo(int argc, char **argv);
+int cli_events(int argc, char **argv);
+int cli_doctor(int argc, char **argv);
+
+enum { CLI_USAGE = 64, CLI_CONFIG = 78 };
+
+/* Settings for a verb; prints the faults to stderr. The strings lie in the arena. */
+int cli_settings(const char *env_file, ecom_arena *arena, struct settings *out);
+
+/* Colours for what people read, empty strings when `fd` is no terminal or NO_COLOR is set. */
+struct cli_colors {
+    const char *bold, *dim, *red, *green, *yellow, *reset;
+};
+struct cli_colors cli_colors(int fd);
+
+#endif

@@ -1,0 +1,67 @@
+#include "cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct verb {
+    const char *name, *about;
+    int (*run)(int argc, char **argv);
+} verbs[] = {
+    {"up", "start the whole shop, watch over it, stop it on Ctrl-C", cli_up},
+    {"demo", "go the whole way, from registering to the paid order", cli_demo},
+    {"events", "show the messages on the bus", cli_events},
+    {"doctor", "say what is configured, reachable and missing", cli_doctor},
+};
+
+static void print_help(FILE *to)
+{
+    fprintf(to, "Usage: ecom VERB [OPTION]...\n\n");
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        fprintf(to, "  %-8s %s\n", verbs[i].name, verbs[i].about);
+    fprintf(to, "\n'ecom VERB --help' says more of each; 'ecom --version' which one this is.\n"
+                "Settings come from the environment and from .env; '--help' of any daemon lists "
+                "them.\n");
+}
+
+int cli_settings(const char *env_file, ecom_arena *arena, struct settings *out)
+{
+    ecom_buf faults = {0};
+    int r = settings_load(env_file, arena, out, &faults);
+
+    if (r < 0)
+        fprintf(stderr, "ecom: wrong settings:\n%s", faults.n ? faults.p : "out of memory\n");
+    ecom_buf_free(&faults);
+    return r;
+}
+
+struct cli_colors cli_colors(int fd)
+{
+    const char *no_color = getenv("NO_COLOR");
+
+    if (!isatty(fd) || (no_color && *no_color))
+        return (struct cli_colors){"", "", "", "", "", ""};
+    return (struct cli_colors){"\033[1m", "\033[2m", "\033[31m", "\033[32m", "\033[33m", "\033[0m"};
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        if (strcmp(name, verbs[i].name) == 0)
+            return verbs[i].run(argc - 1, argv + 1);
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_help(stdout);
+        return 0;
+    }
+    if (strcmp(name, "--version") == 0) {
+        printf("ecom %s\n", ecom_version());
+        return 0;
+    }
+    if (*name)
+        fprintf(stderr, "ecom: no verb '%s'\n\n", name);
+    print_help(stderr);
+    return CLI_USAGE;
+}

@@ -1,0 +1,361 @@
+#include "daemon.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { EXIT_USAGE = 64, EXIT_CONFIG = 78 };
+
+#define LOG(d_, level_, message_, ...)                                  \
+    do {                                                                \
+        const ecom_log_field fields_[] = {__VA_ARGS__};                 \
+        ecom_log_write((d_)->log, ECOM_LOG_##level_, message_, fields_, \
+                       sizeof(fields_) / sizeof(fields_[0]));           \
+    } while (0)
+#define TEXT(name_, value_)           \
+    {                                 \
+        name_, ecom_str_of(value_), 0 \
+    }
+
+static void print_help(const struct daemon_spec *spec)
+{
+    ecom_buf table = {0};
+
+    printf("Usage: %s [--env-file FILE] [--help] [--version]\n\n%s\n\n", spec->name, spec->about);
+    printf("  --env-file FILE  settings to read; default: .env, if it is there\n"
+           "  --version        print the version\n"
+           "  --help           print this\n\n"
+           "Settings, from the environment or the file; the environment wins:\n\n");
+    if (ecom_config_help(&settings_record, &table) == ECOM_OK)
+        fwrite(table.p, 1, table.n, stdout);
+    printf(
+        "\nExit status: 0 after a drain on SIGTERM or SIGINT, 64 wrong usage, 78 wrong settings,\n"
+        "69 a transport or the port cannot be had, 70 to 77 other failures.\n");
+    ecom_buf_free(&table);
+}
+
+/* -1: go on; else the exit status. */
+static int read_options(const struct daemon_spec *spec, int argc, char **argv,
+                        const char **env_file)
+{
+    static const struct option options[] = {
+        {"env-file", required_argument, NULL, 'e'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
+    };
+
+    for (int c; (c = getopt_long(argc, argv, "hv", options, NULL)) != -1;) {
+        switch (c) {
+        case 'e':
+            *env_file = optarg;
+            break;
+        case 'h':
+            print_help(spec);
+            return 0;
+        case 'v':
+            printf("%s %s\n", spec->name, ecom_version());
+            return 0;
+        default:
+            fprintf(stderr, "Try '%s --help'.\n", spec->name);
+            return EXIT_USAGE;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "%s: unexpected argument '%s'\nTry '%s --help'.\n", spec->name,
+                argv[optind], spec->name);
+        return EXIT_USAGE;
+    }
+    return -1;
+}
+
+static int load_settings(struct daemon *d, const char *env_file)
+{
+    ecom_buf faults = {0};
+    int r = settings_load(env_file, d->arena, &d->settings, &faults);
+
+    if (r == ECOM_OK && (d->spec->needs & DAEMON_JWT) && !d->settings.jwt_secret.n) {
+        r = ECOM_E_INVAL;
+        if (ecom_buf_printf(&faults,
+                            "JWT_SECRET: must be set, at least %d bytes; make one with "
+                            "'openssl rand -hex 32'\n",
+                            ECOM_JWT_MIN_SECRET) < 0)
+            r = ECOM_E_NOMEM;
+    }
+    if (r < 0)
+        fprintf(stderr, "%s: wrong settings:\n%s", d->spec->name,
+                faults.n ? faults.p : "out of memory\n");
+    ecom_buf_free(&faults);
+    return r;
+}
+
+static int open_log(struct daemon *d)
+{
+    static const ecom_log_style styles[] = {
+        [LOG_FORMAT_AUTO] = ECOM_LOG_AUTO,
+        [LOG_FORMAT_TEXT] = ECOM_LOG_TEXT,
+        [LOG_FORMAT_COLOR] = ECOM_LOG_COLOR,
+        [LOG_FORMAT_JSON] = ECOM_LOG_JSON,
+    };
+    const char *no_color = getenv("NO_COLOR"); /* https://no-color.org */
+    ecom_log_style style = styles[d->settings.log_format];
+
+    if (style == ECOM_LOG_AUTO && no_color && *no_color && isatty(STDERR_FILENO))
+        style = ECOM_LOG_TEXT;
+    d->log = ecom_log_open(STDERR_FILENO, d->spec->name, (ecom_level)d->settings.log_level, style,
+                           d->env);
+    return d->log ? ECOM_OK : ECOM_E_NOMEM;
+}
+
+static int make_data_dir(struct daemon *d, ecom_error *err)
+{
+    const char *dir = d->settings.data_dir.p;
+
+    if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+        return ecom_fail(err, ECOM_E_UNAVAILABLE, "ECOM_DATA_DIR: cannot make %s: %s", dir,
+                         strerror(errno));
+    return ECOM_OK;
+}
+
+static ecom_str setting(const struct daemon *d, size_t offset)
+{
+    return *(const ecom_str *)(const void *)((const char *)&d->settings + offset);
+}
+
+static int open_transports(struct daemon *d, ecom_error *err)
+{
+    ecom_store_options store = ECOM_STORE_OPTIONS_INIT;
+    ecom_bus_options bus = ECOM_BUS_OPTIONS_INIT;
+    const char *store_url = "", *bus_url = settings_bus_url(&d->settings, d->arena);
+    int r = ECOM_OK;
+
+    store.env = bus.env = d->env;
+    store.log = bus.log = d->log;
+    if (d->spec->needs & DAEMON_STORE)
+        store_url = settings_store_url(&d->settings, setting(d, d->spec->store_url),
+                                       d->spec->store_name, d->arena);
+    if (!store_url || !bus_url)
+        return ecom_fail(err, ECOM_E_NOMEM, "opening transports");
+    if (strncmp(store_url, "sqlite:", 7) == 0 || strncmp(bus_url, "sqlite:", 7) == 0)
+        r = make_data_dir(d, err);
+    if (r == ECOM_OK && (d->spec->needs & DAEMON_STORE))
+        r = ecom_store_open(store_url, &store, &d->store, err);
+    if (r == ECOM_OK && (d->spec->needs & DAEMON_BUS))
+        r = ecom_bus_open(bus_url, &bus, &d->bus, err);
+    return r;
+}
+
+static int open_jwt(struct daemon *d, ecom_error *err)
+{
+    ecom_jwt_options opts = {
+        .size = sizeof(opts),
+        .secret = d->settings.jwt_secret,
+        .previous_secret = d->settings.jwt_previous_secret,
+        .issuer = d->settings.jwt_issuer,
+        .ttl_s = d->settings.jwt_ttl_s,
+        .env = d->env,
+    };
+
+    return d->spec->needs & DAEMON_JWT ? ecom_jwt_new(&opts, &d->jwt, err) : ECOM_OK;
+}
+
+static int open_relay(struct daemon *d, ecom_error *err)
+{
+    ecom_relay_options opts = {
+        .size = sizeof(opts),
+        .store = d->store,
+        .bus = d->bus,
+        .env = d->env,
+        .log = d->log,
+        .metrics = d->metrics,
+    };
+
+    return d->store && d->bus ? ecom_relay_new(&opts, &d->relay, err) : ECOM_OK;
+}
+
+static int open_consumer(struct daemon *d, ecom_error *err)
+{
+    ecom_str topic = setting(d, d->spec->topic);
+    ecom_consumer_options opts = {
+        .size = sizeof(opts),
+        .bus = d->bus,
+        .env = d->env,
+        .log = d->log,
+        .metrics = d->metrics,
+        .group = d->settings.group.n ? d->settings.group : ecom_str_of(d->spec->name),
+        .topics = &topic,
+        .ntopics = 1,
+        .subscribers = d->spec->subscribers,
+        .nsubscribers = d->spec->nsubscribers,
+        .ignore = ecom_shop_contracts,
+        .user = d,
+        .threads = (uint32_t)d->settings.consumer_threads,
+    };
+
+    return d->spec->nsubscribers ? ecom_consumer_new(&opts, &d->consumer, err) : ECOM_OK;
+}
+
+static int is_ready(void *user, ecom_error *err)
+{
+    struct daemon *d = user;
+    ecom_consumer_stats stats;
+
+    if (d->store && ecom_store_ping(d->store, err) < 0)
+        return ECOM_E_UNAVAILABLE;
+    if (d->bus && ecom_bus_ping(d->bus, err) < 0)
+        return ECOM_E_UNAVAILABLE;
+    if (d->consumer) {
+        ecom_consumer_stats_get(d->consumer, &stats);
+        if (!stats.healthy)
+            return ecom_fail(err, ECOM_E_UNAVAILABLE, "the consumer does not reach the bus");
+    }
+    return ECOM_OK;
+}
+
+static int open_server(struct daemon *d, ecom_error *err)
+{
+    ecom_http_options opts = {
+        .size = sizeof(opts),
+        .name = d->spec->name,
+        .version = ecom_version(),
+        .host = d->settings.host.p,
+        .port =
+            (int32_t) * (const int64_t *)(const void *)((const char *)&d->settings + d->spec->port),
+        .routes = d->spec->routes,
+        .nroutes = d->spec->nroutes,
+        .user = d,
+        .env = d->env,
+        .log = d->log,
+        .metrics = d->metrics,
+        .jwt = d->jwt,
+        .ready = is_ready,
+        .loops = (uint32_t)d->settings.http_loops,
+        .threads = (uint32_t)d->settings.http_threads,
+    };
+
+    return ecom_http_server_new(&opts, &d->server, err);
+}
+
+static int open_all(struct daemon *d, ecom_error *err)
+{
+    int r = open_transports(d, err);
+
+    d->metrics = ecom_metrics_new();
+    if (r == ECOM_OK && !d->metrics)
+        r = ecom_fail(err, ECOM_E_NOMEM, "metrics");
+    if (r == ECOM_OK)
+        r = open_jwt(d, err);
+    if (r == ECOM_OK)
+        r = open_relay(d, err);
+    if (r == ECOM_OK && d->spec->open)
+        r = d->spec->open(d, err);
+    if (r == ECOM_OK)
+        r = open_consumer(d, err);
+    return r == ECOM_OK ? open_server(d, err) : r;
+}
+
+/* Events flow before requests are let in. */
+static int start_all(struct daemon *d, ecom_error *err)
+{
+    int r = d->relay ? ecom_relay_start(d->relay, err) : ECOM_OK;
+
+    if (r == ECOM_OK && d->consumer)
+        r = ecom_consumer_start(d->consumer, err);
+    return r == ECOM_OK ? ecom_http_server_start(d->server, err) : r;
+}
+
+/* In the order of the flow: no new requests, then no new events, then out with what was caused. */
+static void stop_all(struct daemon *d)
+{
+    int64_t end = ecom_env_monotonic_ms(d->env) + d->settings.shutdown_timeout_ms;
+#define LEFT \
+    ((int32_t)(end > ecom_env_monotonic_ms(d->env) ? end - ecom_env_monotonic_ms(d->env) : 0))
+
+    ecom_http_server_stop(d->server, LEFT);
+    if (d->consumer)
+        ecom_consumer_stop(d->consumer, LEFT);
+    if (d->relay)
+        ecom_relay_stop(d->relay, LEFT);
+#undef LEFT
+}
+
+static void close_all(struct daemon *d)
+{
+    ecom_http_server_free(d->server);
+    ecom_consumer_free(d->consumer);
+    ecom_relay_free(d->relay);
+    if (d->spec->close)
+        d->spec->close(d);
+    ecom_bus_close(d->bus);
+    ecom_store_close(d->store);
+    ecom_jwt_free(d->jwt);
+    ecom_metrics_free(d->metrics);
+    ecom_log_close(d->log);
+    ecom_arena_free(d->arena);
+}
+
+/* Blocked before any thread is made, so that all inherit it, and only the wait below sees them. */
+static void block_signals(sigset_t *signals)
+{
+    sigemptyset(signals);
+    sigaddset(signals, SIGTERM);
+    sigaddset(signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* The line that scripts and supervisors wait for. */
+static void print_started(const struct daemon *d)
+{
+    if (d->spec->title)
+        printf("%s running on :%d\n", d->spec->title, (int)ecom_http_server_port(d->server));
+    else
+        printf("%s consuming %s\n", d->spec->name, setting(d, d->spec->topic).p);
+    fflush(stdout);
+}
+
+static int serve(struct daemon *d, ecom_error *err)
+{
+    sigset_t signals;
+    int got = 0;
+
+    block_signals(&signals);
+    int r = open_all(d, err);
+    if (r == ECOM_OK)
+        r = start_all(d, err);
+    if (r < 0)
+        return r;
+    print_started(d);
+    sigwait(&signals, &got);
+    LOG(d, INFO, "draining", TEXT("signal", got == SIGTERM ? "SIGTERM" : "SIGINT"));
+    stop_all(d);
+    LOG(d, INFO, "stopped", TEXT("version", ecom_version()));
+    return ECOM_OK;
+}
+
+int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
+{
+    struct daemon d = {.spec = spec, .env = ecom_env_system()};
+    const char *env_file = NULL;
+    int status = read_options(spec, argc, argv, &env_file);
+    ecom_error e;
+
+    if (status >= 0)
+        return status;
+    d.arena = ecom_arena_new(0);
+    if (!d.arena || load_settings(&d, env_file) < 0 || open_log(&d) < 0) {
+        ecom_arena_free(d.arena);
+        return EXIT_CONFIG;
+    }
+    int r = serve(&d, &e);
+    if (r < 0)
+        LOG(&d, ERROR, "cannot start", TEXT("reason", e.text), TEXT("code", ecom_code_of(r)->name));
+    close_all(&d);
+    return r < 0 ? ecom_code_of(r)->exit : 0;
+}

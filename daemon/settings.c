@@ -1,0 +1,165 @@
+#include "settings.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const levels[] = {"debug", "info", "warn", "error", "off", NULL};
+static const char *const formats[] = {"auto", "text", "color", "json", NULL};
+static const char *const write_auths[] = {"jwt", "open", NULL};
+static const char *const on_off[] = {"on", "off", NULL};
+static const char *const declines[] = {"none", "all", NULL};
+
+#define SETTING(member_, name_, kind_, ...) \
+    ECOM_FIELD(struct settings, member_, name_, kind_, __VA_ARGS__)
+#define PORT(member_, name_, fallback_, doc_) \
+    SETTING(member_, name_, INT, .max = 65535, .fallback = fallback_, .doc = doc_)
+
+static const ecom_field fields[] = {
+    SETTING(jwt_secret, "JWT_SECRET", STRING, .flags = ECOM_SECRET, .min = ECOM_JWT_MIN_SECRET,
+            .max = ECOM_JWT_MAX_SECRET, .doc = "Signs tokens; the same for all services."),
+    SETTING(jwt_previous_secret, "JWT_PREVIOUS_SECRET", STRING, .flags = ECOM_SECRET,
+            .min = ECOM_JWT_MIN_SECRET, .max = ECOM_JWT_MAX_SECRET,
+            .doc = "Still accepted while secrets rotate."),
+    SETTING(jwt_issuer, "JWT_ISSUER", STRING, .min = 1, .max = 256, .fallback = "libecom",
+            .doc = "The `iss` of tokens."),
+    SETTING(jwt_ttl_s, "JWT_TTL_SECONDS", INT, .min = 60, .max = 31536000, .fallback = "86400",
+            .doc = "Life of a token."),
+
+    SETTING(kafka_servers, "KAFKA_BOOTSTRAP_SERVERS", STRING, .min = 1, .max = 2048,
+            .doc = "host:port[,host:port]; unset: the embedded bus."),
+    SETTING(kafka_key, "KAFKA_API_KEY", STRING, .min = 1, .max = 256,
+            .doc = "Means SASL_SSL with PLAIN, as Confluent Cloud asks."),
+    SETTING(kafka_secret, "KAFKA_API_SECRET", STRING, .flags = ECOM_SECRET, .min = 1, .max = 512,
+            .doc = "Belongs to KAFKA_API_KEY."),
+    SETTING(bus_url, "ECOM_BUS_URL", STRING, .flags = ECOM_SECRET, .min = 1, .max = 2048,
+            .doc = "Any bus by its URL; wins over KAFKA_*."),
+    SETTING(user_store, "USER_MONGODB_URI", STRING, .flags = ECOM_SECRET, .min = 1, .max = 2048,
+            .doc = "The user service's store, mongodb:// or any store URL."),
+    SETTING(product_store, "PRODUCT_MONGODB_URI", STRING, .flags = ECOM_SECRET, .min = 1,
+            .max = 2048, .doc = "The product service's store."),
+    SETTING(order_store, "ORDER_MONGODB_URI", STRING, .flags = ECOM_SECRET, .min = 1, .max = 2048,
+            .doc = "The order service's store."),
+    SETTING(payment_store, "PAYMENT_MONGODB_URI", STRING, .flags = ECOM_SECRET, .min = 1,
+            .max = 2048, .doc = "The payment worker's store."),
+    SETTING(notification_store, "NOTIFICATION_MONGODB_URI", STRING, .flags = ECOM_SECRET, .min = 1,
+            .max = 2048, .doc = "The notification worker's store."),
+    SETTING(data_dir, "ECOM_DATA_DIR", STRING, .min = 1, .max = 1024, .fallback = "./data",
+            .doc = "Where embedded stores and the embedded bus lie."),
+
+    SETTING(order_topic, "ORDER_EVENTS_TOPIC", STRING, .min = 1, .max = ECOM_BUS_MAX_NAME,
+            .fallback = "order-events", .doc = "Topic of ORDER_CREATED."),
+    SETTING(payment_topic, "PAYMENT_EVENTS_TOPIC", STRING, .min = 1, .max = ECOM_BUS_MAX_NAME,
+            .fallback = "payment-events", .doc = "Topic of PAYMENT_COMPLETED and PAYMENT_FAILED."),
+    SETTING(group, "ECOM_CONSUMER_GROUP", STRING, .min = 1, .max = ECOM_BUS_MAX_NAME,
+            .doc = "Consumer group; unset: the daemon's name."),
+
+    SETTING(host, "ECOM_HOST", STRING, .min = 1, .max = 255, .fallback = "0.0.0.0",
+            .doc = "Address to listen on."),
+    PORT(user_port, "USER_PORT", "3001", "User service; 0: any free port."),
+    PORT(product_port, "PRODUCT_PORT", "3002", "Product service."),
+    PORT(order_port, "ORDER_PORT", "3003", "Order service."),
+    PORT(gateway_port, "GATEWAY_PORT", "4000", "GraphQL gateway."),
+    PORT(payment_worker_port, "PAYMENT_WORKER_PORT", "3004",
+         "Health and metrics of the payment worker."),
+    PORT(notification_worker_port, "NOTIFICATION_WORKER_PORT", "3005",
+         "Health and metrics of the notification worker."),
+    SETTING(user_url, "USER_SERVICE_URL", STRING, .min = 1, .max = 1024,
+            .doc = "Where the gateway finds it; unset: its port here."),
+    SETTING(product_url, "PRODUCT_SERVICE_URL", STRING, .min = 1, .max = 1024, .doc = "Likewise."),
+    SETTING(order_url, "ORDER_SERVICE_URL", STRING, .min = 1, .max = 1024, .doc = "Likewise."),
+
+    SETTING(log_level, "LOG_LEVEL", ENUM, .names = levels, .fallback = "info",
+            .doc = "Lines below it are not written."),
+    SETTING(log_format, "LOG_FORMAT", ENUM, .names = formats, .fallback = "auto",
+            .doc = "auto: coloured on a terminal, JSON lines otherwise."),
+    SETTING(product_write_auth, "PRODUCT_WRITE_AUTH", ENUM, .names = write_auths, .fallback = "jwt",
+            .doc = "open: POST /products without a token."),
+    SETTING(rate_limit, "RATE_LIMIT", ENUM, .names = on_off, .fallback = "on",
+            .doc = "off: no brake on failed logins, for load tests."),
+    SETTING(payment_decline, "PAYMENT_DECLINE", ENUM, .names = declines, .fallback = "none",
+            .doc = "all: the simulated provider declines everything."),
+    SETTING(payment_decline_above, "PAYMENT_DECLINE_ABOVE", MONEY, .min = 1,
+            .doc = "The simulated provider declines larger amounts."),
+    SETTING(argon2_memory_kib, "ARGON2_MEMORY_KIB", INT, .min = 8192, .max = 1048576,
+            .fallback = "19456", .doc = "Memory of a password hash."),
+    SETTING(argon2_passes, "ARGON2_PASSES", INT, .min = 1, .max = 10, .fallback = "2",
+            .doc = "Passes of a password hash."),
+    SETTING(http_loops, "HTTP_LOOPS", INT, .min = 1, .max = 64, .fallback = "1",
+            .doc = "Event loop threads."),
+    SETTING(http_threads, "HTTP_THREADS", INT, .min = 1, .max = 256, .fallback = "16",
+            .doc = "Handler threads."),
+    SETTING(consumer_threads, "CONSUMER_THREADS", INT, .min = 1, .max = 256, .fallback = "8",
+            .doc = "Events handled at a time."),
+    SETTING(shutdown_timeout_ms, "SHUTDOWN_TIMEOUT_MS", INT, .min = 100, .max = 600000,
+            .fallback = "10000", .doc = "For what is in flight, after SIGTERM."),
+};
+
+const ecom_record settings_record = ECOM_RECORD("Settings", struct settings, fields);
+
+static const char *from_environment(void *user, const char *name)
+{
+    (void)user;
+    return getenv(name);
+}
+
+static int read_file(const char *env_file, ecom_arena *arena, ecom_dotenv *file, ecom_buf *faults)
+{
+    const char *path = env_file ? env_file : ".env";
+    ecom_error e;
+    int r = ecom_dotenv_read(path, arena, file, &e);
+
+    if (r == ECOM_E_NOTFOUND && !env_file)
+        return ECOM_OK;
+    if (r < 0 && ecom_buf_printf(faults, "%s: %s\n", path, e.text) < 0)
+        return ECOM_E_NOMEM;
+    return r;
+}
+
+int settings_load(const char *env_file, ecom_arena *arena, struct settings *out, ecom_buf *faults)
+{
+    ecom_dotenv file = {0};
+    int broken = read_file(env_file, arena, &file, faults);
+    int r = ecom_config_read(&settings_record, from_environment, NULL, &file, arena, out, faults);
+
+    if (r == ECOM_OK && out->kafka_key.n && !out->kafka_secret.n) {
+        r = ECOM_E_INVAL;
+        if (ecom_buf_printf(faults, "KAFKA_API_SECRET: needed with KAFKA_API_KEY\n") < 0)
+            r = ECOM_E_NOMEM;
+    }
+    return broken < 0 ? broken : r;
+}
+
+static const char *print(ecom_arena *arena, const char *fmt, ...) ECOM_PRINTF(2, 3);
+static const char *print(ecom_arena *arena, const char *fmt, ...)
+{
+    char text[4096];
+    va_list args;
+
+    va_start(args, fmt);
+    int n = vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    return n < 0 ? NULL : ecom_arena_copy(arena, ecom_str_of(text)).p;
+}
+
+const char *settings_store_url(const struct settings *settings, ecom_str configured,
+                               const char *name, ecom_arena *arena)
+{
+    if (configured.n)
+        return configured.p;
+    return print(arena, "sqlite:%s/%s.db", settings->data_dir.p, name);
+}
+
+const char *settings_bus_url(const struct settings *settings, ecom_arena *arena)
+{
+    if (settings->bus_url.n)
+        return settings->bus_url.p;
+    if (settings->kafka_servers.n)
+        return print(arena, "kafka://%s", settings->kafka_servers.p);
+    return print(arena, "sqlite:%s/bus", settings->data_dir.p);
+}
+
+const char *settings_service_url(ecom_str configured, int64_t port, ecom_arena *arena)
+{
+    return configured.n ? configured.p : print(arena, "http://127.0.0.1:%d", (int)port);
+}

@@ -1,0 +1,50 @@
+/* The settings of all executables: one table, read from the environment and `.env`. */
+#ifndef DAEMON_SETTINGS_H
+#define DAEMON_SETTINGS_H
+
+#include <ecom/ecom.h>
+
+/* Strings are NUL-terminated, and empty when not set. */
+struct settings {
+    ecom_str jwt_secret, jwt_previous_secret, jwt_issuer;
+    int64_t jwt_ttl_s;
+
+    ecom_str kafka_servers, kafka_key, kafka_secret, bus_url;
+    ecom_str user_store, product_store, order_store, payment_store, notification_store;
+    ecom_str data_dir;
+    ecom_str order_topic, payment_topic, group;
+
+    ecom_str host;
+    int64_t user_port, product_port, order_port, gateway_port;
+    int64_t payment_worker_port, notification_worker_port;
+    ecom_str user_url, product_url, order_url;
+
+    int32_t log_level, log_format;
+    int32_t product_write_auth, rate_limit;
+    int32_t payment_decline;
+    int64_t payment_decline_above;
+    int64_t argon2_memory_kib, argon2_passes;
+    int64_t http_loops, http_threads, consumer_threads;
+    int64_t shutdown_timeout_ms;
+};
+
+extern const ecom_record settings_record;
+
+enum { LOG_FORMAT_AUTO, LOG_FORMAT_TEXT, LOG_FORMAT_COLOR, LOG_FORMAT_JSON };
+enum { PRODUCT_WRITE_JWT, PRODUCT_WRITE_OPEN };
+enum { RATE_LIMIT_ON, RATE_LIMIT_OFF };
+enum { PAYMENT_DECLINE_NONE, PAYMENT_DECLINE_ALL };
+
+/* Reads `env_file` (nullable: ".env" if it is there) under the environment. `faults` gets every
+ * fault, one a line. */
+int settings_load(const char *env_file, ecom_arena *arena, struct settings *out, ecom_buf *faults);
+
+/* The URL of a service's own store: what is configured, else an SQLite file under the data folder,
+ * called after `name`. NULL when out of memory. */
+const char *settings_store_url(const struct settings *settings, ecom_str configured,
+                               const char *name, ecom_arena *arena);
+const char *settings_bus_url(const struct settings *settings, ecom_arena *arena);
+/* The base URL of a service: what is configured, else its port on this machine. */
+const char *settings_service_url(ecom_str configured, int64_t port, ecom_arena *arena);
+
+#endif

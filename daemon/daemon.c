@@ -194,7 +194,7 @@ static int open_consumer(struct daemon *d, ecom_error *err)
         .subscribers = d->spec->subscribers,
         .nsubscribers = d->spec->nsubscribers,
         .ignore = ecom_shop_contracts,
-        .user = d,
+        .user = d->domain,
         .threads = (uint32_t)d->settings.consumer_threads,
     };
 

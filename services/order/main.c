@@ -1,0 +1,108 @@
+/* order-service: takes orders, says ORDER_CREATED, and moves them on by the payments' events. */
+#include "daemon/caller.h"
+#include "daemon/daemon.h"
+
+#include <ecom/order.h>
+
+static int post_order(void *user, ecom_exchange *x, ecom_error *err)
+{
+    struct daemon *d = user;
+    const ecom_caller caller = caller_of(x);
+    ecom_order made;
+    int r = ecom_orders_create(d->domain, ecom_exchange_request(x), &caller, ecom_exchange_arena(x),
+                               &made, NULL, err);
+
+    return r < 0 ? r : ecom_exchange_reply(x, &ecom_order_record, &made, err);
+}
+
+static int get_order(void *user, ecom_exchange *x, ecom_error *err)
+{
+    struct daemon *d = user;
+    ecom_order found;
+    int r = ecom_orders_get(d->domain, ecom_exchange_claims(x)->sub, ecom_exchange_param(x, "id"),
+                            ecom_exchange_arena(x), &found, err);
+
+    return r < 0 ? r : ecom_exchange_reply(x, &ecom_order_record, &found, err);
+}
+
+static int get_orders(void *user, ecom_exchange *x, ecom_error *err)
+{
+    struct daemon *d = user;
+    ecom_order_page page;
+    int r = ecom_orders_list(d->domain, ecom_exchange_claims(x)->sub, ecom_exchange_params(x),
+                             ecom_exchange_arena(x), &page, err);
+
+    return r < 0 ? r : ecom_exchange_reply(x, &ecom_order_page_record, &page, err);
+}
+
+static const ecom_route routes[] = {
+    {.method = "POST",
+     .pattern = "/orders",
+     .handle = post_order,
+     .flags = ECOM_ROUTE_AUTH | ECOM_ROUTE_IDEMPOTENT,
+     .request = &ecom_order_request_record,
+     .response = &ecom_order_record,
+     .status = 201,
+     .summary = "Takes an order of the caller; it is paid in the background."},
+    {.method = "GET",
+     .pattern = "/orders",
+     .handle = get_orders,
+     .flags = ECOM_ROUTE_AUTH,
+     .query = &ecom_order_query_record,
+     .response = &ecom_order_page_record,
+     .summary = "The caller's orders, newest first, a page at a time."},
+    {.method = "GET",
+     .pattern = "/orders/{id}",
+     .handle = get_order,
+     .flags = ECOM_ROUTE_AUTH,
+     .response = &ecom_order_record,
+     .summary = "One order of the caller."},
+};
+
+static int open_orders(struct daemon *d, ecom_error *err)
+{
+    const ecom_orders_options opts = {
+        .size = sizeof(opts),
+        .store = d->store,
+        .env = d->env,
+        .log = d->log,
+        .topic = d->settings.order_topic,
+    };
+    ecom_orders *orders = NULL;
+    int r = ecom_orders_new(&opts, &orders, err);
+
+    d->domain = orders;
+    return r;
+}
+
+static void close_orders(struct daemon *d)
+{
+    ecom_orders_free(d->domain);
+}
+
+static const ecom_subscriber subscribers[] = {
+    {&ecom_payment_completed_contract, ecom_orders_on_payment},
+    {&ecom_payment_failed_contract, ecom_orders_on_payment},
+};
+
+static const struct daemon_spec spec = {
+    .name = "order-service",
+    .about = "Takes orders: POST /orders, GET /orders, GET /orders/{id}; all with a token.",
+    .title = "Order Service",
+    .needs = DAEMON_STORE | DAEMON_BUS | DAEMON_JWT,
+    .port = offsetof(struct settings, order_port),
+    .store_url = offsetof(struct settings, order_store),
+    .store_name = "order",
+    .routes = routes,
+    .nroutes = sizeof(routes) / sizeof(routes[0]),
+    .open = open_orders,
+    .close = close_orders,
+    .topic = offsetof(struct settings, payment_topic),
+    .subscribers = subscribers,
+    .nsubscribers = sizeof(subscribers) / sizeof(subscribers[0]),
+};
+
+int main(int argc, char **argv)
+{
+    return daemon_main(&spec, argc, argv);
+}

@@ -1,0 +1,88 @@
+/* notification-worker: consumes the payments' events and tells the user. */
+#include "daemon/daemon.h"
+
+#include <ecom/notification.h>
+
+/* Only what was sent to the caller; another's order looks like one without notifications. */
+static void keep_callers(ecom_notification_page *page, ecom_str user_id)
+{
+    ecom_notification *items = page->items.items;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < page->items.n; i++)
+        if (ecom_str_eq(items[i].user_id, user_id))
+            items[kept++] = items[i];
+    page->items.n = kept;
+}
+
+static int get_notifications(void *user, ecom_exchange *x, ecom_error *err)
+{
+    struct daemon *d = user;
+    ecom_notification_page page;
+    int r = ecom_notifications_list(d->domain, ecom_exchange_params(x), ecom_exchange_arena(x),
+                                    &page, err);
+
+    if (r < 0)
+        return r;
+    keep_callers(&page, ecom_exchange_claims(x)->sub);
+    return ecom_exchange_reply(x, &ecom_notification_page_record, &page, err);
+}
+
+static const ecom_route routes[] = {
+    {.method = "GET",
+     .pattern = "/notifications",
+     .handle = get_notifications,
+     .flags = ECOM_ROUTE_AUTH,
+     .query = &ecom_notification_query_record,
+     .response = &ecom_notification_page_record,
+     .summary = "What the caller was told of an order."},
+};
+
+static int open_notifications(struct daemon *d, ecom_error *err)
+{
+    const ecom_notifications_options opts = {
+        .size = sizeof(opts),
+        .store = d->store,
+        .env = d->env,
+        .log = d->log,
+        .channel = &ecom_log_channel,
+        .self = d->log,
+    };
+    ecom_notifications *notifications = NULL;
+    int r = ecom_notifications_new(&opts, &notifications, err);
+
+    d->domain = notifications;
+    return r;
+}
+
+static void close_notifications(struct daemon *d)
+{
+    ecom_notifications_free(d->domain);
+}
+
+static const ecom_subscriber subscribers[] = {
+    {&ecom_payment_completed_contract, ecom_notifications_on_payment},
+    {&ecom_payment_failed_contract, ecom_notifications_on_payment},
+};
+
+static const struct daemon_spec spec = {
+    .name = "notification-worker",
+    .about = "Consumes PAYMENT_COMPLETED and PAYMENT_FAILED and tells the user. The bundled\n"
+             "channel writes a line to the log.",
+    .needs = DAEMON_STORE | DAEMON_BUS | DAEMON_JWT,
+    .port = offsetof(struct settings, notification_worker_port),
+    .store_url = offsetof(struct settings, notification_store),
+    .store_name = "notification",
+    .routes = routes,
+    .nroutes = sizeof(routes) / sizeof(routes[0]),
+    .open = open_notifications,
+    .close = close_notifications,
+    .topic = offsetof(struct settings, payment_topic),
+    .subscribers = subscribers,
+    .nsubscribers = sizeof(subscribers) / sizeof(subscribers[0]),
+};
+
+int main(int argc, char **argv)
+{
+    return daemon_main(&spec, argc, argv);
+}

@@ -1,0 +1,90 @@
+"""kill -9 of any daemon at any moment of orders under load: every accepted order is PAID exactly
+once, with one payment and one notification."""
+import collections
+import concurrent.futures
+import contextlib
+import http.client
+import os
+import random
+import secrets
+import signal
+import threading
+
+from shop import DAEMONS, Shop, equal, run_tests, wait_until
+
+ORDERS, CLIENTS, KILLS = 500, 8, 12
+SEED = int(os.environ.get('ECOM_CRASH_SEED') or secrets.randbits(32))
+
+
+def place_order(shop, token, key):
+    """Until it is accepted: the idempotency key makes asking again safe."""
+    def attempt():
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            answer = shop.call('order-service', 'POST', '/orders', {'amount': 1}, token,
+                               {'Idempotency-Key': key})
+            if answer.status == 201:
+                return answer.json['id']
+            assert answer.status in (409, 500, 502, 503, 504), (answer.status, answer.body)
+        return None
+    return wait_until(f'the acceptance of {key}', attempt)
+
+
+def kill_at_random(shop, placed, rng):
+    """Kills spread over the load by the number of orders placed, not by the clock."""
+    for n in sorted(rng.randrange(ORDERS) for _ in range(KILLS)):
+        daemon = rng.choice(sorted(DAEMONS))
+        wait_until('the load', lambda n=n: len(placed) >= n)
+        pid = wait_until(daemon, lambda: shop.pid(daemon))
+        print(f'# kill -9 {daemon} after {n} orders', flush=True)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def every_accepted_order_is_paid_once_whatever_is_killed():
+    print(f'# ECOM_CRASH_SEED={SEED}', flush=True)
+    rng = random.Random(SEED)
+    with Shop(RATE_LIMIT='off', LOG_LEVEL='warn') as shop:
+        _, token = shop.customer()
+        placed = []
+        killer = threading.Thread(target=kill_at_random, args=(shop, placed, rng))
+        killer.start()
+        with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
+            futures = [pool.submit(place_order, shop, token, f'{SEED}-{n}') for n in range(ORDERS)]
+            for future in concurrent.futures.as_completed(futures):
+                placed.append(future.result())
+        killer.join()
+        equal(ORDERS, len(set(placed)))
+
+        def settled(order_id):
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                answer = shop.call('order-service', 'GET', f'/orders/{order_id}', token=token)
+                return answer.status == 200 and answer.json['status'] != 'PENDING' and answer.json
+            return None
+
+        def told(order_id):
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                answer = shop.call('notification-worker', 'GET',
+                                   f'/notifications?orderId={order_id}', token=token)
+                items = answer.json['items'] if answer.status == 200 else []
+                return items and all(i['status'] == 'SENT' for i in items) and items
+            return None
+
+        orders = [wait_until(f'order {i}', lambda i=i: settled(i)) for i in placed]
+        equal({'PAID'}, {order['status'] for order in orders})
+        for order_id in placed:
+            notes = wait_until(f'the notification of {order_id}', lambda i=order_id: told(i))
+            equal(1, len(notes), notes)
+
+        # A message may be on the bus twice; what it says may not differ.
+        for topic, kind in (('order-events', 'ORDER_CREATED'), ('payment-events', 'PAYMENT_COMPLETED')):
+            ids = collections.defaultdict(set)
+            for key, _, event in shop.messages(topic):
+                equal(kind, event['type'])
+                ids[key].add(event['id'])
+            equal(set(placed), set(ids))
+            equal({1}, {len(events) for events in ids.values()})
+        payments = {event['paymentId'] for _, _, event in shop.messages('payment-events')}
+        equal(ORDERS, len(payments))
+
+
+run_tests(every_accepted_order_is_paid_once_whatever_is_killed)

@@ -1,0 +1,143 @@
+"""The typical flow through real processes, and the refusals on its way."""
+from shop import DAEMONS, PORTS, Shop, equal, run_tests
+
+CREATE_ORDER = '''mutation CreateOrder($userId: String!, $amount: Float!) {
+  createOrder(userId: $userId, amount: $amount) { id status userId amount }
+}'''
+
+
+def from_registering_to_the_paid_order_over_rest():
+    with Shop() as shop:
+        user_id, token = shop.customer()
+        product = shop.call('product-service', 'POST', '/products',
+                            {'name': 'Blue teapot', 'price': 19.99}, token)
+        equal(201, product.status, product.body)
+        found = shop.call('product-service', 'GET', '/products?search=teapot')
+        equal([product.json['id']], [p['id'] for p in found.json['items']])
+
+        order = shop.call('order-service', 'POST', '/orders', {'amount': 19.99, 'userId': user_id},
+                          token, {'x-correlation-id': 'flow-1'})
+        equal(201, order.status, order.body)
+        equal('flow-1', order.headers['x-correlation-id'])
+        equal(('PENDING', user_id, 19.99), tuple(order.json[k] for k in ('status', 'userId', 'amount')))
+        order_id = order.json['id']
+        equal('PAID', shop.settled(order_id, token)['status'])
+        notes = shop.notified(order_id, token)
+        equal(['PAYMENT_COMPLETED'], [n['type'] for n in notes])
+
+        for topic, kind in (('order-events', 'ORDER_CREATED'), ('payment-events', 'PAYMENT_COMPLETED')):
+            (key, headers, event), = shop.messages(topic)
+            equal((order_id, 'flow-1', kind), (key, headers['x-correlation-id'], event['type']))
+            equal((order_id, user_id, 19.99, 'USD', 'flow-1'),
+                  tuple(event[k] for k in ('orderId', 'userId', 'amount', 'currency', 'correlationId')))
+
+
+def from_the_mutation_to_the_paid_order_over_graphql():
+    with Shop() as shop:
+        user_id, token = shop.customer()
+        answer = shop.graphql(CREATE_ORDER, {'userId': user_id, 'amount': 42.5}, token)
+        equal(200, answer.status, answer.body)
+        order = answer.json['data']['createOrder']
+        equal(('PENDING', user_id, 42.5), (order['status'], order['userId'], order['amount']))
+        shop.settled(order['id'], token)
+        read = shop.graphql('query($id: ID!) { order(id: $id) { status: status, __typename } }',
+                            {'id': order['id']}, token)
+        equal({'data': {'order': {'status': 'PAID', '__typename': 'Order'}}}, read.json)
+
+
+def a_declined_payment_fails_the_order_and_is_told():
+    with Shop() as shop:
+        _, token = shop.customer()
+        order = shop.call('order-service', 'POST', '/orders', {'amount': 10.13}, token).json
+        settled = shop.settled(order['id'], token)
+        equal('PAYMENT_FAILED', settled['status'])
+        equal(['PAYMENT_FAILED'], [n['type'] for n in shop.notified(order['id'], token)])
+
+
+def refusals_say_what_is_wrong():
+    with Shop() as shop:
+        user_id, token = shop.customer()
+        other_id, other_token = shop.customer('eve@example.com')
+        order = shop.call('order-service', 'POST', '/orders', {'amount': 1}, token).json
+        cases = [
+            (401, None, {'amount': 1}),
+            (401, token[:-2], {'amount': 1}),
+            (400, token, '{'),
+            (400, token, {'amount': 1.001}),
+            (400, token, {'amount': 0}),
+            (400, token, {'amount': -1}),
+            (400, token, {}),
+            (403, token, {'amount': 1, 'userId': other_id}),
+        ]
+        for status, who, body in cases:
+            answer = shop.call('order-service', 'POST', '/orders', body, who)
+            equal((status, 'application/problem+json'),
+                  (answer.status, answer.headers['content-type']), body, answer.body)
+        path = f"/orders/{order['id']}"
+        equal(404, shop.call('order-service', 'GET', path, token=other_token).status)
+        equal(405, shop.call('order-service', 'DELETE', path, token=token).status)
+        equal(409, shop.call('user-service', 'POST', '/auth/register',
+                             {'email': 'ADA@example.com', 'password': 'correct horse'}).status)
+        answer = shop.graphql(CREATE_ORDER, {'userId': user_id, 'amount': 1})
+        equal('UNAUTHENTICATED', answer.json['errors'][0]['extensions']['code'], answer.body)
+
+
+def the_same_idempotency_key_makes_one_order():
+    with Shop() as shop:
+        _, token = shop.customer()
+        key = {'Idempotency-Key': 'k1'}
+        first = shop.call('order-service', 'POST', '/orders', {'amount': 5}, token, key)
+        shop.settled(first.json['id'], token)
+        again = shop.call('order-service', 'POST', '/orders', {'amount': 5}, token, key)
+        equal((201, first.json), (again.status, again.json))
+        equal(422, shop.call('order-service', 'POST', '/orders', {'amount': 6}, token, key).status)
+        equal(1, len(shop.messages('order-events')))
+
+
+def every_daemon_tells_its_health_metrics_and_api():
+    with Shop() as shop:
+        for daemon in DAEMONS:
+            for path in ('/healthz', '/readyz', '/metrics', '/openapi.json'):
+                answer = shop.call(daemon, 'GET', path)
+                equal(200, answer.status, daemon, path, answer.body)
+            equal('3.1', shop.call(daemon, 'GET', '/openapi.json').json['openapi'][:3])
+        doctor = shop.run('doctor')
+        equal(0, doctor.returncode, doctor.stdout, doctor.stderr)
+
+
+def the_demo_shows_the_way_and_the_shop_stops_in_order():
+    with Shop() as shop:
+        demo = shop.run('demo')
+        equal(0, demo.returncode, demo.stdout, demo.stderr)
+        for part in ('ORDER_CREATED', 'PAYMENT_COMPLETED', 'PAID', 'createOrder', 'notification'):
+            assert part in demo.stdout, demo.stdout
+        equal(0, shop.stop())
+
+
+def data_outlives_a_restart():
+    with Shop() as shop:
+        _, token = shop.customer()
+        order = shop.call('order-service', 'POST', '/orders', {'amount': 7}, token).json
+        shop.stop()
+        shop.start()
+        equal('PAID', shop.settled(order['id'], token)['status'])
+
+
+def wrong_settings_are_all_told_at_once():
+    try:
+        with Shop(JWT_SECRET='short', USER_PORT='x'):
+            raise AssertionError('it started')
+    except AssertionError as error:
+        assert 'status 78' in str(error), error
+
+
+assert set(PORTS) == set(DAEMONS)
+run_tests(from_registering_to_the_paid_order_over_rest,
+          from_the_mutation_to_the_paid_order_over_graphql,
+          a_declined_payment_fails_the_order_and_is_told,
+          refusals_say_what_is_wrong,
+          the_same_idempotency_key_makes_one_order,
+          every_daemon_tells_its_health_metrics_and_api,
+          the_demo_shows_the_way_and_the_shop_stops_in_order,
+          data_outlives_a_restart,
+          wrong_settings_are_all_told_at_once)

@@ -1,0 +1,97 @@
+"""The installed library, as somebody else would use it: examples built by pkg-config alone, shared
+and static, in a scratch prefix, and run against the running shop."""
+import contextlib
+import glob
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+
+from shop import Shop, equal, run_tests, wait_until
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ['ECOM_BUILD_ROOT']
+SCRATCH = tempfile.mkdtemp(prefix='ecom-install-')
+SHARED, STATIC = f'{SCRATCH}/shared', f'{SCRATCH}/static'
+
+
+def sh(command, **env):
+    out = subprocess.run(['bash', '-euc', command], capture_output=True, text=True,
+                         env={**os.environ, **env}, cwd=SCRATCH)
+    equal(0, out.returncode, command, out.stdout, out.stderr)
+    return out.stdout
+
+
+def pkgconfig(prefix):
+    folder = os.path.dirname(glob.glob(f'{prefix}/**/libecom.pc', recursive=True)[0])
+    return {'PKG_CONFIG_PATH': folder, 'LD_LIBRARY_PATH': os.path.dirname(folder)}
+
+
+def build(example, prefix, options=''):
+    shutil.copy(f'{ROOT}/examples/{example}.c', SCRATCH)
+    # As the README has it: cc watch.c -o watch $(pkg-config --cflags --libs libecom)
+    package = 'libecom libecom-testing' if example == 'backend' else 'libecom'
+    sh(f'cc -std=c11 -Wall -Wextra -Werror {example}.c -o {prefix}/{example} '
+       f'$(pkg-config --define-prefix {options} --cflags --libs {package})', **pkgconfig(prefix))
+    return [f'{prefix}/{example}']
+
+
+def it_installs_into_a_scratch_prefix():
+    sh(f'meson install -C {BUILD} --no-rebuild --quiet --destdir {SHARED}')
+    shutil.copytree(SHARED, STATIC, symlinks=True)
+    for library in glob.glob(f'{STATIC}/**/libecom*.so*', recursive=True):
+        os.unlink(library)
+    version = sh('pkg-config --modversion libecom', **pkgconfig(SHARED)).strip()
+    assert version in open(f'{ROOT}/meson.build').read(), version
+
+
+def an_event_of_ones_own_shared_and_static():
+    for prefix, options in ((SHARED, ''), (STATIC, '--static')):
+        program = build('greeting', prefix, options)
+        out = subprocess.run([*program, 'memory:', 'Ada'], capture_output=True, text=True,
+                             env={**os.environ, **pkgconfig(prefix)})
+        equal((0, 'hello, Ada\n'), (out.returncode, out.stdout), out.stderr)
+
+
+@contextlib.contextmanager
+def running(program, out, prefix=SHARED):
+    process = subprocess.Popen(program, stdout=out, env={**os.environ, **pkgconfig(prefix)})
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+def examples_take_part_in_the_running_shop():
+    watch, loyalty = build('watch', SHARED), build('loyalty', SHARED)
+    with Shop() as shop, open(f'{SCRATCH}/out', 'w+') as out:
+        bus, store = f'sqlite:{shop.folder}/data/bus', f'sqlite:{shop.folder}/loyalty.db'
+        _, token = shop.customer()
+        with running([*watch, bus], out), running([*loyalty, bus, store], out):
+            order = shop.call('order-service', 'POST', '/orders', {'amount': 30}, token).json
+
+            def both_said_so():
+                said = open(out.name).read()
+                return f"order {order['id']} is paid" in said and '30 points for' in said
+            wait_until('the examples', both_said_so)
+            wait_until('the event', lambda: 'loyalty-events' in shop.run('events').stdout)
+        (_, _, event), = shop.messages('loyalty-events')
+        equal(('POINTS_GRANTED', 30), (event['type'], event['points']))
+
+
+def a_backend_of_ones_own_passes_the_suite():
+    out = subprocess.run(build('backend', SHARED), capture_output=True, text=True,
+                         env={**os.environ, **pkgconfig(SHARED)})
+    equal(0, out.returncode, out.stdout[-3000:], out.stderr)
+    assert out.stdout.count('\nok ') >= 30, out.stdout
+
+
+try:
+    run_tests(it_installs_into_a_scratch_prefix,
+              an_event_of_ones_own_shared_and_static,
+              examples_take_part_in_the_running_shop,
+              a_backend_of_ones_own_passes_the_suite)
+finally:
+    shutil.rmtree(SCRATCH)

@@ -1,0 +1,130 @@
+/* graphql-gateway: one GraphQL schema in front of the services. */
+#include "daemon/daemon.h"
+#include "resolvers.h"
+#include "upstream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "schema.graphql.h"
+
+struct gateway {
+    ecom_graphql *graphql;
+    struct upstream upstream;
+};
+
+/* RFC 9110 names, and the statuses of GraphQL over HTTP for application/json: a request that was
+ * understood is 200, whatever it came to. */
+static int32_t status_of(ecom_graphql_outcome outcome)
+{
+    switch (outcome) {
+    case ECOM_GRAPHQL_MALFORMED:
+        return 400;
+    case ECOM_GRAPHQL_NOT_ALLOWED:
+        return 405;
+    default:
+        return 200;
+    }
+}
+
+static int post_graphql(void *user, ecom_exchange *x, ecom_error *err)
+{
+    const struct gateway *gateway = ((struct daemon *)user)->domain;
+    struct request context = {&gateway->upstream, x};
+    const ecom_graphql_request request = {.size = sizeof(request), .context = &context};
+    ecom_graphql_outcome outcome;
+    int r = ecom_graphql_handle(gateway->graphql, ecom_exchange_body(x), &request,
+                                ecom_exchange_arena(x), ecom_exchange_out(x), &outcome, err);
+
+    if (r == ECOM_OK)
+        ecom_exchange_set_status(x, status_of(outcome));
+    return r;
+}
+
+/* What callers have no business with is logged, with the correlation id, and masked. */
+static void on_error(void *user, void *context, const char *type, const char *field,
+                     ecom_error *err)
+{
+    const struct request *request = context;
+    const ecom_log_field fields[] = {
+        {"type", ecom_str_of(type), 0},
+        {"field", ecom_str_of(field), 0},
+        {"code", ecom_str_of(ecom_code_of(err->code)->name), 0},
+        {"reason", ecom_str_of(err->text), 0},
+    };
+
+    (void)user;
+    if (ecom_code_of(err->code)->http < 500)
+        return;
+    ecom_log_write(ecom_exchange_log(request->x), ECOM_LOG_WARN, "a field failed", fields, 4);
+    if (ecom_code_of(err->code)->http == 500)
+        ecom_fail(err, err->code, "Internal error");
+    else
+        ecom_fail(err, err->code, "The service behind this field is not available");
+}
+
+static int open_upstream(struct gateway *gateway, const struct daemon *d, ecom_error *err)
+{
+    const struct settings *s = &d->settings;
+    const ecom_http_client_options opts = {.size = sizeof(opts), .env = d->env};
+    struct upstream *up = &gateway->upstream;
+
+    up->users = settings_service_url(s->user_url, s->user_port, d->arena);
+    up->products = settings_service_url(s->product_url, s->product_port, d->arena);
+    up->orders = settings_service_url(s->order_url, s->order_port, d->arena);
+    if (!up->users || !up->products || !up->orders)
+        return ecom_fail(err, ECOM_E_NOMEM, "services");
+    return ecom_http_client_new(&opts, &up->client, err);
+}
+
+static int open_gateway(struct daemon *d, ecom_error *err)
+{
+    struct gateway *gateway = d->domain = calloc(1, sizeof(*gateway));
+    ecom_graphql_options opts = ECOM_GRAPHQL_OPTIONS_INIT;
+
+    if (!gateway)
+        return ecom_fail(err, ECOM_E_NOMEM, "gateway");
+    opts.sdl = (ecom_str){(const char *)schema_graphql, sizeof(schema_graphql)};
+    opts.resolvers = resolvers;
+    opts.nresolvers = nresolvers;
+    opts.scalars = &ecom_graphql_datetime;
+    opts.nscalars = 1;
+    opts.env = d->env;
+    opts.on_error = on_error;
+    int r = open_upstream(gateway, d, err);
+    return r < 0 ? r : ecom_graphql_new(&opts, &gateway->graphql, NULL, err);
+}
+
+static void close_gateway(struct daemon *d)
+{
+    struct gateway *gateway = d->domain;
+
+    if (!gateway)
+        return;
+    ecom_graphql_free(gateway->graphql);
+    ecom_http_client_free(gateway->upstream.client);
+    free(gateway);
+}
+
+static const ecom_route routes[] = {
+    {.method = "POST",
+     .pattern = "/graphql",
+     .handle = post_graphql,
+     .summary = "A GraphQL request: {query, operationName?, variables?}."},
+};
+
+static const struct daemon_spec spec = {
+    .name = "graphql-gateway",
+    .about = "One GraphQL schema in front of the user, product and order services: POST /graphql.",
+    .title = "GraphQL Gateway",
+    .port = offsetof(struct settings, gateway_port),
+    .routes = routes,
+    .nroutes = sizeof(routes) / sizeof(routes[0]),
+    .open = open_gateway,
+    .close = close_gateway,
+};
+
+int main(int argc, char **argv)
+{
+    return daemon_main(&spec, argc, argv);
+}

@@ -103,31 +103,39 @@ static const char *from_environment(void *user, const char *name)
     return getenv(name);
 }
 
+static int add_fault(ecom_buf *faults, const char *text)
+{
+    return ecom_buf_printf(faults, "%s\n", text) < 0 ? ECOM_E_NOMEM : ECOM_E_INVAL;
+}
+
+/* No file is fine, unless it was asked for. */
 static int read_file(const char *env_file, ecom_arena *arena, ecom_dotenv *file, ecom_buf *faults)
 {
-    const char *path = env_file ? env_file : ".env";
     ecom_error e;
-    int r = ecom_dotenv_read(path, arena, file, &e);
+    int r = ecom_dotenv_read(env_file ? env_file : ".env", arena, file, &e);
 
-    if (r == ECOM_E_NOTFOUND && !env_file)
+    if (r == ECOM_OK || (r == ECOM_E_NOTFOUND && !env_file))
         return ECOM_OK;
-    if (r < 0 && ecom_buf_printf(faults, "%s: %s\n", path, e.text) < 0)
-        return ECOM_E_NOMEM;
-    return r;
+    return add_fault(faults, e.text);
+}
+
+/* What no field can check alone. */
+static int check_together(const struct settings *settings, ecom_buf *faults)
+{
+    if (settings->kafka_key.n && !settings->kafka_secret.n)
+        return add_fault(faults, "KAFKA_API_SECRET: must be set with KAFKA_API_KEY");
+    return ECOM_OK;
 }
 
 int settings_load(const char *env_file, ecom_arena *arena, struct settings *out, ecom_buf *faults)
 {
     ecom_dotenv file = {0};
-    int broken = read_file(env_file, arena, &file, faults);
-    int r = ecom_config_read(&settings_record, from_environment, NULL, &file, arena, out, faults);
+    int from_file = read_file(env_file, arena, &file, faults);
+    int each =
+        ecom_config_read(&settings_record, from_environment, NULL, &file, arena, out, faults);
+    int together = each == ECOM_E_NOMEM ? each : check_together(out, faults);
 
-    if (r == ECOM_OK && out->kafka_key.n && !out->kafka_secret.n) {
-        r = ECOM_E_INVAL;
-        if (ecom_buf_printf(faults, "KAFKA_API_SECRET: needed with KAFKA_API_KEY\n") < 0)
-            r = ECOM_E_NOMEM;
-    }
-    return broken < 0 ? broken : r;
+    return from_file < 0 ? from_file : each < 0 ? each : together;
 }
 
 static const char *print(ecom_arena *arena, const char *fmt, ...) ECOM_PRINTF(2, 3);

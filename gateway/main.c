@@ -13,8 +13,8 @@ struct gateway {
     struct upstream upstream;
 };
 
-/* RFC 9110 names, and the statuses of GraphQL over HTTP for application/json: a request that was
- * understood is 200, whatever it came to. */
+/* GraphQL over HTTP, for application/json: a request that was understood is 200, whatever it came
+ * to. */
 static int32_t status_of(ecom_graphql_outcome outcome)
 {
     switch (outcome) {

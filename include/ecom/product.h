@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-#define ECOM_SEARCH_MAX 200        /**< bytes of a query's `search` */
+#define ECOM_SEARCH_MAX 200        /**< characters of a query's `search` */
 #define ECOM_SEARCH_WORDS 16       /**< words in it */
 #define ECOM_SEARCH_SCAN 500       /**< products looked at for one page */
 #define ECOM_DESCRIPTION_WORDS 700 /**< words of a description, from its start, that are found */
@@ -34,12 +34,12 @@ ECOM_API extern const ecom_record ecom_product_record;
 /** `POST /products` {name, price, description?, currency?, stock?, sku?}. Start from
  *  ecom_record_init() when you fill it in C. */
 typedef struct ecom_product_request {
-    ecom_str name;        /**< 1 to 200 bytes, not only spaces */
-    ecom_str description; /**< at most 4,000 bytes */
+    ecom_str name;        /**< 1 to 200 characters, not only spaces */
+    ecom_str description; /**< at most 4,000 characters; may have lines */
     int64_t price;        /**< 1 to ECOM_AMOUNT_MAX */
     ecom_str currency;    /**< "USD" unless said */
     int64_t stock;        /**< 0 unless said, at most 1,000,000,000 */
-    ecom_str sku;         /**< 1 to 64 bytes */
+    ecom_str sku;         /**< 1 to 64 characters */
 } ecom_product_request;
 ECOM_API extern const ecom_record ecom_product_request_record;
 

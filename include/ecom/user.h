@@ -26,8 +26,8 @@ ECOM_API extern const ecom_record ecom_user_record;
 /** `POST /auth/register` {email, password, name?}. */
 typedef struct ecom_registration {
     ecom_str email;    /**< spaces around it are taken off */
-    ecom_str password; /**< 8 to 256 bytes */
-    ecom_str name;     /**< at most 200 bytes; p NULL: none */
+    ecom_str password; /**< 8 to 256 bytes, no control characters */
+    ecom_str name;     /**< at most 200 characters; p NULL: none */
 } ecom_registration;
 ECOM_API extern const ecom_record ecom_registration_record;
 

@@ -154,10 +154,13 @@ static void an_address_has_one_account_in_whatever_case(void)
 static void what_is_no_registration_is_refused_by_its_field(void)
 {
     struct fixture f;
+    char horses[ECOM_PASSWORD_MAX + 4]; /* few characters, too many bytes */
     ecom_user user;
     ecom_error e = {0};
 
     open_fixture(&f);
+    for (size_t i = 0; i < sizeof(horses); i += 4)
+        memcpy(horses + i, "\xF0\x9F\x90\xB4", 4);
     const struct {
         ecom_str email, password, name;
         const char *field;
@@ -172,6 +175,7 @@ static void what_is_no_registration_is_refused_by_its_field(void)
         {S("a@b.c"), shop_repeat(&f.w, 'p', ECOM_PASSWORD_MAX + 1), {NULL, 0}, "password"},
         {S("a@b.c"), S("12345678"), shop_repeat(&f.w, 'n', 201), "name"},
         {S("a@b.c"), S("12345678"), S("\xFF"), "name"},
+        {S("a@b.c"), {horses, sizeof(horses)}, {NULL, 0}, "password"},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         const ecom_registration request = {bad[i].email, bad[i].password, bad[i].name};

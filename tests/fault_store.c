@@ -1,113 +1,177 @@
-#include "fault_store.h"
+#include "fault.h"
 
 #include <stdlib.h>
 
-struct fault {
+struct fault_store {
+    struct fault_plan *plan; /* first: see fault_plan_of() */
     ecom_store *inner;
-    fault_fn fn;
-    void *user;
+    int owned;
 };
 
-static fault_kind ask(const struct fault *f, const char *method)
+struct fault_plan *fault_plan_of(void *self)
 {
-    return f->fn ? f->fn(f->user, method) : FAULT_NONE;
+    return *(struct fault_plan **)self;
 }
 
-static int fail(fault_kind kind, const char *method, ecom_error *err)
+static int crash(struct fault_plan *plan, ecom_error *err)
 {
-    return ecom_fail(err, kind == FAULT_BEFORE ? ECOM_E_UNAVAILABLE : ECOM_E_TIMEOUT,
-                     "%s was made to fail %s it got through", method,
-                     kind == FAULT_BEFORE ? "before" : "after");
+    plan->dead = 1;
+    return ecom_fail(err, ECOM_E_CLOSED, "the process is dead");
 }
 
-/* The call, or a fault in its place or in place of its answer. */
-#define FORWARD(method_, call_)                                       \
-    do {                                                              \
-        fault_kind kind_ = ask(f, method_);                           \
-        if (kind_ == FAULT_BEFORE)                                    \
-            return fail(kind_, method_, err);                         \
-        int r_ = (call_);                                             \
-        return kind_ == FAULT_AFTER ? fail(kind_, method_, err) : r_; \
-    } while (0)
+int fault_begin(struct fault_plan *plan, const char *op, enum fault *fault, ecom_error *err)
+{
+    if (plan->dead)
+        return crash(plan, err);
+    *fault = plan->decide ? plan->decide(plan->user, op) : FAULT_NONE;
+    if (*fault == FAULT_CRASH_BEFORE)
+        return crash(plan, err);
+    if (*fault == FAULT_FAIL)
+        return ecom_fail(err, plan->code ? plan->code(plan->user) : ECOM_E_UNAVAILABLE,
+                         "%s fails, as planned", op);
+    if (*fault == FAULT_LATE && plan->late)
+        plan->late(plan->user);
+    return ECOM_OK;
+}
+
+int fault_end(struct fault_plan *plan, enum fault fault, int r, ecom_error *err)
+{
+    if (fault == FAULT_CRASH_AFTER || plan->dead)
+        return crash(plan, err);
+    if (fault == FAULT_LOST_ANSWER && r >= 0)
+        return ecom_fail(err, ECOM_E_TIMEOUT, "the answer is lost, as planned");
+    return r;
+}
+
+size_t fault_part(const struct fault_plan *plan, size_t n)
+{
+    return plan->part ? plan->part(plan->user, n) : n / 2;
+}
 
 static int fault_get(void *self, ecom_str collection, ecom_str id, ecom_buf *doc, uint64_t *rev,
                      ecom_error *err)
 {
-    struct fault *f = self;
+    struct fault_store *f = self;
+    enum fault fault;
+    size_t before = doc->n;
+    uint64_t got = 0;
+    int r = fault_begin(f->plan, "get", &fault, err);
 
-    if (ask(f, "get") != FAULT_NONE) /* a read that is not answered is one that did not happen */
-        return fail(FAULT_BEFORE, "get", err);
-    return ecom_store_get(f->inner, collection, id, doc, rev, err);
+    if (r == ECOM_OK)
+        r = fault_end(f->plan, fault, ecom_store_get(f->inner, collection, id, doc, &got, err),
+                      err);
+    if (r == ECOM_OK)
+        *rev = got;
+    else
+        doc->n = before;
+    return r;
 }
 
 static int fault_put(void *self, const ecom_store_write *write, uint64_t *rev, ecom_error *err)
 {
-    struct fault *f = self;
-    uint64_t written;
+    struct fault_store *f = self;
+    enum fault fault;
+    uint64_t got = 0;
+    int r = fault_begin(f->plan, "put", &fault, err);
 
-    FORWARD("put", ecom_store_put(f->inner, write->change, kind_ ? &written : rev, err));
+    if (r == ECOM_OK)
+        r = fault_end(f->plan, fault, ecom_store_put(f->inner, write->change, &got, err), err);
+    if (r == ECOM_OK)
+        *rev = got;
+    return r;
 }
 
 static int fault_remove(void *self, ecom_str collection, ecom_str id, uint64_t expect,
                         ecom_error *err)
 {
-    struct fault *f = self;
+    struct fault_store *f = self;
+    enum fault fault;
+    int r = fault_begin(f->plan, "remove", &fault, err);
 
-    FORWARD("remove", ecom_store_remove(f->inner, collection, id, expect, err));
+    return r < 0 ? r
+                 : fault_end(f->plan, fault,
+                             ecom_store_remove(f->inner, collection, id, expect, err), err);
 }
 
 static int fault_find(void *self, const ecom_query *query, ecom_row_fn row, void *user, int *more,
                       ecom_error *err)
 {
-    struct fault *f = self;
-    int cut;
+    struct fault_store *f = self;
+    enum fault fault;
+    int any = 0, r = fault_begin(f->plan, "find", &fault, err);
 
-    FORWARD("find", ecom_store_find(f->inner, query, row, user, kind_ ? &cut : more, err));
+    if (r == ECOM_OK)
+        r = fault_end(f->plan, fault, ecom_store_find(f->inner, query, row, user, &any, err), err);
+    if (r == ECOM_OK)
+        *more = any;
+    return r;
 }
 
 static int fault_pending(void *self, ecom_str origin, int64_t before_ms, uint32_t limit,
                          ecom_pending_fn row, void *user, ecom_error *err)
 {
-    struct fault *f = self;
+    struct fault_store *f = self;
+    enum fault fault;
+    int r = fault_begin(f->plan, "pending", &fault, err);
 
-    (void)origin; /* the inner handle has its own, and made these changes */
-    FORWARD("pending", ecom_store_pending(f->inner, before_ms, limit, row, user, err));
+    (void)origin; /* the inner handle has its own */
+    return r < 0 ? r
+                 : fault_end(f->plan, fault,
+                             ecom_store_pending(f->inner, before_ms, limit, row, user, err), err);
 }
 
 static int fault_published(void *self, const ecom_str *tokens, size_t n, ecom_error *err)
 {
-    struct fault *f = self;
+    struct fault_store *f = self;
+    enum fault fault;
+    int r = fault_begin(f->plan, "published", &fault, err);
 
-    FORWARD("published", ecom_store_published(f->inner, tokens, n, err));
+    if (r < 0)
+        return r;
+    if (fault == FAULT_TWICE)
+        (void)!ecom_store_published(f->inner, tokens, n, NULL);
+    return fault_end(f->plan, fault, ecom_store_published(f->inner, tokens, n, err), err);
 }
 
 static int fault_backlog(void *self, uint64_t *count, int64_t *oldest_ms, ecom_error *err)
 {
-    struct fault *f = self;
+    struct fault_store *f = self;
+    enum fault fault;
+    int64_t oldest = 0;
+    uint64_t n = 0;
+    int r = fault_begin(f->plan, "backlog", &fault, err);
 
-    if (ask(f, "backlog") != FAULT_NONE)
-        return fail(FAULT_BEFORE, "backlog", err);
-    return ecom_store_backlog(f->inner, count, oldest_ms, err);
+    if (r == ECOM_OK)
+        r = fault_end(f->plan, fault, ecom_store_backlog(f->inner, &n, &oldest, err), err);
+    if (r == ECOM_OK) {
+        *count = n;
+        *oldest_ms = oldest;
+    }
+    return r;
 }
 
 static int fault_ping(void *self, ecom_error *err)
 {
-    struct fault *f = self;
+    struct fault_store *f = self;
+    enum fault fault;
+    int r = fault_begin(f->plan, "ping", &fault, err);
 
-    FORWARD("ping", ecom_store_ping(f->inner, err));
+    return r < 0 ? r : fault_end(f->plan, fault, ecom_store_ping(f->inner, err), err);
 }
 
 static void fault_close(void *self)
 {
-    struct fault *f = self;
+    struct fault_store *f = self;
 
-    ecom_store_close(f->inner);
+    if (f->owned)
+        ecom_store_close(f->inner);
     free(f);
 }
 
-/* One call at a time: so that the core is seen to queue them, and faults come in one order. */
-static const ecom_store_ops fault_ops = {
+/* Concurrent: no lock is held while a plan lets others run. */
+const ecom_store_ops fault_store_ops = {
     .size = sizeof(ecom_store_ops),
+    .caps = ECOM_CAP_CONCURRENT,
     .name = "fault",
     .get = fault_get,
     .put = fault_put,
@@ -120,16 +184,11 @@ static const ecom_store_ops fault_ops = {
     .close = fault_close,
 };
 
-int fault_store_new(ecom_store *inner, fault_fn fn, void *user, const ecom_store_options *opts,
-                    ecom_store **out, ecom_error *err)
+void *fault_store_self(ecom_store *inner, struct fault_plan *plan, int owned)
 {
-    struct fault *f = calloc(1, sizeof(*f));
+    struct fault_store *f = malloc(sizeof(*f));
 
-    if (!f)
-        return ecom_fail(err, ECOM_E_NOMEM, "no memory for a store");
-    *f = (struct fault){inner, fn, user};
-    int r = ecom_store_new(&fault_ops, f, opts, out, err);
-    if (r < 0)
-        free(f);
-    return r;
+    if (f)
+        *f = (struct fault_store){plan, inner, owned};
+    return f;
 }

@@ -309,7 +309,7 @@ static void check_group(struct overlaps *o, const struct around *up, const struc
 
     if (group->n == 1) {
         if (group->first->field->first)
-            check_set(o, &here, group->first, what);
+            check_set(o, NULL, group->first, what); /* what follows is its own matter */
         return;
     }
     if (what & SHAPE && check_shapes(o, &here, group->first))

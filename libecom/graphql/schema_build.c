@@ -182,7 +182,7 @@ static const struct gql_definition *next_part(const struct builder *b, const str
     const struct gql_definition *d = from ? from->next : b->documents[!type->internal].first;
 
     while (d && !(d->kind >= GQL_SCALAR_TYPE && d->kind <= GQL_INPUT_TYPE &&
-                  gql_same(d->name, type->name)))
+                  kind_of[d->kind] == type->kind && gql_same(d->name, type->name)))
         d = d->next;
     return d;
 }

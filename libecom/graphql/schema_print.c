@@ -2,6 +2,7 @@
 #include "graphql/schema.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct printer {
     ecom_buf *out;
@@ -34,7 +35,7 @@ static void put_description(struct printer *p, ecom_str s, int indent)
 {
     if (!s.p)
         return;
-    put_text(p, s, 1, indent);
+    put_text(p, s, memchr(s.p, '\n', s.n) != NULL, indent);
     put(p, "\n");
     for (int i = 0; i < indent; i++)
         put(p, "  ");

@@ -38,6 +38,12 @@ static const struct gql_field *find_field(const struct gql_walk *w, const struct
     return ecom__gql_field(type, name);
 }
 
+/* Below what has no fields nothing is looked up: that it has none was said. */
+static const struct gql_type *composite(const struct gql_type *type)
+{
+    return type && gql_is_composite(type) ? type : NULL;
+}
+
 static void walk_arguments(struct gql_walk *w, const struct gql_argument *first)
 {
     ecom__gql_rules_arguments(w, first);
@@ -85,7 +91,7 @@ static void walk_field(struct gql_walk *w, struct gql_selection *s)
     walk_arguments(w, s->arguments);
     walk_directives(w, s->directives, "FIELD");
     if (s->first) {
-        w->parent = s->field ? s->field->type->type : NULL;
+        w->parent = s->field ? composite(s->field->type->type) : NULL;
         walk_selections(w, s->first);
         w->parent = parent;
     }
@@ -100,7 +106,7 @@ static void walk_inline(struct gql_walk *w, struct gql_selection *s)
     ecom__gql_rules_selection(w, s);
     walk_directives(w, s->directives, "INLINE_FRAGMENT");
     if (s->condition)
-        w->parent = s->condition->type;
+        w->parent = composite(s->condition->type);
     walk_selections(w, s->first);
     w->parent = parent;
 }
@@ -155,7 +161,7 @@ static void walk_operation(struct gql_walk *w, const struct gql_definition *d)
 static void walk_fragment(struct gql_walk *w, const struct gql_definition *d)
 {
     open_scope(w, &w->scopes[d->index]);
-    w->parent = d->condition->type;
+    w->parent = composite(d->condition->type);
     ecom__gql_rules_definition(w, d);
     walk_directives(w, d->directives, "FRAGMENT_DEFINITION");
     walk_selections(w, d->first);

@@ -52,15 +52,22 @@ static const char data[] =
     "{\"__typename\":\"Person\",\"id\":\"3\",\"name\":\"Cid\",\"age\":77,\"friends\":[1,2]},"
     "{\"__typename\":\"Robot\",\"id\":\"4\",\"name\":\"R4\",\"volts\":1.5}]";
 
+static ecom_arena *data_arena;
+
+static void drop_data(void)
+{
+    ecom_arena_free(data_arena);
+}
+
 /* The data, parsed once and kept for the process. */
 static const ecom_json *world_data(void)
 {
     static const ecom_json *parsed;
-    static ecom_arena *arena;
 
     if (!parsed) {
-        arena = ecom_arena_new(0);
-        if (!arena || ecom_json_parse(ecom_str_of(data), NULL, arena, &parsed, NULL) < 0)
+        data_arena = ecom_arena_new(0);
+        atexit(drop_data);
+        if (!data_arena || ecom_json_parse(ecom_str_of(data), NULL, data_arena, &parsed, NULL) < 0)
             abort();
     }
     return parsed;

@@ -85,7 +85,7 @@ class Shop:
             **settings,
         }
         self.log = open(os.path.join(self.folder, 'log'), 'wb')
-        self.lines = queue.Queue()
+        self.lines = None
         self.up = None
 
     def __enter__(self):
@@ -103,21 +103,24 @@ class Shop:
     def start(self):
         self.up = subprocess.Popen([os.path.join(BIN, 'ecom'), 'up'], env=self.env,
                                    cwd=self.folder, stdout=subprocess.PIPE, stderr=self.log)
-        threading.Thread(target=self._read_lines, daemon=True).start()
+        self.lines = queue.Queue()
+        threading.Thread(target=self._read_lines, args=(self.up.stdout, self.lines),
+                         daemon=True).start()
         missing = {DAEMONS[name].format(port) for name, port in self.port.items()}
         while missing:
             missing.discard(self.line())
 
-    def _read_lines(self):
-        for line in self.up.stdout:
-            self.lines.put(line.decode().rstrip('\n'))
-        self.lines.put(None)
+    @staticmethod
+    def _read_lines(stdout, lines):
+        for line in stdout:
+            lines.put(line.decode().rstrip('\n'))
+        lines.put(None)
 
     def line(self):
         """The next line of `ecom up`'s stdout."""
         line = self.lines.get(timeout=PATIENCE_S)
         if line is None:
-            raise AssertionError(f'ecom up ended with status {self.up.wait()}')
+            raise AssertionError(f'ecom up ended with status {self.up.wait(timeout=PATIENCE_S)}')
         return line
 
     def stop(self):

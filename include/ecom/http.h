@@ -88,7 +88,8 @@ ECOM_API int32_t ecom_http_server_port(const ecom_http_server *server);
 ECOM_API void ecom_http_server_stop(ecom_http_server *server, int32_t deadline_ms);
 /** Stops at once if it runs. NULL is fine. */
 ECOM_API void ecom_http_server_free(ecom_http_server *server);
-/** Appends the OpenAPI 3.1 document that GET /openapi.json serves. */
+/** Appends the OpenAPI 3.1 document that GET /openapi.json serves. Records of one name must be one
+ *  record. @return ECOM_E_INVAL (routes); ECOM_E_TOOLARGE: more than 256 records; ECOM_E_NOMEM. */
 ECOM_API ECOM_MUST_USE int ecom_http_openapi(const ecom_http_options *opts, ecom_buf *out);
 
 /* The request. Slices live as long as the exchange. */

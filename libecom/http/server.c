@@ -104,6 +104,8 @@ static int set_up(ecom_http_server *server, ecom_error *err)
         r = check_routes(server, err);
     if (r == ECOM_OK)
         r = add_metrics(server, err);
+    if (r == ECOM_OK && (r = ecom_http_openapi(opts, &server->openapi)) < 0)
+        ecom_fail(err, r, "the OpenAPI document of the routes");
     return r;
 }
 

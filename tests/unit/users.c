@@ -5,6 +5,24 @@
 
 #define SECRET S("0123456789abcdef0123456789abcdef")
 
+/* How often a password was compared with a hash, and with which parameters last. */
+static _Atomic int compared;
+static char compared_with[64];
+
+int __real_crypto_pwhash_argon2id_str_verify(const char *known, const char *password,
+                                             unsigned long long n);
+int __wrap_crypto_pwhash_argon2id_str_verify(const char *known, const char *password,
+                                             unsigned long long n);
+
+int __wrap_crypto_pwhash_argon2id_str_verify(const char *known, const char *password,
+                                             unsigned long long n)
+{
+    compared++;
+    snprintf(compared_with, sizeof(compared_with), "%.*s", (int)strcspn(known + 12, "$") + 12,
+             known);
+    return __real_crypto_pwhash_argon2id_str_verify(known, password, n);
+}
+
 struct fixture {
     struct shop_world w;
     ecom_passwords *passwords;
@@ -216,6 +234,28 @@ static void a_wrong_password_and_an_unknown_address_get_the_same_answer(void)
     CHECK_CODE(ECOM_E_INVAL,
                log_in(&f, S("a@b.c"), shop_repeat(&f.w, 'p', 257), S(""), &session, &e), e);
     CHECK_STR("password", ecom_str_of(e.field));
+    close_fixture(&f);
+}
+
+static void an_unknown_address_costs_the_comparison_that_a_wrong_password_costs(void)
+{
+    struct fixture f;
+    ecom_session session;
+    ecom_user user;
+    ecom_error e = {0};
+    char with[sizeof(compared_with)];
+
+    open_fixture(&f);
+    CHECK_CODE(ECOM_OK, sign_up(&f, S("a@b.c"), &user, &e), e);
+    compared = 0;
+    CHECK_CODE(ECOM_E_UNAUTHENTICATED,
+               log_in(&f, S("a@b.c"), S("wrong horse"), S(""), &session, &e), e);
+    CHECK_I64(1, compared);
+    memcpy(with, compared_with, sizeof(with));
+    CHECK_CODE(ECOM_E_UNAUTHENTICATED,
+               log_in(&f, S("x@b.c"), S("wrong horse"), S(""), &session, &e), e);
+    CHECK_I64(2, compared);
+    CHECK_STR(with, ecom_str_of(compared_with)); /* "$argon2id$v=19$m=..." */
     close_fixture(&f);
 }
 
@@ -468,6 +508,7 @@ static const struct check_case cases[] = {
     CASE(an_address_has_one_account_in_whatever_case),
     CASE(what_is_no_registration_is_refused_by_its_field),
     CASE(a_wrong_password_and_an_unknown_address_get_the_same_answer),
+    CASE(an_unknown_address_costs_the_comparison_that_a_wrong_password_costs),
     CASE(guessing_is_braked_by_account_and_by_address),
     CASE(without_a_throttle_nobody_waits),
     CASE(what_is_missing_is_named),

@@ -149,11 +149,11 @@ static int lint_open(struct lint *lint, ecom_json_kind kind)
 
 static int lint_close(struct lint *lint, ecom_json_kind kind)
 {
-    const struct ecom__json_token *token = &lint->tape->tokens[lint->inside];
+    const struct ecom__json_token *in = lint->depth ? &lint->tape->tokens[lint->inside] : NULL;
 
-    if (lint->depth == 0 || token->kind != kind || lint->after_comma)
+    if (!in || in->kind != kind || lint->after_comma)
         return fail_unexpected(lint);
-    lint->inside = token->up;
+    lint->inside = in->up;
     lint->depth--;
     lint->awaits_key = 0;
     lint->p++;
@@ -402,11 +402,12 @@ static int lint_next(struct lint *lint)
 
 int ecom__json_lint(struct ecom__json_tape *tape, const ecom_json_limits *limits, ecom_error *err)
 {
+    const char *start = tape->text.n ? tape->text.p : "";
     struct lint lint = {
         .tape = tape,
         .limits = limits,
-        .p = tape->text.p,
-        .end = tape->text.p + tape->text.n,
+        .p = start,
+        .end = start + tape->text.n,
         .err = err,
     };
 

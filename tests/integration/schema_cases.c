@@ -62,8 +62,7 @@ static const char *const values[] = {
     "\"123456789012\"",
     "\"1234567890123\"",
     "\"\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\\u00e9\"",
-    "\"\\ud83d\\ude00\\ud83d\\ude00\\ud83d\\ude00\\ud83d\\ude00\\ud83d\\ude00\\ud83d\\ude00"
-    "\\ud83d\\ude00\\ud83d\\ude00\\ud83d\\ude00\\ud83d\\ude00\"",
+    "\"😀😀😀😀😀😀😀😀😀😀\"", /* ten characters in 40 bytes */
     "\"a\\n\"",
     "\"\\ta\"",
     "\"a\\r\\nb\"",

@@ -77,6 +77,8 @@ static void what_is_not_json_is_refused_with_its_path(void)
         {"[1 2]", "[1]", "is not JSON"},
         {"[1]]", "", "unexpected ']'"},
         {"[1}", "[0]", "unexpected '}'"},
+        {"]", "", "unexpected ']'"},
+        {"}", "", "unexpected '}'"},
         {"1 2", "", "unexpected '2'"},
         {"1,", "", "unexpected ','"},
         {"{}:", "", "unexpected ':'"},
@@ -147,6 +149,7 @@ static void what_is_not_json_is_refused_with_its_path(void)
               e.field, bad[i].field, e.text);
     }
     CHECK_CODE(ECOM_E_INVAL, again(S("[\"a\0b\"]"), NULL, &out, &e), e);
+    CHECK_CODE(ECOM_E_INVAL, again((ecom_str){NULL, 0}, NULL, &out, &e), e);
     CHECK_CODE(ECOM_E_INVAL, again(S("[1]\0"), NULL, &out, &e), e);
     CHECK_CODE(ECOM_E_INVAL, again(S("\0[1]"), NULL, &out, &e), e);
     ecom_buf_free(&out);

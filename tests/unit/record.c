@@ -410,74 +410,39 @@ static void a_struct_built_in_c_is_checked_by_the_same_rules(void)
     end();
 }
 
+/* Does the library answer as the vector says? */
+static void check_money(const ecom_json *vector)
+{
+    const ecom_json *minor = ecom_json_get(vector, "minor");
+    ecom_str amount = ecom_json_get(vector, "text")->text;
+    int64_t want = 77, got = 77;
+    int r = ecom_money_parse(amount, &got, &e);
+
+    CHECK(r == (minor ? ECOM_OK : ECOM_E_INVAL), "\"%.*s\": %s", (int)amount.n, amount.p,
+          check_code(r));
+    if (minor)
+        CHECK_CODE(ECOM_OK, ecom_json_int(minor, &want, &e), e);
+    CHECK_I64(want, got);
+    if (!minor)
+        return;
+    text.n = 0;
+    CHECK_I64(ECOM_OK, ecom_money_write(&text, got));
+    CHECK(ecom_str_eq(ecom_json_get(vector, "again")->text, ecom_buf_str(&text)), "%s", text.p);
+}
+
 static void money_is_exact(void)
 {
-    static const struct {
-        const char *text, *again;
-        int64_t minor;
-    } good[] = {
-        {"0", "0", 0},
-        {"-0", "0", 0},
-        {"0.01", "0.01", 1},
-        {"-0.1", "-0.1", -10},
-        {"19.99", "19.99", 1999},
-        {"19.9", "19.9", 1990},
-        {"19.90", "19.9", 1990},
-        {"19.9000", "19.9", 1990},
-        {"20.00", "20", 2000},
-        {"1e2", "100", 10000},
-        {"1E+2", "100", 10000},
-        {"1.999e1", "19.99", 1999},
-        {"1999e-2", "19.99", 1999},
-        {"0.00e99", "0", 0},
-        {"10000000000000", "10000000000000", ECOM_MONEY_MAX},
-        {"-10000000000000.00", "-10000000000000", -ECOM_MONEY_MAX},
-        {"0.29", "0.29", 29},
-        {"1.005e3", "1005", 100500},
-        {"0.0000000000000000000000001e24", "0.1", 10},
-    };
-    static const char *const bad[] = {
-        "",
-        " 1",
-        "1 ",
-        "1.",
-        ".5",
-        "+1",
-        "01",
-        "1,5",
-        "1.001",
-        "1e-3",
-        "NaN",
-        "Infinity",
-        "-",
-        "0x1",
-        "1e",
-        "1e+",
-        "--1",
-        "10000000000000.01",
-        "-10000000000000.01",
-        "1e14",
-        "92233720368547758.08",
-        "1e99999999999999999999",
-        "1e-99999999999999999999",
-        "0.009999999999999999999999",
-        "99999999999999999999999999",
-    };
+    const ecom_json *vectors;
+    FILE *f = fopen(VECTORS "/money.json", "rb");
 
     begin();
-    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        int64_t minor = 77;
-        CHECK_CODE(ECOM_OK, ecom_money_parse(ecom_str_of(good[i].text), &minor, &e), e);
-        CHECK_I64(good[i].minor, minor);
-        text.n = 0;
-        CHECK_I64(ECOM_OK, ecom_money_write(&text, minor));
-        CHECK_STR(good[i].again, ecom_buf_str(&text));
-    }
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        int64_t minor = 77;
-        CHECK(ecom_money_parse(ecom_str_of(bad[i]), &minor, &e) == ECOM_E_INVAL, "took %s", bad[i]);
-        CHECK_I64(77, minor);
-    }
+    CHECK(f && ecom_buf_reserve(&text, 1 << 16) == ECOM_OK, "no vectors");
+    text.n = fread(text.p, 1, 1 << 16, f);
+    fclose(f);
+    CHECK_CODE(ECOM_OK, ecom_json_parse(ecom_buf_str(&text), NULL, arena, &vectors, &e), e);
+    CHECK(vectors->count >= 40, "only %u vectors", vectors->count);
+    for (const ecom_json *v = vectors->first; v && !check_failed; v = v->next)
+        check_money(v);
     text.n = 0;
     CHECK_I64(ECOM_OK, ecom_money_write(&text, INT64_MIN));
     CHECK_STR("-92233720368547758.08", ecom_buf_str(&text));

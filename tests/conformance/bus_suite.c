@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 static const struct bus_cases *const all[] = {
-    &ecom__bus_publish_cases, &ecom__bus_limit_cases, &ecom__bus_group_cases,
-    &ecom__bus_ack_cases,     &ecom__bus_fault_cases, &ecom__bus_crash_cases,
+    &ecom__bus_publish_cases, &ecom__bus_limit_cases, &ecom__bus_group_cases,  &ecom__bus_ack_cases,
+    &ecom__bus_fault_cases,   &ecom__bus_crash_cases, &ecom__bus_random_cases,
 };
 
 #define FAIL(...)                                \

@@ -31,7 +31,7 @@ struct bus_cases {
     size_t n;
 };
 extern const struct bus_cases ecom__bus_publish_cases, ecom__bus_limit_cases, ecom__bus_group_cases,
-    ecom__bus_ack_cases, ecom__bus_fault_cases, ecom__bus_crash_cases;
+    ecom__bus_ack_cases, ecom__bus_fault_cases, ecom__bus_crash_cases, ecom__bus_random_cases;
 
 /* One message as it came. Our bodies are numbers. */
 struct got {

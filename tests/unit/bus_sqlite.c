@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/filelock.h"
+#include "bus/bell.h"
 #include "bus/embedded.h"
 
 /* A directory for each case, and a bus in it. */
@@ -82,6 +83,11 @@ static int count(void *user, const ecom_msg *msg)
     (void)msg;
     ++*(int *)user;
     return 0;
+}
+
+static int acking(void *user, const ecom_msg *msg)
+{
+    return ecom_member_ack(user, msg->topic, msg->partition, msg->offset, NULL);
 }
 
 /* Runs SQL on a file of the bus as some tool would. */
@@ -239,6 +245,42 @@ static void a_full_file_says_so_until_old_messages_go(void)
     remove_dir();
 }
 
+/* The bell, not the look that a member takes now and then. */
+static void a_publish_rings_and_an_ack_does_not(void)
+{
+    struct ecom__ear ear = ECOM__EAR_NONE;
+    const ecom_env *env = ecom_env_system();
+    ecom_member *m;
+    ecom_error e;
+
+    make_dir();
+    ecom_bus *bus = open_bus(NULL);
+    CHECK_CODE(ECOM_OK, join(bus, "g", "t", &m, &e), e);
+    CHECK_CODE(ECOM_E_TIMEOUT, ecom_member_poll(m, 0, 0, NULL, NULL, &e), e);
+    CHECK_CODE(ECOM_OK, ecom__ear_open(&ear, &e), e);
+    CHECK_CODE(ECOM_OK, ecom__ear_listen(&ear, in_dir("topic-t.bell"), &e), e);
+    CHECK_CODE(ECOM_OK, ecom__ear_listen(&ear, in_dir("group-g.bell"), &e), e);
+    int64_t start = ecom_env_monotonic_ms(env);
+    CHECK_CODE(ECOM_OK, send_one(bus, "t", S("1"), &e), e);
+    ecom__ear_wait(&ear, 10000);
+    CHECK(ecom_env_monotonic_ms(env) - start < 5000, "nobody rang");
+    CHECK_CODE(1, ecom_member_poll(m, 0, 10, acking, m, &e), e);
+    start = ecom_env_monotonic_ms(env);
+    ecom__ear_wait(&ear, 20);
+    CHECK(ecom_env_monotonic_ms(env) - start >= 19, "an ack woke everybody up");
+    start = ecom_env_monotonic_ms(env);
+    ecom_member_close(m); /* others may have its share now */
+    ecom__ear_wait(&ear, 10000);
+    CHECK(ecom_env_monotonic_ms(env) - start < 5000, "nobody rang for one who leaves");
+    CHECK(!ecom__ear_woken(&ear), "woken by nobody");
+    ecom__ear_wake(&ear);
+    ecom__ear_wait(&ear, 10000);
+    CHECK(ecom__ear_woken(&ear) && !ecom__ear_woken(&ear), "one wake, asked twice");
+    ecom__ear_close(&ear);
+    ecom_bus_close(bus);
+    remove_dir();
+}
+
 static void who_keeps_the_lock_too_long_is_reported(void)
 {
     ecom_bus_options opts = ECOM_BUS_OPTIONS_INIT;
@@ -375,6 +417,7 @@ static const struct check_case cases[] = {
     CASE(damaged_headers_are_corrupt_and_skip_nothing),
     CASE(a_file_of_a_newer_version_is_refused),
     CASE(a_full_file_says_so_until_old_messages_go),
+    CASE(a_publish_rings_and_an_ack_does_not),
     CASE(who_keeps_the_lock_too_long_is_reported),
     CASE(a_directory_takes_1000_topics_and_1000_groups),
     CASE(a_group_takes_256_members),

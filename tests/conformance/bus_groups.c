@@ -192,7 +192,6 @@ static void a_silent_member_is_expelled_and_told_when_it_comes_back(struct bus_t
     ecom__suite_clock_move_ms(&t->clock, 10001); /* it never lets go by itself */
     bus_drain(t, mb, &b);
     bus_check_all_once(&b, NULL, 0, 40);
-    bus_ack_all(ma, &a); /* fenced: they are the other's now */
     bus_settle(t);
     CHECK_I64(8, losses.n);
     bus_send_many(t, t->bus, "t", 40, 40, 80);
@@ -201,6 +200,27 @@ static void a_silent_member_is_expelled_and_told_when_it_comes_back(struct bus_t
     bus_drain(t, ma, &a);
     bus_drain(t, mb, &b);
     CHECK(a.n > 0 && b.n > 0, "%zu and %zu after it came back", a.n, b.n);
+}
+
+static void acks_of_an_expelled_member_are_ignored(struct bus_test *t)
+{
+    static struct inbox a, b;
+
+    a.n = b.n = 0;
+    ecom_member *ma = bus_join(t, t->bus, "g", "t");
+    CHECK_PASSED();
+    bus_send_many(t, t->bus, "t", 40, 0, 40);
+    bus_take(ma, &a, 40);
+    ecom_member *mb = bus_join(t, t->bus, "g", "t");
+    ecom__suite_clock_move_ms(&t->clock, 10001);
+    bus_drain(t, mb, &b);
+    CHECK_I64(40, b.n);
+    bus_ack_all(ma, &a); /* it does not know yet that they are the other's now */
+    bus_quit_all(t);
+    b.n = 0;
+    mb = bus_join(t, t->bus, "g", "t");
+    CHECK_PASSED();
+    bus_take(mb, &b, 40); /* so nobody has done them */
 }
 
 static void a_member_that_polls_stays_whatever_the_time(struct bus_test *t)
@@ -345,6 +365,7 @@ static const struct bus_case cases[] = {
     CASE(0, a_member_that_leaves_hands_its_share_to_the_others),
     CASE(0, members_beyond_the_partitions_wait_for_one),
     CASE(ECOM_TEST_CLOCK, a_silent_member_is_expelled_and_told_when_it_comes_back),
+    CASE(ECOM_TEST_CLOCK, acks_of_an_expelled_member_are_ignored),
     CASE(ECOM_TEST_CLOCK, a_member_that_polls_stays_whatever_the_time),
     CASE(0, members_get_only_the_topics_they_want),
     CASE(0, a_new_group_starts_from_the_oldest_message),

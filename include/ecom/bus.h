@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-/** May be used from any thread. */
+/** May be used from any thread; not by a forked child, which opens its own. */
 typedef struct ecom_bus ecom_bus;
 /** One member of a consumer group. For use by one thread at a time. */
 typedef struct ecom_member ecom_member;
@@ -61,8 +61,9 @@ typedef struct ecom_bus_options {
 /* clang-format on */
 
 /** Opens by URL: `memory:` (of its own), `memory:NAME` (shared within the process),
- *  `sqlite:DIRECTORY` (shared between processes; made when missing), or others' schemes, as
- *  ecom_store_open() does. */
+ *  `sqlite:DIRECTORY` (shared between processes; made when missing, its parents are not), or
+ *  others' schemes, as ecom_store_open() does. A member of a group whose process dies is missed
+ *  within a quarter of a second on SQLite, one that only falls silent after its session. */
 ECOM_API ECOM_MUST_USE int ecom_bus_open(const char *url, const ecom_bus_options *opts,
                                          ecom_bus **out, ecom_error *err);
 

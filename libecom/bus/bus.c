@@ -212,11 +212,22 @@ static int publish_stamped(ecom_bus *bus, const ecom_msg *msgs, size_t n, size_t
     return r;
 }
 
+static void log_failure(const ecom_bus *bus, const char *what, const ecom_error *e)
+{
+    ecom_log_field fields[] = {{"backend", ecom_str_of(bus->ops->name), 0},
+                               {"code", ecom_str_of(ecom_code_of(e->code)->name), 0},
+                               {"error", ecom_str_of(e->text), 0}};
+
+    ecom_log_write(bus->opts.log, ECOM_LOG_DEBUG, what, fields, 3);
+}
+
 int ecom_bus_publish(ecom_bus *bus, const ecom_msg *msgs, size_t n, size_t *done, ecom_error *err)
 {
     size_t ignored, *out = done ? done : &ignored;
+    ecom_error unread;
 
     *out = 0;
+    err = err ? err : &unread;
     int r = enter(bus, err);
     if (r < 0)
         return r;
@@ -226,6 +237,8 @@ int ecom_bus_publish(ecom_bus *bus, const ecom_msg *msgs, size_t n, size_t *done
         assert(*out <= n);
         if (r == ECOM_OK)
             *out = n;
+        else
+            log_failure(bus, "publish failed", err);
     }
     return leave(bus, r);
 }
@@ -320,6 +333,9 @@ static int join(ecom_bus *bus, const ecom_subscription *sub, ecom_member **out, 
 int ecom_bus_subscribe(ecom_bus *bus, const ecom_subscription *sub, ecom_member **out,
                        ecom_error *err)
 {
+    ecom_error unread;
+
+    err = err ? err : &unread;
     int r = enter(bus, err);
 
     if (r < 0)
@@ -327,6 +343,8 @@ int ecom_bus_subscribe(ecom_bus *bus, const ecom_subscription *sub, ecom_member 
     r = check_subscription(sub, err);
     if (r == ECOM_OK)
         r = join(bus, sub, out, err);
+    if (r < 0)
+        log_failure(bus, "subscribe failed", err);
     return leave(bus, r);
 }
 
@@ -343,7 +361,12 @@ int ecom_member_poll(ecom_member *member, int32_t timeout_ms, uint32_t max, ecom
                                ECOM_BUS_MAX_BATCH, max);
     if (max && !fn)
         return ecom_fail_field(err, ECOM_E_INVAL, "fn", "is needed to hand messages over");
-    return member->bus->ops->poll(member->self, timeout_ms, max, fn, user, err);
+    ecom_error unread;
+    err = err ? err : &unread;
+    int r = member->bus->ops->poll(member->self, timeout_ms, max, fn, user, err);
+    if (r < 0 && r != ECOM_E_TIMEOUT)
+        log_failure(member->bus, "poll failed", err);
+    return r;
 }
 
 void ecom_member_wake(ecom_member *member)

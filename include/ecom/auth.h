@@ -100,6 +100,8 @@ ECOM_API ECOM_MUST_USE int ecom_throttle_new(const ecom_throttle_options *opts, 
 /** May @p key try now? @return ECOM_OK; ECOM_E_RATE with err->retry_after_ms. */
 ECOM_API ECOM_MUST_USE int ecom_throttle_check(ecom_throttle *throttle, ecom_str key,
                                                ecom_error *err);
+/** Counts a failure. For an account, call it before the password is checked, and
+ *  ecom_throttle_succeeded() when it fits: so many tries at once get no further than one by one. */
 ECOM_API void ecom_throttle_failed(ecom_throttle *throttle, ecom_str key);
 /** Starts the key anew. For an account, not for an address: or who has an account of his own could
  *  clear the address from which he tries others. */

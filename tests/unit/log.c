@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "ecom/json.h"
 #include "ecom/log.h"
 
 /* A log that writes into a pipe, and what came out of it. */
@@ -38,6 +40,20 @@ static void capture_close(struct capture *c)
     ecom_log_close(c->log);
     close(c->fds[0]);
     close(c->fds[1]);
+}
+
+/* One line that a strict parser takes as an object. */
+static int is_json_line(const char *line)
+{
+    ecom_arena *arena = ecom_arena_new(0);
+    ecom_str text = ecom_str_of(line);
+    const ecom_json *value = NULL;
+    int ok = text.n > 0 && text.p[text.n - 1] == '\n' &&
+             ecom_json_parse(text, NULL, arena, &value, NULL) == ECOM_OK &&
+             value->kind == ECOM_JSON_OBJECT;
+
+    ecom_arena_free(arena);
+    return ok;
 }
 
 static size_t count(const char *s, char c)
@@ -108,6 +124,7 @@ static void no_text_can_forge_a_line_or_drive_a_terminal(void)
         CHECK(!strstr(out, "\x1b[2J") && !strstr(out, "\xC2\x9B") && !strchr(out, '\r') &&
                   !strchr(out, '\xFF') && !strchr(out, '\x7F'),
               "raw: %s", out);
+        CHECK(style != ECOM_LOG_JSON || is_json_line(out), "no JSON: %s", out);
         CHECK(strstr(out, "\\u001b[2J\\u007f\\u0000b\\u009b31m\\u2028\\u202e\xEF\xBF\xBD"),
               "not shown: %s", out);
         capture_close(&c);
@@ -139,15 +156,16 @@ static void a_long_line_loses_whole_fields_and_says_so(void)
 
     memset(text, 'x', sizeof(text));
     text[sizeof(text) - 1] = '\0';
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
     for (int i = 0; i < 6; i++)
-        fields[i] = (ecom_log_field){"f", {text, 900}, 0};
-    fields[4] = (ecom_log_field){"small", S("v"), 0};
+        fields[i] = (ecom_log_field){names[i], {text, i == 4 ? 1 : 900}, 0};
     for (int style = ECOM_LOG_TEXT; style <= ECOM_LOG_JSON; style++) {
         CHECK(capture_open(&c, ECOM_LOG_DEBUG, (ecom_log_style)style), "open");
         ecom_log bound = ecom_log_with(c.log, S("id"));
         ecom_log_write(&bound, ECOM_LOG_INFO, text, fields, 6);
         size_t n = strlen(capture_read(&c));
         CHECK(n <= 4096 && n > 2000, "%zu bytes", n);
+        CHECK(style != ECOM_LOG_JSON || is_json_line(c.out), "no JSON: %s", c.out);
         const char *end = style == ECOM_LOG_JSON ? "xx\",\"cut\":true}\n" : "xx  (cut)\n";
         CHECK(n > strlen(end) && !strcmp(c.out + n - strlen(end), end), "end: %s", c.out + n - 40);
         capture_close(&c);
@@ -193,6 +211,60 @@ static void a_full_pipe_loses_lines_but_not_errno(void)
     capture_close(&c);
 }
 
+/* Control characters take six bytes each: what is cut is the text as it is shown. */
+static void a_line_of_the_worst_bytes_is_still_whole(void)
+{
+    struct capture c;
+    char bytes[3000];
+
+    memset(bytes, 1, sizeof(bytes) - 1);
+    bytes[sizeof(bytes) - 1] = '\0';
+    CHECK(capture_open(&c, ECOM_LOG_DEBUG, ECOM_LOG_JSON), "open");
+    ecom_log bound = ecom_log_with(c.log, (ecom_str){bytes, sizeof(bytes)});
+    ecom_log_field fields[] = {{bytes, {bytes, sizeof(bytes)}, 0}, {"n", {NULL, 0}, INT64_MIN}};
+    ecom_log_write(&bound, ECOM_LOG_INFO, bytes, fields, 2);
+    CHECK(is_json_line(capture_read(&c)), "no JSON: %s", c.out);
+    CHECK(strlen(c.out) <= 4096, "%zu bytes", strlen(c.out));
+    capture_close(&c);
+}
+
+enum { LINES = 100 };
+
+static void *write_lines(void *user)
+{
+    char text[900];
+
+    memset(text, 'x', sizeof(text));
+    for (int i = 0; i < LINES; i++)
+        ecom_log_write(
+            user, ECOM_LOG_INFO, "m",
+            (ecom_log_field[]){{"f", {text, sizeof(text)}, 0}, {"g", {text, sizeof(text)}, 0}}, 2);
+    return NULL;
+}
+
+static void lines_of_several_threads_never_mix(void)
+{
+    pthread_t threads[3];
+    struct capture c;
+    char line[4096];
+    int lines = 0;
+
+    CHECK(capture_open(&c, ECOM_LOG_DEBUG, ECOM_LOG_JSON), "open");
+    fcntl(c.fds[0], F_SETFL, 0);
+    fcntl(c.fds[1], F_SETFL, 0);
+    for (int i = 0; i < 3; i++)
+        CHECK(pthread_create(&threads[i], NULL, write_lines, c.log) == 0, "thread");
+    FILE *in = fdopen(c.fds[0], "r");
+    for (; lines < 3 * LINES && fgets(line, sizeof(line), in); lines++)
+        CHECK(is_json_line(line), "mixed: %s", line);
+    CHECK_I64(3 * LINES, lines);
+    for (int i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    ecom_log_close(c.log);
+    fclose(in);
+    close(c.fds[1]);
+}
+
 static void levels_are_read_in_any_case(void)
 {
     ecom_level level = ECOM_LOG_DEBUG;
@@ -223,6 +295,8 @@ static const struct check_case cases[] = {
     CASE(a_field_called_like_ours_is_told_apart),
     CASE(levels_below_are_dropped),
     CASE(a_full_pipe_loses_lines_but_not_errno),
+    CASE(a_line_of_the_worst_bytes_is_still_whole),
+    CASE(lines_of_several_threads_never_mix),
     CASE(levels_are_read_in_any_case),
     CASE(without_memory_there_is_no_log),
 };

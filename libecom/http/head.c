@@ -302,7 +302,7 @@ static int request_headers(struct head *head, struct refusal *why)
 /* Without the empty lines that may stand before it. */
 static ecom_str skip_empty_lines(ecom_str bytes)
 {
-    while (bytes.n > 2 && bytes.p[0] == '\r') {
+    while (bytes.n > 2 && bytes.p[0] == '\r' && bytes.p[1] == '\n') {
         bytes.p += 2;
         bytes.n -= 2;
     }

@@ -11,7 +11,7 @@ static int is_hex(ecom_str s, size_t at, size_t n)
     for (size_t i = at; i < at + n; i++)
         if (!((s.p[i] >= '0' && s.p[i] <= '9') || (s.p[i] >= 'a' && s.p[i] <= 'f')))
             return 0;
-    return s.p[at + n] == '-' || at + n == s.n;
+    return 1;
 }
 
 static int is_zero(ecom_str s, size_t at, size_t n)

@@ -91,6 +91,8 @@ static const struct request malformed[] = {
     R(400, "GET / HTTP/1.1\r\n" H "X: a\0b\r\n\r\n"),
     R(400, "GET / HTTP/1.1\r\n" H "X: a\x01\r\n\r\n"),
     R(400, "GET / HTTP/1.1\r\n" H "X: a\x7f\r\n\r\n"),
+    R(400, "\r\r\r\n\r\nGET / HTTP/1.1\r\n" H "\r\n"),
+    R(400, "\r\r\r\n\r\n"),
     /* the first line */
     R(400, "GET  / HTTP/1.1\r\n" H "\r\n"),
     R(400, "GET /  HTTP/1.1\r\n" H "\r\n"),

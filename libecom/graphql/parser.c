@@ -155,19 +155,20 @@ static void parse_word(struct gql_parser *p, struct gql_value *v)
 
 static void parse_variable(struct gql_parser *p, struct gql_value *v, int constant)
 {
-    char text[200];
+    struct gql_token dollar = p->token;
 
-    ecom__gql_advance(p); /* the `$` */
+    ecom__gql_advance(p);
     if (constant && p->token.kind == GQL_T_NAME && !p->failed) {
         ecom_str name = gql_str(token_name(p));
-        int n = (int)(name.n < 100 ? name.n : 100);
-        ecom_str s = ecom__gql_format(p->arena, "Unexpected variable \"$%.*s\" in constant value.",
-                                      n, name.p);
-        if (!s.p || s.n >= sizeof(text))
-            fail(p, ECOM_E_NOMEM);
+        ecom_str text =
+            ecom__gql_format(p->arena, "Unexpected variable \"$%.*s\" in constant value.",
+                             (int)(name.n < 100 ? name.n : 100), name.p);
+        if (text.p)
+            ecom__gql_fail_at(p, v->at, text.p);
         else
-            ecom__gql_fail_at(p, v->at, s.p);
-    } else if (constant) {
+            fail(p, ECOM_E_NOMEM);
+    } else if (constant && !p->failed) {
+        p->token = dollar;
         ecom__gql_unexpected(p);
     }
     v->kind = GQL_VARIABLE;

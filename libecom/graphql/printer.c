@@ -122,7 +122,7 @@ static void put_value(struct printer *p, const struct gql_value *v)
         break;
     case GQL_LIST:
     case GQL_OBJECT:
-        put(p, list ? "[" : v->first ? "{ " : "{");
+        put(p, list ? "[" : "{");
         for (const struct gql_value *item = v->first; item; item = item->next) {
             if (item != v->first)
                 put(p, ", ");
@@ -130,7 +130,7 @@ static void put_value(struct printer *p, const struct gql_value *v)
             put(p, list ? "" : ": ");
             put_value(p, item);
         }
-        put(p, list ? "]" : v->first ? " }" : "}");
+        put(p, list ? "]" : "}");
         return;
     default:
         break;

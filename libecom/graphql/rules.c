@@ -470,7 +470,7 @@ static void variables_in_allowed_position(struct gql_walk *w,
                     "Variable \"$%.*s\" of type \"%s\" used in position expecting type \"%s\".",
                     GQL_NAME(v->name), ecom__gql_ref_text(w->arena, v->type),
                     ecom__gql_ref_text(w->arena, u->type));
-    else if (u->one_of && v->type->kind != GQL_NON_NULL)
+    if (u->one_of && v->type->kind != GQL_NON_NULL)
         GQL_REPORT2(w, v->name.at, u->value->at,
                     "Variable \"$%.*s\" is of type \"%s\" but must be non-nullable to be used for "
                     "OneOf Input Object \"%.*s\".",

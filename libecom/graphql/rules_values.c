@@ -78,7 +78,7 @@ static void check_one_of(struct gql_walk *w, const struct gql_value *value,
 static void check_object(struct gql_walk *w, const struct gql_value *value,
                          const struct gql_ref *ref)
 {
-    const struct gql_type *type = ref->type;
+    const struct gql_type *type = ref->type; /* at the bottom of it */
 
     if (value->kind != GQL_OBJECT) {
         unexpected(w, value, ref);
@@ -145,7 +145,7 @@ static void check(struct gql_walk *w, const struct gql_value *value, const struc
         for (const struct gql_value *v = list ? value->first : value; v; v = list ? v->next : NULL)
             check(w, v, inner->of, 0, NULL);
     } else if (inner->type->kind == GQL_KIND_INPUT) {
-        check_object(w, value, inner);
+        check_object(w, value, value->kind == GQL_LIST ? inner : type);
     } else {
         check_leaf(w, value, inner->type);
     }

@@ -310,8 +310,8 @@ static void operations_print(void)
     prints("{a b{c}}", "{\n  a\n  b {\n    c\n  }\n}");
     prints("query Q($a:[Int!]!=[1 2]@x \"d\"$b:B={c:{} d:[]})@y(z:1){a:b(c:$a,d:{e:E f:null})@g"
            "...F ...on T@h{i}...{j}}fragment F on T{k}",
-           "query Q($a: [Int!]! = [1, 2] @x, \"d\" $b: B = { c: {}, d: [] }) @y(z: 1) {\n"
-           "  a: b(c: $a, d: { e: E, f: null }) @g\n"
+           "query Q($a: [Int!]! = [1, 2] @x, \"d\" $b: B = {c: {}, d: []}) @y(z: 1) {\n"
+           "  a: b(c: $a, d: {e: E, f: null}) @g\n"
            "  ...F\n"
            "  ... on T @h {\n    i\n  }\n"
            "  ... {\n    j\n  }\n"

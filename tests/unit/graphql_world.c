@@ -185,6 +185,9 @@ static int resolve_friends(ecom_graphql_call *call, void *user, ecom_error *err)
     for (uint32_t i = 0; i < call->n; i++) {
         const ecom_json *ids = ecom_json_get(call->parents[i], "friends");
         int64_t first = ecom_graphql_arg_int(call, "first", 100);
+        if (!ids) /* a robot that was asked for as a person */
+            continue;
+        first = first < 0 ? 0 : first;
         uint32_t n = first < ids->count ? (uint32_t)first : ids->count, k = 0;
         if (ecom_graphql_set_list(call, &call->results[i], n) < 0)
             return ecom_fail(err, ECOM_E_NOMEM, "friends");

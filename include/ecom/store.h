@@ -43,7 +43,8 @@ typedef struct ecom_store_options {
 typedef struct ecom_entry {
     ecom_str index; /**< 1 to 64 bytes of [A-Za-z0-9_.-] */
     ecom_str value; /**< 1 to 512 bytes, any; compared as memcmp does */
-    int32_t unique; /**< 1: no other document of the collection may have it in this index */
+    int32_t unique; /**< 1: no other document of the collection may have it in this index as a
+                         unique one. The same entry given twice counts once */
 } ecom_entry;
 
 /** One change: a document, how it is found from now on, and what it gives rise to. */
@@ -64,13 +65,14 @@ typedef struct ecom_query {
     ecom_str index;    /**< empty: by id */
     ecom_str from, to; /**< values from <= v <= to; an empty `to` has no end; ids, when by id */
     int32_t descending;
-    ecom_str after_value, after_id; /**< go on behind this row; both empty: from the start */
+    ecom_str after_value, after_id; /**< go on behind this row, which need not be there any more;
+                                         both empty: from the start. By id: after_id alone */
     uint32_t limit;                 /**< 1 to 1000; 0: 100 */
 } ecom_query;
 
 /** One document of a find, borrowed for the call. */
 typedef struct ecom_row {
-    ecom_str id, value, doc;
+    ecom_str id, value, doc; /**< `value` is empty, when by id */
     uint64_t rev;
 } ecom_row;
 
@@ -78,7 +80,12 @@ typedef struct ecom_row {
 typedef int (*ecom_row_fn)(void *user, const ecom_row *row);
 
 /** Opens by URL: `memory:`, `sqlite:PATH`, or a scheme registered or installed by others: for
- *  `NAME:...` the library `libecom-NAME.so` is loaded on first use.
+ *  `NAME:...` the library `libecom-NAME.so` is loaded on first use (for `NAME+x:...`, the same).
+ *
+ *  `memory:` is a fresh store of its own; `memory:NAME` is shared by all who open it, until the
+ *  process ends. `sqlite:PATH` is a file, made if its directory is there, which several processes
+ *  may open; beside it lie PATH-wal and PATH-shm, which belong to it, and PATH-lock. Never use a
+ *  handle across fork().
  *  @param opts  nullable; read during the call only.
  *  @param out   the new handle: ends with ecom_store_close(). Untouched on failure.
  *  @return ECOM_OK; ECOM_E_INVAL (URL); ECOM_E_NOTSUP (no such scheme: the text says what to
@@ -96,16 +103,17 @@ ECOM_API ECOM_MUST_USE int ecom_store_open(const char *url, const ecom_store_opt
  * @param change  borrowed.
  * @param rev     out, nullable: the new revision, larger than every one before it of this document.
  * @return ECOM_OK: it is durable. ECOM_E_CONFLICT: stored revision is another. ECOM_E_EXISTS: a
- *         unique entry is taken, err->field names the index; nothing was written. ECOM_E_INVAL,
- *         ECOM_E_TOOLARGE (a limit above). ECOM_E_TIMEOUT: it may have been written; read again.
- *         ECOM_E_UNAVAILABLE, ECOM_E_FULL, ECOM_E_CORRUPT, ECOM_E_NOMEM: it was not.
- * A conflict is reported before a clash. Threads: any; blocks up to options.timeout_ms: never on
- * an event loop. Writers at the same time share one sync.   Since: 0.1
+ *         unique entry is taken, err->field names the index (its first 63 bytes); nothing was
+ * written. ECOM_E_INVAL, ECOM_E_TOOLARGE (a limit above). ECOM_E_TIMEOUT: it may have been written;
+ * read again. ECOM_E_UNAVAILABLE, ECOM_E_FULL, ECOM_E_CORRUPT, ECOM_E_NOMEM: it was not. A conflict
+ * is reported before a clash. Threads: any; blocks up to options.timeout_ms: never on an event
+ * loop. Writers at the same time share one sync.   Since: 0.1
  */
 ECOM_API ECOM_MUST_USE int ecom_store_put(ecom_store *store, const ecom_change *change,
                                           uint64_t *rev, ecom_error *err);
 
-/** Reads one document, appending it to @p doc. @return ECOM_E_NOTFOUND, or as put. */
+/** Reads one document, appending it to @p doc. @param rev  out, nullable.
+ *  @return ECOM_E_NOTFOUND, or as put. */
 ECOM_API ECOM_MUST_USE int ecom_store_get(ecom_store *store, ecom_str collection, ecom_str id,
                                           ecom_buf *doc, uint64_t *rev, ecom_error *err);
 
@@ -136,7 +144,8 @@ typedef int (*ecom_pending_fn)(void *user, const ecom_pending *pending);
  *  @param limit  1 to 1000; 0: 100. */
 ECOM_API ECOM_MUST_USE int ecom_store_pending(ecom_store *store, int64_t before_ms, uint32_t limit,
                                               ecom_pending_fn row, void *user, ecom_error *err);
-/** Forgets events that the bus has confirmed. Unknown tokens are fine: another relay was first. */
+/** Forgets events that the bus has confirmed. Unknown tokens are fine: another relay was first. It
+ *  survives the process; after a power cut, events may come back. @param n  at most 1000. */
 ECOM_API ECOM_MUST_USE int ecom_store_published(ecom_store *store, const ecom_str *tokens, size_t n,
                                                 ecom_error *err);
 /** How many events wait, and since when the oldest does (0: none). For metrics. */

@@ -17,7 +17,8 @@ enum { GET, IDS_UP, IDS_DOWN, VALUES_UP, VALUES_DOWN, PENDING, BACKLOG, PING, RE
     " AND e.name = ?6 AND "
 
 /* Ranges as <store/range.h> gives them: ?2 value, ?3 id, ?4 last, ?5 limit. pending() first finds
- * the documents that are asked for, then all that comes of them up to there. */
+ * the documents that are asked for, as many as one page can tell of, then all that waits of them:
+ * so none is left out before one that comes. */
 static const char *const sql[READS] = {
     [GET] = "SELECT rev, doc FROM documents WHERE collection = ?1 AND id = ?2",
     [IDS_UP] = "SELECT id, NULL, rev, doc FROM documents WHERE collection = ?1"
@@ -28,11 +29,10 @@ static const char *const sql[READS] = {
                          " ORDER BY e.value, e.id LIMIT ?5",
     [VALUES_DOWN] = VALUES "(e.value, e.id) < (?2, ?3) AND e.value >= ?4"
                            " ORDER BY e.value DESC, e.id DESC LIMIT ?5",
-    [PENDING] = "WITH asked AS MATERIALIZED (SELECT seq, collection, id FROM outbox"
+    [PENDING] = "WITH asked AS MATERIALIZED (SELECT collection, id FROM outbox"
                 " WHERE origin = ?1 OR since < ?2 ORDER BY seq LIMIT ?3)"
                 " SELECT seq, collection, id, since, event, topic, key, time, headers, body"
                 " FROM outbox WHERE (collection, id) IN (SELECT collection, id FROM asked)"
-                " AND ((SELECT count(*) FROM asked) < ?3 OR seq <= (SELECT max(seq) FROM asked))"
                 " ORDER BY seq LIMIT ?3",
     [BACKLOG] = "SELECT count(*), (SELECT since FROM outbox ORDER BY seq LIMIT 1) FROM outbox",
     [PING] = "SELECT last FROM counter",

@@ -5,6 +5,16 @@
 
 #include "suite.h"
 
+/* The linker of whoever links this library sees every name in it. */
+#define store_open ecom__suite_store_open
+#define store_shut ecom__suite_store_shut
+#define store_change ecom__suite_store_change
+#define store_put ecom__suite_store_put
+#define store_rev ecom__suite_store_rev
+#define store_list ecom__suite_store_list
+#define store_pending ecom__suite_store_pending
+#define store_published ecom__suite_store_published
+
 enum { STORE_HANDLES = 8, LIST_BYTES = 65536, WAITING_MAX = 1000 };
 
 struct store_test {

@@ -291,13 +291,20 @@ struct writer {
     ecom__sqlite_writer *to;
     char id[8];
     ecom_str doc;
+    uint64_t expect;
+    const ecom_entry *entry; /* nullable */
     int r;
 };
 
 static void *write_one(void *user)
 {
     struct writer *w = user;
-    const ecom_change change = {.collection = S("things"), .id = ecom_str_of(w->id), .doc = w->doc};
+    const ecom_change change = {.collection = S("things"),
+                                .id = ecom_str_of(w->id),
+                                .doc = w->doc,
+                                .expect = w->expect,
+                                .entries = w->entry,
+                                .nentries = w->entry != NULL};
     const ecom_store_write write = {&change, S("origin"), 1};
     uint64_t rev;
 
@@ -317,6 +324,35 @@ static int queued(ecom__sqlite_writer *writer)
 }
 
 /* All are held up by the lock, so that they end up in one group. */
+static void write_as_one_group(ecom__sqlite_writer *to, struct writer *writers, int n)
+{
+    ecom_error e;
+
+    CHECK_CODE(ECOM_OK, ecom__filelock_take(to->lock, 1000, &e), e);
+    for (int i = 0; i < n; i++) {
+        writers[i].to = to;
+        snprintf(writers[i].id, sizeof(writers[i].id), "%d", i);
+        pthread_create(&writers[i].thread, NULL, write_one, &writers[i]);
+    }
+    while (queued(to) < n)
+        sched_yield();
+    ecom__filelock_give(to->lock);
+    for (int i = 0; i < n; i++)
+        pthread_join(writers[i].thread, NULL);
+}
+
+static void check_written(const struct writer *writers, int n)
+{
+    ecom_store *store = open_store(0);
+    ecom_error e;
+
+    CHECK(store, "no store");
+    for (int i = 0; i < n; i++)
+        CHECK_CODE(writers[i].r == ECOM_OK ? ECOM_OK : ECOM_E_NOTFOUND,
+                   get(store, writers[i].id, &e), e);
+    ecom_store_close(store);
+}
+
 static void what_does_not_fit_fails_alone_in_its_group(void)
 {
     enum { WRITERS = 6, BIG = 1000000 };
@@ -328,30 +364,42 @@ static void what_does_not_fit_fails_alone_in_its_group(void)
 
     CHECK(make_dir() && big, "no directory");
     memset(big, ' ', BIG);
+    for (int i = 0; i < WRITERS; i++)
+        writers[i] = (struct writer){.doc = i == 3 ? (ecom_str){big, BIG} : S("{}")};
     CHECK_CODE(ECOM_OK, ecom__sqlite_writer_open(&to, path, &opts, &e), e);
     CHECK_CODE(ECOM_OK, ecom__sqlite_exec(to.db, "PRAGMA max_page_count=60", &e), e);
-    CHECK_CODE(ECOM_OK, ecom__filelock_take(to.lock, 1000, &e), e);
-    for (int i = 0; i < WRITERS; i++) {
-        writers[i] = (struct writer){.to = &to, .doc = i == 3 ? (ecom_str){big, BIG} : S("{}")};
-        snprintf(writers[i].id, sizeof(writers[i].id), "%d", i);
-        pthread_create(&writers[i].thread, NULL, write_one, &writers[i]);
-    }
-    while (queued(&to) < WRITERS)
-        sched_yield();
-    ecom__filelock_give(to.lock);
-    for (int i = 0; i < WRITERS; i++)
-        pthread_join(writers[i].thread, NULL);
+    write_as_one_group(&to, writers, WRITERS);
     ecom__sqlite_writer_close(&to);
     free(big);
-
-    ecom_store *store = open_store(0);
-    CHECK(store, "no store");
-    for (int i = 0; i < WRITERS; i++) {
+    for (int i = 0; i < WRITERS; i++)
         CHECK(writers[i].r == (i == 3 ? ECOM_E_FULL : ECOM_OK), "writer %d: %s", i,
               check_code(writers[i].r));
-        CHECK_CODE(i == 3 ? ECOM_E_NOTFOUND : ECOM_OK, get(store, writers[i].id, &e), e);
-    }
-    ecom_store_close(store);
+    check_written(writers, WRITERS);
+    remove_dir();
+}
+
+static void conflicts_and_clashes_fail_alone_in_their_group(void)
+{
+    enum { WRITERS = 6 };
+    const ecom_entry same = {S("mail"), S("a@b"), 1};
+    ecom_store_options opts = {sizeof(opts), 5000, ecom_env_system(), NULL};
+    struct writer writers[WRITERS];
+    ecom__sqlite_writer to;
+    ecom_error e;
+
+    CHECK(make_dir(), "no directory");
+    for (int i = 0; i < WRITERS; i++)
+        writers[i] = (struct writer){
+            .doc = S("{}"), .entry = i == 1 || i == 4 ? &same : NULL, .expect = i == 2 ? 7 : 0};
+    CHECK_CODE(ECOM_OK, ecom__sqlite_writer_open(&to, path, &opts, &e), e);
+    write_as_one_group(&to, writers, WRITERS);
+    ecom__sqlite_writer_close(&to);
+    CHECK_I64(ECOM_OK, writers[0].r);
+    CHECK_I64(ECOM_E_CONFLICT, writers[2].r);
+    CHECK_I64(ECOM_OK, writers[3].r);
+    CHECK_I64(ECOM_OK, writers[5].r);
+    CHECK_I64(ECOM_E_EXISTS, writers[1].r + writers[4].r); /* one of them was first */
+    check_written(writers, WRITERS);
     remove_dir();
 }
 
@@ -365,6 +413,7 @@ static const struct check_case cases[] = {
     CASE(a_lock_that_others_keep_is_waited_for_no_longer_than_asked),
     CASE(a_tool_that_keeps_a_transaction_open_is_named),
     CASE(what_does_not_fit_fails_alone_in_its_group),
+    CASE(conflicts_and_clashes_fail_alone_in_their_group),
 };
 
 CHECK_MAIN("store-sqlite", cases)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCHEMA_BYTES = 256 << 20, NODE_BYTES = 96 };
+enum { SCHEMA_BYTES = 256 << 20, DOCUMENT_BYTES = 64 << 20, NODE_BYTES = 96 };
 
 /* ---- limits */
 
@@ -157,18 +157,16 @@ static uint64_t hash_text(uint64_t seed, ecom_str text)
     return h ^ h >> 32;
 }
 
-/* Parsing and checking need a small multiple of the text, whatever it says. */
-static ecom_graphql_document *document_new(ecom_str text)
+static ecom_graphql_document *document_new(void)
 {
     ecom_graphql_document *d = calloc(1, sizeof(*d));
 
-    if (d && !(d->arena = ecom_arena_new((size_t)64 << 20))) {
+    if (d && !(d->arena = ecom_arena_new(DOCUMENT_BYTES))) {
         free(d);
         return NULL;
     }
     if (d)
         atomic_init(&d->refs, 1);
-    (void)text;
     return d;
 }
 
@@ -205,7 +203,7 @@ static int prepare(ecom_graphql *g, ecom_str text, uint64_t hash, ecom_arena *sc
                    ecom_graphql_document **out, ecom_buf *response, ecom_error *err)
 {
     struct gql_errors errors = {.arena = scratch};
-    ecom_graphql_document *d = document_new(text);
+    ecom_graphql_document *d = document_new();
     int r = d ? check_document(g, text, d, &errors) : ECOM_E_NOMEM;
 
     if (r < 0) {
@@ -228,7 +226,7 @@ int ecom_graphql_prepare(ecom_graphql *g, ecom_str text, ecom_graphql_document *
 
     if ((*out = ecom__gql_cache_get(&g->cache, hash, text)))
         return ECOM_OK;
-    if (!(scratch = ecom_arena_new((size_t)64 << 20)))
+    if (!(scratch = ecom_arena_new(DOCUMENT_BYTES)))
         return ecom_fail(err, ECOM_E_NOMEM, "preparing a GraphQL document");
     int r = prepare(g, text, hash, scratch, out, response, err);
     ecom_arena_free(scratch);

@@ -141,8 +141,11 @@ static void gather_all(struct gather *g, const struct gql_group *group, uint32_t
         gather_value(g, &group->results[i], group->field->type);
 }
 
+/* A list that a resolver gave for several parents is here several times, and placed once. */
 static void place(struct gql_batch *batch, ecom_graphql_value *v)
 {
+    if (v->kind != ECOM_GRAPHQL_OBJECT)
+        return;
     batch->parents[batch->n] = v->as.object;
     v->kind = GQL_PLACED;
     v->n = batch->n++;

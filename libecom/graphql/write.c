@@ -328,6 +328,12 @@ static int write_list(struct gql_writer *w, const struct gql_group *group,
     return r != ECOM_OK ? r : put(w->out, "]");
 }
 
+/* A list that two fields share was placed for the first: its objects have not this one's fields. */
+static int is_placed(const ecom_graphql_value *v, const struct gql_group *group)
+{
+    return v->kind == GQL_PLACED && ((const struct gql_batch *)v->as.object)->nodes == group->first;
+}
+
 static int is_list(const ecom_graphql_value *v)
 {
     return v->kind == ECOM_GRAPHQL_LIST ||
@@ -370,8 +376,8 @@ static int write_present(struct gql_writer *w, const struct gql_group *group,
         return is_list(v) ? write_list(w, group, v, type->of, path)
                           : not_this(w, group, "Expected Iterable, but did not find one for", path);
     if (gql_is_composite(type->type))
-        return v->kind == GQL_PLACED ? write_object(w, v, path)
-                                     : not_this(w, group, "Expected an object for", path);
+        return is_placed(v, group) ? write_object(w, v, path)
+                                   : not_this(w, group, "Expected an object for", path);
     int r = ecom__gql_write_leaf(w->out, type->type, v, &err);
     return r == ECOM_OK || r == ECOM_E_NOMEM ? r : misfit(w, group, &err, path);
 }

@@ -313,6 +313,84 @@ static void results_are_bounded(void)
     ecom_graphql_free(g);
 }
 
+/* Gives the list of its first call again and again, to all parents. */
+static int resolve_shared(ecom_graphql_call *call, void *user, ecom_error *err)
+{
+    ecom_graphql_value *list = call->context;
+
+    (void)user;
+    if (!list->kind) {
+        if (ecom_graphql_set_list(call, list, 2) < 0)
+            return ecom_fail(err, ECOM_E_NOMEM, "a list");
+        ecom_graphql_set_object(&list->as.items[0], "x");
+        ecom_graphql_set_object(&list->as.items[1], "y");
+    }
+    for (uint32_t i = 0; i < call->n; i++)
+        call->results[i] = *list;
+    return ECOM_OK;
+}
+
+static int resolve_letter(ecom_graphql_call *call, void *user, ecom_error *err)
+{
+    (void)user, (void)err;
+    for (uint32_t i = 0; i < call->n; i++)
+        ecom_graphql_set_str(&call->results[i], ecom_str_of(call->parents[i]));
+    return ECOM_OK;
+}
+
+static int resolve_pair(ecom_graphql_call *call, void *user, ecom_error *err)
+{
+    (void)user;
+    if (ecom_graphql_set_list(call, &call->results[0], 2) < 0)
+        return ecom_fail(err, ECOM_E_NOMEM, "a pair");
+    ecom_graphql_set_object(&call->results[0].as.items[0], "p");
+    ecom_graphql_set_object(&call->results[0].as.items[1], "q");
+    return ECOM_OK;
+}
+
+static void a_list_given_twice_never_shows_other_fields(void)
+{
+    static const ecom_graphql_resolver resolvers[] = {
+        {"Query", "pair", resolve_pair, NULL},
+        {"Query", "*", resolve_shared, NULL},
+        {"T", "shared", resolve_shared, NULL},
+        {"T", "letter", resolve_letter, NULL},
+    };
+    static const struct {
+        const char *body, *want;
+    } table[] = {
+        {"{\"query\":\"{ pair { shared { letter } } }\"}",
+         "{\"data\":{\"pair\":[{\"shared\":[{\"letter\":\"x\"},{\"letter\":\"y\"}]},"
+         "{\"shared\":[{\"letter\":\"x\"},{\"letter\":\"y\"}]}]}}"},
+        {"{\"query\":\"{ a { letter } b { l: letter } }\"}",
+         "{\"errors\":[{\"message\":\"Expected an object for field Query.b.\",\"locations\":[{"
+         "\"line\":1,\"column\":16}],\"path\":[\"b\",0],\"extensions\":{\"code\":"
+         "\"INTERNAL_SERVER_ERROR\"}}],\"data\":{\"a\":[{\"letter\":\"x\"},{\"letter\":"
+         "\"y\"}],\"b\":null}}"},
+    };
+    ecom_graphql_options options = ECOM_GRAPHQL_OPTIONS_INIT;
+    ecom_graphql *g;
+    ecom_error e;
+
+    options.sdl = S("type Query { pair: [T!] a: [T!] b: [T!] } type T { shared: [T!] letter: ID }");
+    options.resolvers = resolvers;
+    options.nresolvers = 4;
+    CHECK_CODE(ECOM_OK, ecom_graphql_new(&options, &g, NULL, &e), e);
+    for (int i = 0; i < 2; i++) {
+        ecom_graphql_value list = {0};
+        ecom_graphql_request request = {.size = sizeof(request), .context = &list};
+        ecom_arena *arena = ecom_arena_new(0);
+        ecom_buf out = {0};
+        CHECK_CODE(
+            ECOM_OK,
+            ecom_graphql_handle(g, ecom_str_of(table[i].body), &request, arena, &out, NULL, &e), e);
+        CHECK_STR(table[i].want, ecom_buf_str(&out));
+        ecom_buf_free(&out);
+        ecom_arena_free(arena);
+    }
+    ecom_graphql_free(g);
+}
+
 static const struct check_case cases[] = {
     CASE(a_document_is_prepared_once),
     CASE(refused_documents_are_not_kept),
@@ -324,6 +402,7 @@ static const struct check_case cases[] = {
     CASE(a_request_survives_each_failed_allocation),
     CASE(an_arena_that_is_full_is_said),
     CASE(results_are_bounded),
+    CASE(a_list_given_twice_never_shows_other_fields),
 };
 
 CHECK_MAIN("graphql-engine", cases)

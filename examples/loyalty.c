@@ -61,8 +61,8 @@ int main(int argc, char **argv)
 {
     const ecom_str topic = ecom_str_of("payment-events");
     const ecom_subscriber subscriber = {&ecom_payment_completed_contract, on_payment};
-    ecom_consumer_options to_consume = {sizeof(to_consume)};
-    ecom_relay_options to_relay = {sizeof(to_relay)};
+    ecom_consumer_options to_consume = {.size = sizeof(to_consume)};
+    ecom_relay_options to_relay = {.size = sizeof(to_relay)};
     ecom_consumer *consumer = NULL;
     ecom_relay *relay = NULL;
     ecom_error e;

@@ -32,8 +32,8 @@ def build(example, prefix, options=''):
     shutil.copy(f'{ROOT}/examples/{example}.c', SCRATCH)
     # As the README has it: cc watch.c -o watch $(pkg-config --cflags --libs libecom)
     package = 'libecom libecom-testing' if example == 'backend' else 'libecom'
-    sh(f'cc -std=c11 -Wall -Wextra -Werror {example}.c -o {prefix}/{example} '
-       f'$(pkg-config --define-prefix {options} --cflags --libs {package})', **pkgconfig(prefix))
+    sh(f'cc -Wall -Wextra -Werror {example}.c -o {prefix}/{example} '
+       f'$(pkg-config {options} --cflags --libs {package})', **pkgconfig(prefix))
     return [f'{prefix}/{example}']
 
 

@@ -21,7 +21,7 @@ static const ecom_field fields[] = {
     SETTING(jwt_previous_secret, "JWT_PREVIOUS_SECRET", STRING, .flags = ECOM_SECRET,
             .min = ECOM_JWT_MIN_SECRET, .max = ECOM_JWT_MAX_SECRET,
             .doc = "Still accepted while secrets rotate."),
-    SETTING(jwt_issuer, "JWT_ISSUER", STRING, .min = 1, .max = 256, .fallback = "libecom",
+    SETTING(jwt_issuer, "JWT_ISSUER", STRING, .min = 1, .max = 255, .fallback = "libecom",
             .doc = "The `iss` of tokens."),
     SETTING(jwt_ttl_s, "JWT_TTL_SECONDS", INT, .min = 60, .max = 31536000, .fallback = "86400",
             .doc = "Life of a token."),

@@ -98,11 +98,11 @@ ssize_t ecom__http_head_find(struct head_scan *scan, ecom_str bytes, size_t max,
     while (scan->at < bytes.n && (lf = memchr(bytes.p + scan->at, '\n', bytes.n - scan->at))) {
         size_t i = (size_t)(lf - bytes.p);
         int empty = i == scan->line + 1;
+        if (i >= max)
+            break;
         if (i == scan->line || lf[-1] != '\r')
             return ecom__http_refuse(why, 400, "a line does not end with CR LF");
         scan->at = i + 1;
-        if (i >= max)
-            break;
         if (empty && scan->line > scan->start)
             return (ssize_t)i + 1;
         if (empty) /* empty lines before a request are skipped (RFC 9112 2.2) */

@@ -60,7 +60,9 @@ static void *handle_jobs(void *arg)
         pthread_mutex_lock(&c->mutex);
         int unacked = ecom__window_unacked(c->window, &mark);
         ecom__consumer_settle(c, job, verdict);
-        pthread_cond_signal(&c->work); /* the next of its key, or a retry to wait for */
+        /* A retry to wait for, or more than this thread takes next. */
+        if (verdict == VERDICT_AGAIN || ecom__window_ready(c->window) > 1)
+            pthread_cond_signal(&c->work);
         pthread_cond_broadcast(&c->space);
         if (!unacked && ecom__window_unacked(c->window, &mark))
             wake_poller(c);

@@ -68,8 +68,8 @@ static int get_page(ecom_graphql_call *call, const char *base, const char *path,
     int r = ecom_buf_append(&url, ecom_str_of(path));
 
     for (const ecom_json *arg = call->arguments->first; arg && r == ECOM_OK; arg = arg->next)
-        if (arg->kind != ECOM_JSON_NULL && arg->name.p)
-            r = upstream_add_query(&url, arg->name.p, arg->text);
+        if (arg->kind != ECOM_JSON_NULL)
+            r = upstream_add_query(&url, arg->name, arg->text);
     r = r < 0 ? ecom_fail(err, r, "%s", call->field)
               : call_and_give(call, "GET", base, ecom_buf_str(&url), none, none, err);
     ecom_buf_free(&url);

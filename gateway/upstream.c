@@ -74,11 +74,15 @@ static int add_encoded(ecom_buf *path, ecom_str s)
     return r;
 }
 
-int upstream_add_query(ecom_buf *path, const char *name, ecom_str value)
+int upstream_add_query(ecom_buf *path, ecom_str name, ecom_str value)
 {
     const char *sign = path->n && memchr(path->p, '?', path->n) ? "&" : "?";
-    int r = ecom_buf_printf(path, "%s%s=", sign, name);
+    int r = ecom_buf_append(path, ecom_str_of(sign));
 
+    if (r == ECOM_OK)
+        r = add_encoded(path, name);
+    if (r == ECOM_OK)
+        r = ecom_buf_append(path, ecom_str_of("="));
     return r < 0 ? r : add_encoded(path, value);
 }
 

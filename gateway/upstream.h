@@ -25,7 +25,7 @@ int upstream_call(const struct request *request, const char *method, const char 
                   ecom_error *err);
 
 /* Appends `name=value`, percent-encoded, behind `?` or `&`. */
-int upstream_add_query(ecom_buf *path, const char *name, ecom_str value);
+int upstream_add_query(ecom_buf *path, ecom_str name, ecom_str value);
 /* Appends a path segment, percent-encoded. */
 int upstream_add_segment(ecom_buf *path, ecom_str segment);
 

@@ -260,13 +260,22 @@ static int open_all(struct daemon *d, ecom_error *err)
     return r == ECOM_OK ? open_server(d, err) : r;
 }
 
+/* The first step takes the consumer's place in its group, so that who is told that it runs finds it
+ * ready. A bus that is away is no reason not to start: /readyz says so until it is back. */
+static int start_consumer(struct daemon *d, ecom_error *err)
+{
+    if (ecom_consumer_step(d->consumer, 0, err) < 0)
+        LOG(d, WARN, "the bus cannot be reached yet", TEXT("reason", err->text));
+    return ecom_consumer_start(d->consumer, err);
+}
+
 /* Events flow before requests are let in. */
 static int start_all(struct daemon *d, ecom_error *err)
 {
     int r = d->relay ? ecom_relay_start(d->relay, err) : ECOM_OK;
 
     if (r == ECOM_OK && d->consumer)
-        r = ecom_consumer_start(d->consumer, err);
+        r = start_consumer(d, err);
     return r == ECOM_OK ? ecom_http_server_start(d->server, err) : r;
 }
 

@@ -22,7 +22,7 @@ static int partial(enum fault fault)
 static int fault_publish(void *self, const ecom_msg *msgs, size_t n, size_t *done, ecom_error *err)
 {
     struct fault_bus *f = self;
-    enum fault fault;
+    enum fault fault = FAULT_NONE;
     size_t sent = 0;
     int r = fault_begin(f->plan, "publish", &fault, err);
 
@@ -42,7 +42,7 @@ static int fault_publish(void *self, const ecom_msg *msgs, size_t n, size_t *don
 static int fault_create_topic(void *self, ecom_str topic, int32_t partitions, ecom_error *err)
 {
     struct fault_bus *f = self;
-    enum fault fault;
+    enum fault fault = FAULT_NONE;
     int r = fault_begin(f->plan, "create_topic", &fault, err);
 
     return r < 0 ? r
@@ -53,7 +53,7 @@ static int fault_create_topic(void *self, ecom_str topic, int32_t partitions, ec
 static int fault_topics(void *self, ecom_msg_fn row, void *user, ecom_error *err)
 {
     struct fault_bus *f = self;
-    enum fault fault;
+    enum fault fault = FAULT_NONE;
     int r = fault_begin(f->plan, "topics", &fault, err);
 
     return r < 0 ? r : fault_end(f->plan, fault, ecom_bus_topics(f->inner, row, user, err), err);
@@ -62,7 +62,7 @@ static int fault_topics(void *self, ecom_msg_fn row, void *user, ecom_error *err
 static int fault_ping(void *self, ecom_error *err)
 {
     struct fault_bus *f = self;
-    enum fault fault;
+    enum fault fault = FAULT_NONE;
     int r = fault_begin(f->plan, "ping", &fault, err);
 
     return r < 0 ? r : fault_end(f->plan, fault, ecom_bus_ping(f->inner, err), err);
@@ -80,7 +80,7 @@ static int fault_subscribe(void *self, const ecom_subscription *sub, void **memb
 {
     struct fault_bus *f = self;
     ecom_subscription inner = *sub;
-    enum fault fault;
+    enum fault fault = FAULT_NONE;
     int r = fault_begin(f->plan, "subscribe", &fault, err);
 
     if (r < 0)
@@ -105,7 +105,7 @@ static int fault_poll(void *member, int32_t timeout_ms, uint32_t max, ecom_msg_f
                       ecom_error *err)
 {
     struct fault_member *m = member;
-    enum fault fault;
+    enum fault fault = FAULT_NONE;
     int r = fault_begin(m->plan, "poll", &fault, err);
 
     return r < 0 ? r
@@ -122,7 +122,7 @@ static int fault_ack(void *member, ecom_str topic, int32_t partition, int64_t of
                      ecom_error *err)
 {
     struct fault_member *m = member;
-    enum fault fault;
+    enum fault fault = FAULT_NONE;
     int r = fault_begin(m->plan, "ack", &fault, err);
 
     if (r < 0)
@@ -135,7 +135,7 @@ static int fault_ack(void *member, ecom_str topic, int32_t partition, int64_t of
 static int fault_lag(void *member, uint64_t *lag, ecom_error *err)
 {
     struct fault_member *m = member;
-    enum fault fault;
+    enum fault fault = FAULT_NONE;
     uint64_t n = 0;
     int r = fault_begin(m->plan, "lag", &fault, err);
 

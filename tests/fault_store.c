@@ -52,7 +52,7 @@ static int fault_get(void *self, ecom_str collection, ecom_str id, ecom_buf *doc
                      ecom_error *err)
 {
     struct fault_store *f = self;
-    enum fault fault;
+    enum fault fault = FAULT_NONE;
     size_t before = doc->n;
     uint64_t got = 0;
     int r = fault_begin(f->plan, "get", &fault, err);
@@ -70,7 +70,7 @@ static int fault_get(void *self, ecom_str collection, ecom_str id, ecom_buf *doc
 static int fault_put(void *self, const ecom_store_write *write, uint64_t *rev, ecom_error *err)
 {
     struct fault_store *f = self;
-    enum fault fault;
+    enum fault fault = FAULT_NONE;
     uint64_t got = 0;
     int r = fault_begin(f->plan, "put", &fault, err);
 
@@ -85,7 +85,7 @@ static int fault_remove(void *self, ecom_str collection, ecom_str id, uint64_t e
                         ecom_error *err)
 {
     struct fault_store *f = self;
-    enum fault fault;
+    enum fault fault = FAULT_NONE;
     int r = fault_begin(f->plan, "remove", &fault, err);
 
     return r < 0 ? r
@@ -97,7 +97,7 @@ static int fault_find(void *self, const ecom_query *query, ecom_row_fn row, void
                       ecom_error *err)
 {
     struct fault_store *f = self;
-    enum fault fault;
+    enum fault fault = FAULT_NONE;
     int any = 0, r = fault_begin(f->plan, "find", &fault, err);
 
     if (r == ECOM_OK)
@@ -111,7 +111,7 @@ static int fault_pending(void *self, ecom_str origin, int64_t before_ms, uint32_
                          ecom_pending_fn row, void *user, ecom_error *err)
 {
     struct fault_store *f = self;
-    enum fault fault;
+    enum fault fault = FAULT_NONE;
     int r = fault_begin(f->plan, "pending", &fault, err);
 
     (void)origin; /* the inner handle has its own */
@@ -123,7 +123,7 @@ static int fault_pending(void *self, ecom_str origin, int64_t before_ms, uint32_
 static int fault_published(void *self, const ecom_str *tokens, size_t n, ecom_error *err)
 {
     struct fault_store *f = self;
-    enum fault fault;
+    enum fault fault = FAULT_NONE;
     int r = fault_begin(f->plan, "published", &fault, err);
 
     if (r < 0)
@@ -136,7 +136,7 @@ static int fault_published(void *self, const ecom_str *tokens, size_t n, ecom_er
 static int fault_backlog(void *self, uint64_t *count, int64_t *oldest_ms, ecom_error *err)
 {
     struct fault_store *f = self;
-    enum fault fault;
+    enum fault fault = FAULT_NONE;
     int64_t oldest = 0;
     uint64_t n = 0;
     int r = fault_begin(f->plan, "backlog", &fault, err);
@@ -153,7 +153,7 @@ static int fault_backlog(void *self, uint64_t *count, int64_t *oldest_ms, ecom_e
 static int fault_ping(void *self, ecom_error *err)
 {
     struct fault_store *f = self;
-    enum fault fault;
+    enum fault fault = FAULT_NONE;
     int r = fault_begin(f->plan, "ping", &fault, err);
 
     return r < 0 ? r : fault_end(f->plan, fault, ecom_store_ping(f->inner, err), err);

@@ -98,14 +98,16 @@ static void rest(ecom_consumer *c, int64_t ms, int for_room)
  * the bus is away. Called and returns with the mutex held. */
 static void poll_round(ecom_consumer *c, int64_t *acked_ms)
 {
-    int64_t wait = patience_ms(c), since = ecom__thread_now_ms() - *acked_ms;
+    /* Whether the bus is there must be known at once, not when the first poll has waited. */
+    int64_t wait = c->stats.healthy ? patience_ms(c) : 0;
+    int64_t since = ecom__thread_now_ms() - *acked_ms;
     int full = ecom__consumer_room(c) == 0;
     ecom_error err = {0};
     ecom__mark mark;
 
     int due = ecom__window_unacked(c->window, &mark);
     if (due && since < ACK_EVERY_MS) {
-        wait = ACK_EVERY_MS - since;
+        wait = wait ? ACK_EVERY_MS - since : 0;
         due = 0;
     }
     pthread_mutex_unlock(&c->mutex);

@@ -154,6 +154,31 @@ static void keys_proceed_in_parallel_and_each_in_order(void)
     fake_bus_close(&fake);
 }
 
+/* Of an idle consumer, too: its first poll does not wait. */
+static void it_is_healthy_as_soon_as_it_reached_the_bus(void)
+{
+    struct fake_bus fake;
+    ecom_consumer *consumer;
+    ecom_consumer_stats stats = {0};
+    ecom_error e;
+
+    state_reset();
+    CHECK_I64(ECOM_OK, fake_bus_open(&fake, NULL));
+    ecom_consumer_options opts = options_of(fake.bus);
+    CHECK_CODE(ECOM_OK, ecom_consumer_new(&opts, &consumer, &e), e);
+    CHECK_CODE(ECOM_OK, ecom_consumer_start(consumer, &e), e);
+    int64_t until = ecom__thread_now_ms() + PATIENCE_MS;
+    while (!stats.healthy && ecom__thread_now_ms() < until)
+        ecom_consumer_stats_get(consumer, &stats);
+    CHECK_I64(1, stats.healthy);
+    pthread_mutex_lock(&fake.mutex);
+    int waited = fake.polls == 1 && fake.last_timeout > 0;
+    pthread_mutex_unlock(&fake.mutex);
+    CHECK(!waited, "the first poll waited");
+    ecom_consumer_free(consumer);
+    fake_bus_close(&fake);
+}
+
 static void as_many_handlers_as_threads_run_at_a_time(void)
 {
     struct fake_bus fake;
@@ -503,6 +528,7 @@ static void from_store_to_handler_on_the_bus_in_memory(void)
 
 static const struct check_case cases[] = {
     CASE(keys_proceed_in_parallel_and_each_in_order),
+    CASE(it_is_healthy_as_soon_as_it_reached_the_bus),
     CASE(as_many_handlers_as_threads_run_at_a_time),
     CASE(stopping_finishes_what_is_in_flight_acks_and_leaves),
     CASE(past_the_deadline_the_group_goes_on_without_a_handler_that_does_not_end),

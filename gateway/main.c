@@ -13,32 +13,34 @@ struct gateway {
     struct upstream upstream;
 };
 
-/* GraphQL over HTTP, for application/json: a request that was understood is 200, whatever it came
- * to. */
-static int32_t status_of(ecom_graphql_outcome outcome)
+static int answer(ecom_exchange *x, const ecom_graphql_http_answer *answer, ecom_error *err)
 {
-    switch (outcome) {
-    case ECOM_GRAPHQL_MALFORMED:
-        return 400;
-    case ECOM_GRAPHQL_NOT_ALLOWED:
-        return 405;
-    default:
-        return 200;
-    }
+    ecom_exchange_set_status(x, answer->status);
+    if (ecom_exchange_add_header(x, "Content-Type", ecom_str_of(answer->content_type)) < 0 ||
+        ecom_exchange_add_header(x, "Vary", ecom_str_of("Accept")) < 0 ||
+        (answer->allow && ecom_exchange_add_header(x, "Allow", ecom_str_of(answer->allow)) < 0))
+        return ecom_fail(err, ECOM_E_NOMEM, "answering a GraphQL request");
+    return ECOM_OK;
 }
 
-static int post_graphql(void *user, ecom_exchange *x, ecom_error *err)
+static int handle_graphql(void *user, ecom_exchange *x, ecom_error *err)
 {
     const struct gateway *gateway = ((struct daemon *)user)->domain;
     struct request context = {&gateway->upstream, x};
     const ecom_graphql_request request = {.size = sizeof(request), .context = &context};
-    ecom_graphql_outcome outcome;
-    int r = ecom_graphql_handle(gateway->graphql, ecom_exchange_body(x), &request,
-                                ecom_exchange_arena(x), ecom_exchange_out(x), &outcome, err);
+    const ecom_graphql_http http = {
+        .size = sizeof(http),
+        .method = ecom_exchange_method(x),
+        .query = ecom_exchange_query(x),
+        .content_type = ecom_exchange_header(x, "content-type"),
+        .accept = ecom_exchange_header(x, "accept"),
+        .body = ecom_exchange_body(x),
+    };
+    ecom_graphql_http_answer found;
+    int r = ecom_graphql_handle_http(gateway->graphql, &http, &request, ecom_exchange_arena(x),
+                                     ecom_exchange_out(x), &found, err);
 
-    if (r == ECOM_OK)
-        ecom_exchange_set_status(x, status_of(outcome));
-    return r;
+    return r < 0 ? r : answer(x, &found, err);
 }
 
 /* What callers have no business with is logged, with the correlation id, and masked. */
@@ -109,8 +111,12 @@ static void close_gateway(struct daemon *d)
 static const ecom_route routes[] = {
     {.method = "POST",
      .pattern = "/graphql",
-     .handle = post_graphql,
+     .handle = handle_graphql,
      .summary = "A GraphQL request: {query, operationName?, variables?}."},
+    {.method = "GET",
+     .pattern = "/graphql",
+     .handle = handle_graphql,
+     .summary = "A GraphQL query: ?query=&operationName=&variables=."},
 };
 
 static const struct daemon_spec spec = {

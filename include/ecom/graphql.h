@@ -201,10 +201,12 @@ ECOM_API ECOM_MUST_USE int ecom_graphql_print(const ecom_graphql *graphql, ecom_
 
 /** What became of a request. */
 typedef enum ecom_graphql_outcome {
-    ECOM_GRAPHQL_EXECUTED = 0,   /**< the response has `data`, which may be null */
-    ECOM_GRAPHQL_REFUSED = 1,    /**< it did not run: the response has `errors` only */
-    ECOM_GRAPHQL_MALFORMED = 2,  /**< as REFUSED: the body was no request (HTTP 400) */
-    ECOM_GRAPHQL_NOT_ALLOWED = 3 /**< as REFUSED: a mutation where only queries go (HTTP 405) */
+    ECOM_GRAPHQL_EXECUTED = 0,    /**< the response has `data`, which may be null */
+    ECOM_GRAPHQL_REFUSED = 1,     /**< it did not run: the response has `errors` only */
+    ECOM_GRAPHQL_MALFORMED = 2,   /**< as REFUSED: the body was no request (HTTP 400) */
+    ECOM_GRAPHQL_NOT_ALLOWED = 3, /**< as REFUSED: a mutation where only queries go (HTTP 405) */
+    ECOM_GRAPHQL_EXCEEDED = 4,    /**< as REFUSED: a limit on documents, which the error names */
+    ECOM_GRAPHQL_UNREADABLE = 5   /**< as REFUSED: the document is not GraphQL */
 } ecom_graphql_outcome;
 
 /** What a caller knows of a request beside its text. Zero is fine. */
@@ -233,6 +235,40 @@ ECOM_API ECOM_MUST_USE int ecom_graphql_handle(ecom_graphql *graphql, ecom_str b
                                                const ecom_graphql_request *request,
                                                ecom_arena *arena, ecom_buf *out,
                                                ecom_graphql_outcome *outcome, ecom_error *err);
+
+/** A request as an HTTP server read it. A header that is not there has p NULL. */
+typedef struct ecom_graphql_http {
+    uint32_t size;
+    ecom_str method;       /**< "GET", "HEAD" or "POST" */
+    ecom_str query;        /**< of the target, as it came, without the `?` */
+    ecom_str content_type; /**< header */
+    ecom_str accept;       /**< header */
+    ecom_str body;
+    uint32_t max_batch;    /**< requests in one body, as a JSON array; 0: arrays are refused */
+    int32_t unprocessable; /**< 1: 422 instead of 400 for documents that are well-formed but not
+                                valid, as newer drafts have it */
+} ecom_graphql_http;
+
+/** What to answer beside the body. */
+typedef struct ecom_graphql_http_answer {
+    uint32_t size;
+    int32_t status;
+    const char *content_type; /**< static */
+    const char *allow;        /**< for the header Allow; NULL: none. Static */
+} ecom_graphql_http_answer;
+
+/**
+ * GraphQL over HTTP: negotiates the type of the answer, refuses what is no request (and bodies that
+ * a page of another origin could send unasked, so that cookies are no danger), takes GET and POST
+ * apart, handles the request, and says which status the outcome has.
+ * @param request  nullable; as for ecom_graphql_handle(). A GET runs queries only.
+ * @param out      the response's body is appended; unchanged on failure.
+ * @return ECOM_OK, also when the answer is an error; ECOM_E_NOMEM (or the arena is full).
+ * Threads: any; blocks as long as the resolvers do.   Since: 0.1
+ */
+ECOM_API ECOM_MUST_USE int ecom_graphql_handle_http(
+    ecom_graphql *graphql, const ecom_graphql_http *http, const ecom_graphql_request *request,
+    ecom_arena *arena, ecom_buf *out, ecom_graphql_http_answer *answer, ecom_error *err);
 
 /**
  * Parses and checks a document, or finds it in the cache.

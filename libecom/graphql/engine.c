@@ -185,8 +185,15 @@ static int check_document(ecom_graphql *g, ecom_str text, ecom_graphql_document 
     return r;
 }
 
+static ecom_graphql_outcome outcome_of(const struct gql_errors *errors, int code)
+{
+    return code == ECOM_E_TOOLARGE ? ECOM_GRAPHQL_EXCEEDED
+           : errors->first->rule   ? ECOM_GRAPHQL_REFUSED
+                                   : ECOM_GRAPHQL_UNREADABLE;
+}
+
 static int refuse_document(const struct gql_errors *errors, int code, ecom_buf *response,
-                           ecom_error *err)
+                           ecom_graphql_outcome *outcome, ecom_error *err)
 {
     size_t start = response->n;
 
@@ -196,18 +203,20 @@ static int refuse_document(const struct gql_errors *errors, int code, ecom_buf *
         response->n = start;
         return ecom_fail(err, ECOM_E_NOMEM, "preparing a GraphQL document");
     }
+    *outcome = outcome_of(errors, code);
     return ecom_fail(err, code, "%.*s", GQL_P(errors->first->message));
 }
 
 static int prepare(ecom_graphql *g, ecom_str text, uint64_t hash, ecom_arena *scratch,
-                   ecom_graphql_document **out, ecom_buf *response, ecom_error *err)
+                   ecom_graphql_document **out, ecom_buf *response, ecom_graphql_outcome *outcome,
+                   ecom_error *err)
 {
     struct gql_errors errors = {.arena = scratch};
     ecom_graphql_document *d = document_new();
     int r = d ? check_document(g, text, d, &errors) : ECOM_E_NOMEM;
 
     if (r < 0) {
-        r = refuse_document(&errors, r, response, err);
+        r = refuse_document(&errors, r, response, outcome, err);
         ecom_graphql_document_unref(d);
         return r;
     }
@@ -218,8 +227,8 @@ static int prepare(ecom_graphql *g, ecom_str text, uint64_t hash, ecom_arena *sc
     return ECOM_OK;
 }
 
-int ecom_graphql_prepare(ecom_graphql *g, ecom_str text, ecom_graphql_document **out,
-                         ecom_buf *response, ecom_error *err)
+static int prepare_or_find(ecom_graphql *g, ecom_str text, ecom_graphql_document **out,
+                           ecom_buf *response, ecom_graphql_outcome *outcome, ecom_error *err)
 {
     uint64_t hash = hash_text(g->seed, text);
     ecom_arena *scratch;
@@ -228,24 +237,30 @@ int ecom_graphql_prepare(ecom_graphql *g, ecom_str text, ecom_graphql_document *
         return ECOM_OK;
     if (!(scratch = ecom_arena_new(DOCUMENT_BYTES)))
         return ecom_fail(err, ECOM_E_NOMEM, "preparing a GraphQL document");
-    int r = prepare(g, text, hash, scratch, out, response, err);
+    int r = prepare(g, text, hash, scratch, out, response, outcome, err);
     ecom_arena_free(scratch);
     return r;
 }
 
+int ecom_graphql_prepare(ecom_graphql *g, ecom_str text, ecom_graphql_document **out,
+                         ecom_buf *response, ecom_error *err)
+{
+    ecom_graphql_outcome outcome;
+
+    return prepare_or_find(g, text, out, response, &outcome, err);
+}
+
 /* ---- requests as JSON */
 
-static int malformed(ecom_buf *out, ecom_graphql_outcome *outcome, const char *message)
+int ecom__gql_refuse_request(ecom_buf *out, const char *code, const char *message)
 {
     size_t start = out->n;
     int r = ecom_buf_append(out, ecom_str_of("{\"errors\":[{\"message\":"));
 
     if (r == ECOM_OK && (r = ecom_json_write_str(out, ecom_str_of(message))) == ECOM_OK)
-        r = ecom_buf_append(out, ecom_str_of(",\"extensions\":{\"code\":\"BAD_REQUEST\"}}]}"));
+        r = ecom_buf_printf(out, ",\"extensions\":{\"code\":\"%s\"}}]}", code);
     if (r < 0)
         out->n = start;
-    if (outcome)
-        *outcome = ECOM_GRAPHQL_MALFORMED;
     return r;
 }
 
@@ -283,31 +298,51 @@ static int handle(ecom_graphql *g, const ecom_json *body, ecom_graphql_request *
     if (name && name->kind == ECOM_JSON_STRING)
         request->operation_name = (ecom_str){name->text.p ? name->text.p : "", name->text.n};
     request->variables = variables && variables->kind == ECOM_JSON_OBJECT ? variables : NULL;
-    int r = ecom_graphql_prepare(g, ecom_json_get(body, "query")->text, &document, out, err);
-    if (r < 0) {
-        if (r != ECOM_E_NOMEM && outcome)
-            *outcome = ECOM_GRAPHQL_REFUSED;
+    int r = prepare_or_find(g, ecom_json_get(body, "query")->text, &document, out, outcome, err);
+    if (r < 0)
         return r == ECOM_E_NOMEM ? r : ECOM_OK;
-    }
     r = ecom_graphql_execute(g, document, request, arena, out, outcome, err);
     ecom_graphql_document_unref(document);
     return r;
+}
+
+static int refuse_body(ecom_buf *out, ecom_graphql_outcome *outcome, const char *message,
+                       ecom_error *err)
+{
+    int r = ecom__gql_refuse_request(out, "BAD_REQUEST", message);
+
+    if (r < 0)
+        return ecom_fail(err, r, "answering a GraphQL request");
+    *outcome = ECOM_GRAPHQL_MALFORMED;
+    return ECOM_OK;
+}
+
+int ecom__gql_handle_json(ecom_graphql *g, const ecom_json *body,
+                          const ecom_graphql_request *request, ecom_arena *arena, ecom_buf *out,
+                          ecom_graphql_outcome *outcome, ecom_error *err)
+{
+    ecom_graphql_request own = *request;
+    const char *wrong = what_is_wrong(body);
+
+    return wrong ? refuse_body(out, outcome, wrong, err)
+                 : handle(g, body, &own, arena, out, outcome, err);
 }
 
 int ecom_graphql_handle(ecom_graphql *g, ecom_str body, const ecom_graphql_request *request,
                         ecom_arena *arena, ecom_buf *out, ecom_graphql_outcome *outcome,
                         ecom_error *err)
 {
-    ecom_graphql_request own = request ? *request : (ecom_graphql_request){0};
+    static const ecom_graphql_request none = {.size = sizeof(none)};
+    ecom_graphql_outcome became = ECOM_GRAPHQL_MALFORMED;
     const ecom_json *json;
     ecom_error why;
     int r = ecom_json_parse(body, NULL, arena, &json, &why);
 
     if (r == ECOM_E_NOMEM)
         return ecom_fail(err, r, "reading a GraphQL request");
-    const char *wrong = r < 0 ? why.text : what_is_wrong(json);
-    if (!wrong)
-        return handle(g, json, &own, arena, out, outcome, err);
-    r = malformed(out, outcome, wrong);
-    return r < 0 ? ecom_fail(err, r, "answering a GraphQL request") : r;
+    r = r < 0 ? refuse_body(out, &became, why.text, err)
+              : ecom__gql_handle_json(g, json, request ? request : &none, arena, out, &became, err);
+    if (r == ECOM_OK && outcome)
+        *outcome = became;
+    return r;
 }

@@ -50,4 +50,11 @@ int ecom__gql_validate(const struct gql_schema *schema, const struct gql_documen
 int ecom__gql_check_overlaps(const struct gql_schema *schema, const struct gql_document *document,
                              ecom_arena *arena, struct gql_errors *errors);
 
+/* Appends a response of one error to a request that was none. */
+int ecom__gql_refuse_request(ecom_buf *out, const char *code, const char *message);
+/* As ecom_graphql_handle(), with the body parsed. */
+int ecom__gql_handle_json(ecom_graphql *graphql, const ecom_json *body,
+                          const ecom_graphql_request *request, ecom_arena *arena, ecom_buf *out,
+                          ecom_graphql_outcome *outcome, ecom_error *err);
+
 #endif

@@ -1,4 +1,7 @@
-"""The gateway in front of the services: lists with their arguments, and a service that is away."""
+"""The gateway in front of the services: lists with their arguments, a service that is away, HTTP."""
+import json
+from urllib.parse import quote
+
 from shop import Shop, equal, free_ports, run_tests
 
 PRODUCTS = '''query($first: Int = 20, $after: String, $search: String) {
@@ -51,6 +54,34 @@ def a_service_that_is_away_is_an_error_at_its_field():
         assert str(nobody) not in error['message'], error
 
 
+MODERN = 'application/graphql-response+json'
+
+
+def ask(shop, method='POST', query='', headers=(), body=None):
+    path = '/graphql' + ('?query=' + quote(query) if method == 'GET' else '')
+    return shop.call('graphql-gateway', method, path, body, headers=dict(headers))
+
+
+def requests_come_by_get_and_by_post():
+    with Shop() as shop:
+        got = ask(shop, 'GET', '{ __typename }')
+        equal((200, {'data': {'__typename': 'Query'}}), (got.status, got.json))
+        equal('application/json; charset=utf-8', got.headers['content-type'])
+        equal('Accept', got.headers['vary'])
+        got = ask(shop, 'GET', 'mutation { __typename }', {'accept': MODERN})
+        equal((405, 'POST'), (got.status, got.headers['allow']), got.body)
+        got = ask(shop, body={'query': '{'}, headers={'accept': MODERN})
+        equal((400, MODERN + '; charset=utf-8'), (got.status, got.headers['content-type']))
+        got = ask(shop, body='{"query":"{__typename}"}', headers={'content-type': 'text/plain'})
+        equal(415, got.status, got.body)
+        equal(406, ask(shop, 'GET', '{ __typename }', {'accept': 'image/png'}).status)
+        equal(204, ask(shop, 'OPTIONS').status)
+        equal(405, ask(shop, 'PUT').status)
+        big = ask(shop, body=json.dumps({'query': ' ' * (2 << 20)}))
+        equal(413, big.status)
+
+
 run_tests(lists_go_page_by_page,
           a_refused_argument_is_named_as_the_service_names_it,
-          a_service_that_is_away_is_an_error_at_its_field)
+          a_service_that_is_away_is_an_error_at_its_field,
+          requests_come_by_get_and_by_post)

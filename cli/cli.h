@@ -12,8 +12,18 @@ int cli_doctor(int argc, char **argv);
 
 enum { CLI_USAGE = 64, CLI_CONFIG = 78 };
 
+/* What every verb understands. */
+struct cli_args {
+    const char *env_file;
+    int follow; /* -1: the verb has no --follow */
+    int words;  /* index of the first argument that is no option; -1: the verb takes none */
+};
+
+/* Reads the arguments of a verb. -1: go on; else the exit status, and all is said. */
+int cli_read_args(int argc, char **argv, const char *help, struct cli_args *args);
+
 /* Settings for a verb; prints the faults to stderr. The strings lie in the arena. */
-int cli_settings(const char *env_file, ecom_arena *arena, struct settings *out);
+int cli_settings(const char *env_file, int needs_secret, ecom_arena *arena, struct settings *out);
 
 /* Colours for what people read, empty strings when `fd` is no terminal or NO_COLOR is set. */
 struct cli_colors {

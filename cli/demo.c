@@ -4,7 +4,6 @@
 
 #include <ecom/http.h>
 
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -303,7 +302,10 @@ static int open_bus(struct demo *d, ecom_error *e)
         .start = ECOM_START_LATEST,
     };
     const char *url = settings_bus_url(&d->settings, d->arena);
-    int r = url ? ecom_bus_open(url, NULL, &d->bus, e) : ECOM_E_NOMEM;
+    int r = url ? settings_make_data_dir(&d->settings, url, e) : ECOM_E_NOMEM;
+
+    if (r == ECOM_OK)
+        r = ecom_bus_open(url, NULL, &d->bus, e);
 
     if (r == ECOM_OK)
         r = ecom_bus_subscribe(d->bus, &sub, &d->member, e);
@@ -331,30 +333,23 @@ static int run(struct demo *d)
 
 static const char help[] =
     "Usage: ecom demo [--env-file FILE]\n\n"
-    "Registers a user, logs in, creates a product, orders over REST and over GraphQL, and follows\n"
-    "each order until it is PAID and the notification is out, against the running services. "
-    "Prints\n"
-    "a timeline. Exit status 0: both orders are PAID and notified; 1: something is amiss.\n";
+    "Registers a user, logs in, creates a product, orders over REST and over\n"
+    "GraphQL, and follows each order until it is PAID and the notification is out,\n"
+    "against the running services. Prints a timeline. Exit status 0: both orders are\n"
+    "PAID and notified; 1: something is amiss.\n";
 
 int cli_demo(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"env-file", required_argument, NULL, 'e'}, {"help", no_argument, NULL, 'h'}, {0}};
     struct demo d = {.env = ecom_env_system()};
-    const char *env_file = NULL;
-    int status = 1;
+    struct cli_args args = {.follow = -1, .words = -1};
+    int status = cli_read_args(argc, argv, help, &args);
 
-    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        if (c == 'h')
-            return printf("%s", help) < 0;
-        if (c != 'e')
-            return CLI_USAGE;
-        env_file = optarg;
-    }
+    if (status >= 0)
+        return status;
     d.arena = ecom_arena_new(0);
     d.colors = cli_colors(STDOUT_FILENO);
     d.correlation_id = ecom_id_new(d.env);
-    if (!d.arena || cli_settings(env_file, d.arena, &d.settings) < 0)
+    if (!d.arena || cli_settings(args.env_file, 0, d.arena, &d.settings) < 0)
         status = CLI_CONFIG;
     else
         status = run(&d) < 0;

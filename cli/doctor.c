@@ -3,7 +3,6 @@
 
 #include <ecom/http.h>
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,7 +53,9 @@ static void check_store(struct doctor *d, const char *name, ecom_str configured)
     ecom_error e = {0};
 
     snprintf(what, sizeof(what), "store of %s", name);
-    int r = url ? ecom_store_open(url, NULL, &store, &e) : ECOM_E_NOMEM;
+    int r = url ? settings_make_data_dir(&d->settings, url, &e) : ECOM_E_NOMEM;
+    if (r == ECOM_OK)
+        r = ecom_store_open(url, NULL, &store, &e);
     if (r == ECOM_OK)
         r = ecom_store_ping(store, &e);
     snprintf(text, sizeof(text), "%.200s%s%s", url ? scheme_of(url, scheme) : "", r < 0 ? ": " : "",
@@ -77,14 +78,17 @@ static void check_bus(struct doctor *d)
     ecom_bus *bus = NULL;
     ecom_error e = {0};
     int topics = 0;
-    int r = url ? ecom_bus_open(url, NULL, &bus, &e) : ECOM_E_NOMEM;
+    int r = url ? settings_make_data_dir(&d->settings, url, &e) : ECOM_E_NOMEM;
 
+    if (r == ECOM_OK)
+        r = ecom_bus_open(url, NULL, &bus, &e);
     if (r == ECOM_OK)
         r = ecom_bus_ping(bus, &e);
     if (r == ECOM_OK)
         r = ecom_bus_topics(bus, count_topic, &topics, &e);
     if (r == ECOM_OK)
-        snprintf(text, sizeof(text), "%.200s, %d topics", scheme_of(url, scheme), topics);
+        snprintf(text, sizeof(text), "%.200s, %d topic%s", scheme_of(url, scheme), topics,
+                 topics == 1 ? "" : "s");
     else
         snprintf(text, sizeof(text), "%.200s: %s", url ? scheme_of(url, scheme) : "", e.text);
     report(d, r == ECOM_OK, "bus", text);
@@ -157,27 +161,22 @@ static int examine(struct doctor *d)
 
 static const char help[] =
     "Usage: ecom doctor [--env-file FILE]\n\n"
-    "Says what is configured, reachable and missing: the secret, each service's store, the bus,\n"
-    "and whether each daemon is ready. Changes nothing, but makes embedded stores that are not\n"
-    "there yet. Exit status 0: nothing is missing; 1: something is; 78: the settings are wrong.\n";
+    "Says what is configured, reachable and missing: the secret, each service's\n"
+    "store, the bus, and whether each daemon is ready. Changes nothing, but makes\n"
+    "embedded stores that are not there yet. Exit status 0: nothing is missing;\n"
+    "1: something is; 78: the settings are wrong.\n";
 
 int cli_doctor(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"env-file", required_argument, NULL, 'e'}, {"help", no_argument, NULL, 'h'}, {0}};
     struct doctor d = {.colors = cli_colors(STDOUT_FILENO)};
-    const char *env_file = NULL;
+    struct cli_args args = {.follow = -1, .words = -1};
+    int status = cli_read_args(argc, argv, help, &args);
 
-    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        if (c == 'h')
-            return printf("%s", help) < 0;
-        if (c != 'e')
-            return CLI_USAGE;
-        env_file = optarg;
-    }
+    if (status >= 0)
+        return status;
     d.arena = ecom_arena_new(0);
-    int status =
-        !d.arena || cli_settings(env_file, d.arena, &d.settings) < 0 ? CLI_CONFIG : examine(&d);
+    status = !d.arena || cli_settings(args.env_file, 0, d.arena, &d.settings) < 0 ? CLI_CONFIG
+                                                                                  : examine(&d);
     ecom_http_client_free(d.client);
     ecom_arena_free(d.arena);
     return status;

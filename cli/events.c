@@ -1,7 +1,6 @@
 /* Shows what is on the bus: all of it from the start, and then what comes. */
 #include "cli.h"
 
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -93,7 +92,10 @@ static int run(struct events *events, const struct settings *settings, int forev
     const char *url = settings_bus_url(settings, events->arena);
     ecom_bus *bus = NULL;
     ecom_error e = {0};
-    int r = url ? ecom_bus_open(url, NULL, &bus, &e) : ECOM_E_NOMEM;
+    int r = url ? settings_make_data_dir(settings, url, &e) : ECOM_E_NOMEM;
+
+    if (r == ECOM_OK)
+        r = ecom_bus_open(url, NULL, &bus, &e);
 
     if (r == ECOM_OK && events->ntopics == 0)
         r = ecom_bus_topics(bus, add_topic, events, &e);
@@ -109,38 +111,29 @@ static int run(struct events *events, const struct settings *settings, int forev
 
 static const char help[] =
     "Usage: ecom events [--follow] [--env-file FILE] [TOPIC]...\n\n"
-    "Shows the messages of the topics (all, if none is named) from the oldest on: time, topic,\n"
-    "partition, offset, key, headers, body. --follow goes on with what comes, until Ctrl-C. Looks\n"
-    "on only: no consumer group is joined, nothing is committed.\n";
+    "Shows the messages of the topics (all, if none is named) from the oldest on:\n"
+    "time, topic, partition, offset, key, headers, body. --follow goes on with what\n"
+    "comes, until Ctrl-C. Looks on only: no consumer group is joined, nothing is\n"
+    "committed.\n";
 
 int cli_events(int argc, char **argv)
 {
-    static const struct option options[] = {{"follow", no_argument, NULL, 'f'},
-                                            {"env-file", required_argument, NULL, 'e'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
     struct events events = {.colors = cli_colors(STDOUT_FILENO)};
     const struct sigaction stop = {.sa_handler = on_signal};
     struct settings settings;
-    const char *env_file = NULL;
-    int forever = 0;
+    struct cli_args args = {0};
+    int status = cli_read_args(argc, argv, help, &args);
 
-    for (int c; (c = getopt_long(argc, argv, "hf", options, NULL)) != -1;) {
-        if (c == 'h')
-            return printf("%s", help) < 0;
-        if (c != 'e' && c != 'f')
-            return CLI_USAGE;
-        forever |= c == 'f';
-        env_file = c == 'e' ? optarg : env_file;
-    }
-    for (; optind < argc && events.ntopics < MAX_TOPICS; optind++)
-        events.topics[events.ntopics++] = ecom_str_of(argv[optind]);
+    if (status >= 0)
+        return status;
+    for (int i = args.words; i < argc && events.ntopics < MAX_TOPICS; i++)
+        events.topics[events.ntopics++] = ecom_str_of(argv[i]);
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
     events.arena = ecom_arena_new(0);
-    int status = !events.arena || cli_settings(env_file, events.arena, &settings) < 0
-                     ? CLI_CONFIG
-                     : run(&events, &settings, forever);
+    status = !events.arena || cli_settings(args.env_file, 0, events.arena, &settings) < 0
+                 ? CLI_CONFIG
+                 : run(&events, &settings, args.follow);
     ecom_arena_free(events.arena);
     return status;
 }

@@ -1,5 +1,6 @@
 #include "cli.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,14 +22,42 @@ static void print_help(FILE *to)
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         fprintf(to, "  %-8s %s\n", verbs[i].name, verbs[i].about);
     fprintf(to, "\n'ecom VERB --help' says more of each; 'ecom --version' which one this is.\n"
-                "Settings come from the environment and from .env; '--help' of any daemon lists "
+                "Settings come from the environment and from .env; '--help' of any daemon lists\n"
                 "them.\n");
 }
 
-int cli_settings(const char *env_file, ecom_arena *arena, struct settings *out)
+int cli_read_args(int argc, char **argv, const char *help, struct cli_args *args)
+{
+    static const struct option options[] = {{"env-file", required_argument, NULL, 'e'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"follow", no_argument, NULL, 'f'},
+                                            {0}};
+    static char name[32];
+
+    snprintf(name, sizeof(name), "ecom %s", argv[0]);
+    argv[0] = name; /* getopt() begins its complaints with it */
+    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        if (c == 'h')
+            return printf("%s", help) < 0;
+        if (c == 'e')
+            args->env_file = optarg;
+        else if (c == 'f' && args->follow >= 0)
+            args->follow = 1;
+        else
+            return fprintf(stderr, "Try '%s --help'.\n", name), CLI_USAGE;
+    }
+    if (optind < argc && args->words < 0)
+        return fprintf(stderr, "%s: unexpected argument '%s'\nTry '%s --help'.\n", name,
+                       argv[optind], name),
+               CLI_USAGE;
+    args->words = optind;
+    return -1;
+}
+
+int cli_settings(const char *env_file, int needs_secret, ecom_arena *arena, struct settings *out)
 {
     ecom_buf faults = {0};
-    int r = settings_load(env_file, arena, out, &faults);
+    int r = settings_load(env_file, needs_secret, arena, out, &faults);
 
     if (r < 0)
         fprintf(stderr, "ecom: wrong settings:\n%s", faults.n ? faults.p : "out of memory\n");

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,8 +21,10 @@ enum {
     LINE_BYTES = 16384,
     FIRST_BACKOFF_MS = 200,
     MAX_BACKOFF_MS = 10000,
-    STEADY_MS = 10000,   /* up for so long: the next failure starts from the first back-off */
-    MAX_FALSE_STARTS = 5 /* in a row, never having been ready: it will not get better */
+    STEADY_MS = 10000,    /* up for so long: the next failure starts from the first back-off */
+    MAX_FALSE_STARTS = 5, /* in a row, never having been ready: it will not get better */
+    SAME_STOP_MS = 500    /* one Ctrl-C may come twice: from the terminal, and as a SIGTERM by the
+                           * script around us */
 };
 
 /* One pipe of a child; lines are passed on whole. */
@@ -47,8 +48,9 @@ struct supervisor {
     const char *env_file;
     struct child children[NCHILDREN];
     struct cli_colors colors;
-    int signals;  /* signalfd */
-    int stopping; /* index of the child that is being stopped + 1; 0: running */
+    int signals;      /* signalfd */
+    int stopping;     /* index of the child that is being stopped + 1; 0: running */
+    int64_t asked_ms; /* when to stop */
     int64_t kill_at_ms;
     int64_t patience_ms;
     int status;
@@ -60,7 +62,7 @@ static const char *const names[NCHILDREN] = {
     "order-service",   "payment-worker", "notification-worker",
 };
 static const char *const child_colors[NCHILDREN] = {"\033[35m", "\033[34m", "\033[36m",
-                                                    "\033[33m", "\033[32m", "\033[31m"};
+                                                    "\033[33m", "\033[32m", "\033[94m"};
 
 static int64_t now_ms(void)
 {
@@ -185,6 +187,7 @@ static void stop_everything(struct supervisor *s, int status)
         return;
     s->status = status;
     s->stopping = 1;
+    s->asked_ms = now_ms();
     s->kill_at_ms = 0;
 }
 
@@ -233,12 +236,12 @@ static void take_signals(struct supervisor *s)
     while (read(s->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGCHLD) {
             reap(s);
-        } else if (s->stopping) {
-            s->kill_at_ms = now_ms(); /* asked twice: at once */
-            s->patience_ms = 0;
-        } else {
+        } else if (!s->stopping) {
             say(s, NULL, "stopping, in order; again to stop at once");
             stop_everything(s, 0);
+        } else if (now_ms() - s->asked_ms >= SAME_STOP_MS) {
+            s->kill_at_ms = now_ms();
+            s->patience_ms = 0;
         }
     }
 }
@@ -352,44 +355,30 @@ static int open_signals(void)
 
 static const char help[] =
     "Usage: ecom up [--env-file FILE]\n\n"
-    "Starts user-service, product-service, order-service, graphql-gateway, payment-worker and\n"
-    "notification-worker, which lie beside ecom. A daemon that ends is started again, after a\n"
-    "back-off of 0.2 to 10 s; wrong settings, or five false starts in a row, stop everything.\n"
-    "Ctrl-C or SIGTERM stops all in order, a second one at once.\n\n"
-    "Start-up lines go to stdout; logs go to stderr, coloured on a terminal, each behind the name\n"
-    "of its daemon.\n";
-
-static int read_options(int argc, char **argv, const char **env_file)
-{
-    static const struct option options[] = {
-        {"env-file", required_argument, NULL, 'e'}, {"help", no_argument, NULL, 'h'}, {0}};
-
-    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        if (c == 'e')
-            *env_file = optarg;
-        else if (c == 'h')
-            return printf("%s", help) < 0;
-        else
-            return CLI_USAGE;
-    }
-    return optind < argc ? fprintf(stderr, "%s", help), CLI_USAGE : -1;
-}
+    "Starts user-service, product-service, order-service, graphql-gateway,\n"
+    "payment-worker and notification-worker, which lie beside ecom. A daemon that\n"
+    "ends is started again, after a back-off of 0.2 to 10 s; wrong settings, or five\n"
+    "false starts in a row, stop everything. Ctrl-C or SIGTERM stops all in order, a\n"
+    "second one at once.\n\n"
+    "Start-up lines go to stdout; logs go to stderr, coloured on a terminal, each\n"
+    "behind the name of its daemon.\n";
 
 int cli_up(int argc, char **argv)
 {
     static struct supervisor s; /* large: line buffers */
     struct settings settings;
-    ecom_arena *arena = ecom_arena_new(0);
-    int status = read_options(argc, argv, &s.env_file);
+    struct cli_args args = {.follow = -1, .words = -1};
+    int status = cli_read_args(argc, argv, help, &args);
 
-    if (status < 0 && (!arena || cli_settings(s.env_file, arena, &settings) < 0))
-        status = CLI_CONFIG;
-    if (status >= 0) {
-        ecom_arena_free(arena);
+    if (status >= 0)
         return status;
-    }
-    s.patience_ms = settings.shutdown_timeout_ms + 2000;
+    ecom_arena *arena = ecom_arena_new(0);
+    int r = arena ? cli_settings(args.env_file, 1, arena, &settings) : ECOM_E_NOMEM;
     ecom_arena_free(arena);
+    if (r < 0)
+        return CLI_CONFIG;
+    s.env_file = args.env_file;
+    s.patience_ms = settings.shutdown_timeout_ms + 2000;
     s.colors = cli_colors(STDERR_FILENO);
     if (*s.colors.reset && !getenv("LOG_FORMAT"))
         setenv("LOG_FORMAT", "color", 1); /* the children write to a pipe, we to a terminal */

@@ -1,13 +1,11 @@
 #include "daemon.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { EXIT_USAGE = 64, EXIT_CONFIG = 78 };
@@ -34,9 +32,8 @@ static void print_help(const struct daemon_spec *spec)
            "Settings, from the environment or the file; the environment wins:\n\n");
     if (ecom_config_help(&settings_record, &table) == ECOM_OK)
         fwrite(table.p, 1, table.n, stdout);
-    printf(
-        "\nExit status: 0 after a drain on SIGTERM or SIGINT, 64 wrong usage, 78 wrong settings,\n"
-        "69 a transport or the port cannot be had, 70 to 77 other failures.\n");
+    printf("\nExit status: 0 after a drain on SIGTERM or SIGINT, 64 wrong usage, 78 wrong\n"
+           "settings, 69 a transport or the port cannot be had, 70 to 77 other failures.\n");
     ecom_buf_free(&table);
 }
 
@@ -78,16 +75,8 @@ static int read_options(const struct daemon_spec *spec, int argc, char **argv,
 static int load_settings(struct daemon *d, const char *env_file)
 {
     ecom_buf faults = {0};
-    int r = settings_load(env_file, d->arena, &d->settings, &faults);
+    int r = settings_load(env_file, d->spec->needs & DAEMON_JWT, d->arena, &d->settings, &faults);
 
-    if (r == ECOM_OK && (d->spec->needs & DAEMON_JWT) && !d->settings.jwt_secret.n) {
-        r = ECOM_E_INVAL;
-        if (ecom_buf_printf(&faults,
-                            "JWT_SECRET: must be set, at least %d bytes; make one with "
-                            "'openssl rand -hex 32'\n",
-                            ECOM_JWT_MIN_SECRET) < 0)
-            r = ECOM_E_NOMEM;
-    }
     if (r < 0)
         fprintf(stderr, "%s: wrong settings:\n%s", d->spec->name,
                 faults.n ? faults.p : "out of memory\n");
@@ -113,16 +102,6 @@ static int open_log(struct daemon *d)
     return d->log ? ECOM_OK : ECOM_E_NOMEM;
 }
 
-static int make_data_dir(struct daemon *d, ecom_error *err)
-{
-    const char *dir = d->settings.data_dir.p;
-
-    if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-        return ecom_fail(err, ECOM_E_UNAVAILABLE, "ECOM_DATA_DIR: cannot make %s: %s", dir,
-                         strerror(errno));
-    return ECOM_OK;
-}
-
 static ecom_str setting(const struct daemon *d, size_t offset)
 {
     return *(const ecom_str *)(const void *)((const char *)&d->settings + offset);
@@ -142,8 +121,10 @@ static int open_transports(struct daemon *d, ecom_error *err)
                                        d->spec->store_name, d->arena);
     if (!store_url || !bus_url)
         return ecom_fail(err, ECOM_E_NOMEM, "opening transports");
-    if (strncmp(store_url, "sqlite:", 7) == 0 || strncmp(bus_url, "sqlite:", 7) == 0)
-        r = make_data_dir(d, err);
+    if (d->spec->needs & DAEMON_STORE)
+        r = settings_make_data_dir(&d->settings, store_url, err);
+    if (r == ECOM_OK && (d->spec->needs & DAEMON_BUS))
+        r = settings_make_data_dir(&d->settings, bus_url, err);
     if (r == ECOM_OK && (d->spec->needs & DAEMON_STORE))
         r = ecom_store_open(store_url, &store, &d->store, err);
     if (r == ECOM_OK && (d->spec->needs & DAEMON_BUS))

@@ -1,8 +1,11 @@
 #include "settings.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 static const char *const levels[] = {"debug", "info", "warn", "error", "off", NULL};
 static const char *const formats[] = {"auto", "text", "color", "json", NULL};
@@ -127,15 +130,49 @@ static int check_together(const struct settings *settings, ecom_buf *faults)
     return ECOM_OK;
 }
 
-int settings_load(const char *env_file, ecom_arena *arena, struct settings *out, ecom_buf *faults)
+static int is_set(const char *name, const ecom_dotenv *file)
+{
+    const char *value = getenv(name);
+    int set = value && *value;
+
+    for (size_t i = 0; !set && i < file->n; i++)
+        set = file->pairs[i].value.n && ecom_str_eq(file->pairs[i].name, ecom_str_of(name));
+    return set;
+}
+
+static int need_secret(const ecom_dotenv *file, ecom_buf *faults)
+{
+    char text[128];
+
+    if (is_set("JWT_SECRET", file))
+        return ECOM_OK;
+    snprintf(text, sizeof(text),
+             "JWT_SECRET: must be set, at least %d bytes; make one with 'openssl rand -hex 32'",
+             ECOM_JWT_MIN_SECRET);
+    return add_fault(faults, text);
+}
+
+int settings_load(const char *env_file, int needs_secret, ecom_arena *arena, struct settings *out,
+                  ecom_buf *faults)
 {
     ecom_dotenv file = {0};
     int from_file = read_file(env_file, arena, &file, faults);
     int each =
         ecom_config_read(&settings_record, from_environment, NULL, &file, arena, out, faults);
     int together = each == ECOM_E_NOMEM ? each : check_together(out, faults);
+    int secret = from_file == ECOM_OK && needs_secret ? need_secret(&file, faults) : ECOM_OK;
 
-    return from_file < 0 ? from_file : each < 0 ? each : together;
+    return from_file < 0 ? from_file : each < 0 ? each : together < 0 ? together : secret;
+}
+
+int settings_make_data_dir(const struct settings *settings, const char *url, ecom_error *err)
+{
+    const char *dir = settings->data_dir.p;
+
+    if (strncmp(url, "sqlite:", 7) == 0 && mkdir(dir, 0700) < 0 && errno != EEXIST)
+        return ecom_fail(err, ECOM_E_UNAVAILABLE, "ECOM_DATA_DIR: cannot make %s: %s", dir,
+                         strerror(errno));
+    return ECOM_OK;
 }
 
 static const char *print(ecom_arena *arena, const char *fmt, ...) ECOM_PRINTF(2, 3);

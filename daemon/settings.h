@@ -36,8 +36,11 @@ enum { RATE_LIMIT_ON, RATE_LIMIT_OFF };
 enum { PAYMENT_DECLINE_NONE, PAYMENT_DECLINE_ALL };
 
 /* Reads `env_file` (nullable: ".env" if it is there) under the environment. `faults` gets every
- * fault, one a line. */
-int settings_load(const char *env_file, ecom_arena *arena, struct settings *out, ecom_buf *faults);
+ * fault, one a line; that JWT_SECRET is not set is one, if it is needed. */
+int settings_load(const char *env_file, int needs_secret, ecom_arena *arena, struct settings *out,
+                  ecom_buf *faults);
+/* Makes the folder in which embedded transports lie, if `url` is of one and it is not there. */
+int settings_make_data_dir(const struct settings *settings, const char *url, ecom_error *err);
 
 /* The URL of a service's own store: what is configured, else an SQLite file under the data folder,
  * called after `name`. NULL when out of memory. */

@@ -121,7 +121,8 @@ static const ecom_route routes[] = {
 
 static const struct daemon_spec spec = {
     .name = "graphql-gateway",
-    .about = "One GraphQL schema in front of the user, product and order services: POST /graphql.",
+    .about = "One GraphQL schema in front of the user, product and order services:\n"
+             "POST /graphql.",
     .title = "GraphQL Gateway",
     .port = offsetof(struct settings, gateway_port),
     .routes = routes,

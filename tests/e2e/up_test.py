@@ -1,0 +1,77 @@
+"""`ecom` as a person meets it: start, Ctrl-C, wrong settings, wrong arguments."""
+import os
+import signal
+import subprocess
+import tempfile
+
+from shop import BIN, DAEMONS, Shop, equal, run_tests
+
+
+def ecom(*args, program='ecom', **env):
+    """Runs it in an empty folder: (status, stdout, stderr)."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([os.path.join(BIN, program), *args], cwd=folder, text=True,
+                              capture_output=True, timeout=60,
+                              env={'PATH': os.environ['PATH'], **env})
+        return done.returncode, done.stdout, done.stderr
+
+
+def a_ctrl_c_that_comes_twice_at_once_still_stops_in_order():
+    with Shop() as shop:
+        shop.up.send_signal(signal.SIGINT)  # by the terminal
+        shop.up.send_signal(signal.SIGTERM)  # by the script around it
+        equal(0, shop.stop())
+        shop.log.flush()
+        log = open(os.path.join(shop.folder, 'log')).read()
+        assert 'killed' not in log, log
+        equal(len(DAEMONS), log.count('"message":"stopped"'))
+
+
+def without_a_secret_nothing_is_started():
+    status, out, err = ecom('up')
+    equal((78, ''), (status, out))
+    equal(1, err.count('JWT_SECRET: must be set'), err)
+
+
+def a_missing_secret_is_told_beside_the_other_faults():
+    for program in ('ecom', 'order-service'):
+        status, _, err = ecom(*['up'] * (program == 'ecom'), program=program, USER_PORT='x')
+        equal(78, status)
+        assert 'USER_PORT: ' in err and 'JWT_SECRET: must be set' in err, err
+
+
+def an_unknown_argument_is_named_and_help_offered():
+    for verb in ('up', 'demo', 'doctor', 'events'):
+        status, _, err = ecom(verb, '--nope')
+        equal(64, status)
+        assert f"ecom {verb}: unrecognized option '--nope'\nTry 'ecom {verb} --help'." in err, err
+        if verb != 'events':
+            status, _, err = ecom(verb, 'nope')
+            equal((64, f"ecom {verb}: unexpected argument 'nope'\nTry 'ecom {verb} --help'.\n"),
+                  (status, err))
+            equal(64, ecom(verb, '--follow')[0])
+
+
+def every_help_fits_a_terminal():
+    texts = [ecom('--help')] + [ecom(verb, '--help') for verb in ('up', 'demo', 'doctor', 'events')]
+    texts += [ecom('--help', program=daemon) for daemon in DAEMONS]
+    for status, out, _ in texts:
+        equal(0, status)
+        equal([], [line for line in out.splitlines() if len(line) > 80])
+
+
+def the_doctor_comes_before_the_first_start():
+    status, out, err = ecom('doctor', JWT_SECRET='s' * 32, **{
+        name: '1' for name in ('USER_PORT', 'PRODUCT_PORT', 'ORDER_PORT', 'GATEWAY_PORT',
+                               'PAYMENT_WORKER_PORT', 'NOTIFICATION_WORKER_PORT')})
+    equal(1, status, err)
+    equal(7, out.count('ok  '), out)  # the secret, five stores, the bus
+    equal(6, out.count('missing  '), out)
+
+
+run_tests(a_ctrl_c_that_comes_twice_at_once_still_stops_in_order,
+          without_a_secret_nothing_is_started,
+          a_missing_secret_is_told_beside_the_other_faults,
+          an_unknown_argument_is_named_and_help_offered,
+          every_help_fits_a_terminal,
+          the_doctor_comes_before_the_first_start)

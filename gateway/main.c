@@ -5,7 +5,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "federation.graphql.h"
 #include "schema.graphql.h"
 
 struct gateway {
@@ -79,6 +81,19 @@ static int open_upstream(struct gateway *gateway, const struct daemon *d, ecom_e
     return ecom_http_client_new(&opts, &up->client, err);
 }
 
+/* The shop's schema and what a federation asks for beside it. */
+static ecom_str whole_schema(ecom_arena *arena)
+{
+    const size_t shop = sizeof(schema_graphql), n = shop + sizeof(federation_graphql);
+    char *sdl = ecom_arena_alloc(arena, n);
+
+    if (sdl) {
+        memcpy(sdl, schema_graphql, shop);
+        memcpy(sdl + shop, federation_graphql, n - shop);
+    }
+    return (ecom_str){sdl, n};
+}
+
 static int open_gateway(struct daemon *d, ecom_error *err)
 {
     struct gateway *gateway = d->domain = calloc(1, sizeof(*gateway));
@@ -86,7 +101,9 @@ static int open_gateway(struct daemon *d, ecom_error *err)
 
     if (!gateway)
         return ecom_fail(err, ECOM_E_NOMEM, "gateway");
-    opts.sdl = (ecom_str){(const char *)schema_graphql, sizeof(schema_graphql)};
+    opts.sdl = whole_schema(d->arena);
+    if (!opts.sdl.p)
+        return ecom_fail(err, ECOM_E_NOMEM, "gateway");
     opts.resolvers = resolvers;
     opts.nresolvers = nresolvers;
     opts.scalars = &ecom_graphql_datetime;

@@ -1,5 +1,7 @@
 #include "resolvers.h"
 
+#include "federation.h"
+#include "joins.h"
 #include "upstream.h"
 
 #include <ecom/shop.h>
@@ -62,14 +64,23 @@ static int get_one(ecom_graphql_call *call, const char *base, const char *path, 
 }
 
 /* A page: the arguments that were given are the query. */
+static int add_arguments(const ecom_graphql_call *call, ecom_buf *url)
+{
+    int r = ECOM_OK;
+
+    for (const ecom_json *arg = call->arguments->first; arg && r == ECOM_OK; arg = arg->next)
+        if (arg->kind != ECOM_JSON_NULL)
+            r = upstream_add_query(url, arg->name, arg->text);
+    return r;
+}
+
 static int get_page(ecom_graphql_call *call, const char *base, const char *path, ecom_error *err)
 {
     ecom_buf url = {0};
     int r = ecom_buf_append(&url, ecom_str_of(path));
 
-    for (const ecom_json *arg = call->arguments->first; arg && r == ECOM_OK; arg = arg->next)
-        if (arg->kind != ECOM_JSON_NULL)
-            r = upstream_add_query(&url, arg->name, arg->text);
+    if (r == ECOM_OK)
+        r = add_arguments(call, &url);
     r = r < 0 ? ecom_fail(err, r, "%s", call->field)
               : call_and_give(call, "GET", base, ecom_buf_str(&url), none, none, err);
     ecom_buf_free(&url);
@@ -86,6 +97,12 @@ static int query_me(ecom_graphql_call *call, void *user, ecom_error *err)
     (void)user;
     return call_and_give(call, "GET", services(call)->users, ecom_str_of("/users/me"), none, none,
                          err);
+}
+
+static int query_user(ecom_graphql_call *call, void *user, ecom_error *err)
+{
+    (void)user;
+    return get_one(call, services(call)->users, "/users", err);
 }
 
 static int query_product(ecom_graphql_call *call, void *user, ecom_error *err)
@@ -110,6 +127,58 @@ static int query_orders(ecom_graphql_call *call, void *user, ecom_error *err)
 {
     (void)user;
     return get_page(call, services(call)->orders, "/orders", err);
+}
+
+/* All orders of a level, with one call. */
+static int order_user(ecom_graphql_call *call, void *user, ecom_error *err)
+{
+    const struct source source = {services(call)->users, "/users", NULL};
+
+    (void)user;
+    return joins_by_member(call, &source, "userId", err);
+}
+
+static int orders_of(ecom_graphql_call *call, ecom_str user_id, const ecom_json **page,
+                     ecom_error *err)
+{
+    ecom_buf url = {0};
+    int r = ecom_buf_append(&url, ecom_str_of("/orders"));
+
+    if (r == ECOM_OK)
+        r = upstream_add_query(&url, ecom_str_of("userId"), user_id);
+    if (r == ECOM_OK)
+        r = add_arguments(call, &url);
+    r = r < 0 ? ecom_fail(err, r, "%s", call->field)
+              : upstream_call(call->context, "GET", services(call)->orders, ecom_buf_str(&url),
+                              none, none, page, err);
+    ecom_buf_free(&url);
+    return r;
+}
+
+/* One call a user, however often the user is among the parents. The service sees to it that users
+ * have their own orders only: who has just logged in need not be whom the request's token names. */
+static int user_orders(ecom_graphql_call *call, void *user, ecom_error *err)
+{
+    struct want *wants;
+    size_t n = joins_wants(call, "id", &wants);
+    const ecom_json *page = NULL;
+    int r = ECOM_OK;
+
+    (void)user;
+    if (!wants)
+        return ecom_fail(err, ECOM_E_NOMEM, "%s", call->field);
+    joins_sort(wants, n);
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || !ecom_str_eq(wants[i].id, wants[i - 1].id))
+            r = orders_of(call, wants[i].id, &page, err);
+        if (r == ECOM_E_NOMEM)
+            return r;
+        if (r < 0)
+            ecom_graphql_set_error(call, wants[i].value, err);
+        else
+            ecom_graphql_set_object(wants[i].value, page);
+    }
+    return ECOM_OK;
 }
 
 static int mutation_register(ecom_graphql_call *call, void *user, ecom_error *err)
@@ -239,10 +308,16 @@ static int page_end(ecom_graphql_call *call, void *user, ecom_error *err)
 
 const ecom_graphql_resolver resolvers[] = {
     {"Query", "me", query_me, NULL},
+    {"Query", "user", query_user, NULL},
     {"Query", "product", query_product, NULL},
     {"Query", "products", query_products, NULL},
     {"Query", "order", query_order, NULL},
     {"Query", "orders", query_orders, NULL},
+    {"Query", "_service", federation_service, NULL},
+    {"Query", "_entities", federation_entities, NULL},
+    {"_Service", "sdl", federation_sdl, NULL},
+    {"User", "orders", user_orders, NULL},
+    {"Order", "user", order_user, NULL},
     {"Mutation", "register", mutation_register, NULL},
     {"Mutation", "login", mutation_login, NULL},
     {"Mutation", "createProduct", mutation_create_product, NULL},

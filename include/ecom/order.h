@@ -49,12 +49,13 @@ typedef struct ecom_order_request {
 } ecom_order_request;
 ECOM_API extern const ecom_record ecom_order_request_record;
 
-/** `GET /orders?first=&after=&status=&ids=`. Start from ecom_record_init(). */
+/** `GET /orders?first=&after=&status=&ids=&userId=`. Start from ecom_record_init(). */
 typedef struct ecom_order_query {
-    int64_t first;  /**< 1 to 100; 20 unless said */
-    ecom_str after; /**< a cursor; empty: from the newest */
-    int32_t status; /**< ecom_order_status; ECOM_ABSENT32: any */
-    ecom_str ids;   /**< "a,b,c": these and no others; the rest of the query does not count */
+    int64_t first;    /**< 1 to 100; 20 unless said */
+    ecom_str after;   /**< a cursor; empty: from the newest */
+    int32_t status;   /**< ecom_order_status; ECOM_ABSENT32: any */
+    ecom_str ids;     /**< "a,b,c": these and no others; the rest of the query does not count */
+    ecom_str user_id; /**< p NULL: the caller; another than the caller is forbidden */
 } ecom_order_query;
 ECOM_API extern const ecom_record ecom_order_query_record;
 
@@ -108,7 +109,8 @@ ECOM_API ECOM_MUST_USE int ecom_orders_get_many(ecom_orders *orders, ecom_str us
                                                 const ecom_str *ids, size_t n, ecom_arena *arena,
                                                 ecom_order **out, size_t *found, ecom_error *err);
 /** The orders of @p user_id, newest first. @param query  nullable: the first page of all.
- *  @return ECOM_E_INVAL (field `first`, `after`, `status` or `ids`); or as ecom_store_find(). */
+ *  @return ECOM_E_INVAL (field `first`, `after`, `status` or `ids`); ECOM_E_FORBIDDEN (field
+ *          `userId`); or as ecom_store_find(). */
 ECOM_API ECOM_MUST_USE int ecom_orders_list(ecom_orders *orders, ecom_str user_id,
                                             const ecom_order_query *query, ecom_arena *arena,
                                             ecom_order_page *out, ecom_error *err);

@@ -46,6 +46,18 @@ typedef struct ecom_session {
 } ecom_session;
 ECOM_API extern const ecom_record ecom_session_record;
 
+/** `GET /users?ids=`. */
+typedef struct ecom_user_query {
+    ecom_str ids; /**< "a,b,c" */
+} ecom_user_query;
+ECOM_API extern const ecom_record ecom_user_query_record;
+
+/** {items}. */
+typedef struct ecom_user_page {
+    ecom_list items; /**< of ecom_user */
+} ecom_user_page;
+ECOM_API extern const ecom_record ecom_user_page_record;
+
 /** The users of one store. May be used from any thread. */
 typedef struct ecom_users ecom_users;
 
@@ -95,6 +107,12 @@ ECOM_API ECOM_MUST_USE int ecom_users_get(ecom_users *users, ecom_str id, ecom_a
 ECOM_API ECOM_MUST_USE int ecom_users_get_many(ecom_users *users, const ecom_str *ids, size_t n,
                                                ecom_arena *arena, ecom_user **out, size_t *found,
                                                ecom_error *err);
+
+/** Those of the users asked for that @p user_id may see: itself.
+ *  @return ECOM_E_INVAL (field `ids`); or as ecom_store_find(). */
+ECOM_API ECOM_MUST_USE int ecom_users_list(ecom_users *users, ecom_str user_id,
+                                           const ecom_user_query *query, ecom_arena *arena,
+                                           ecom_user_page *out, ecom_error *err);
 
 /** Appends an address as it is compared: without spaces around it, ASCII letters in lower case. */
 ECOM_API ECOM_MUST_USE int ecom_email_key(ecom_str email, ecom_buf *out);

@@ -56,6 +56,8 @@ static const ecom_field query_fields[] = {
     ECOM_FIELD(ecom_order_query, status, "status", ENUM, .names = status_names),
     ECOM_FIELD(ecom_order_query, ids, "ids", STRING, .max = ECOM_IDS_BYTES,
                .doc = "Ids with commas between: these and no others."),
+    ECOM_FIELD(ecom_order_query, user_id, "userId", STRING, .min = 1, .max = ECOM_USER_ID_MAX,
+               .doc = "The caller, who is meant when it is left out."),
 };
 const ecom_record ecom_order_query_record =
     ECOM_RECORD_WITH("OrderQuery", ecom_order_query, query_fields, .doc = "Which orders.");
@@ -300,6 +302,8 @@ int ecom_orders_list(ecom_orders *orders, ecom_str user_id, const ecom_order_que
         r = ecom_record_check(&ecom_order_query_record, query, err);
     if (r < 0)
         return r;
+    if (query && query->user_id.p && !ecom_str_eq(query->user_id, user_id))
+        return ecom_fail_field(err, ECOM_E_FORBIDDEN, "userId", "userId: is not the caller");
     if (query && query->ids.p)
         return list_ids(orders, user_id, query->ids, arena, out, err);
     if (query) {

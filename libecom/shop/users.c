@@ -56,6 +56,20 @@ static const ecom_field session_fields[] = {
 const ecom_record ecom_session_record =
     ECOM_RECORD_WITH("Session", ecom_session, session_fields, .doc = "A token and whose it is.");
 
+static const ecom_field query_fields[] = {
+    ECOM_FIELD(ecom_user_query, ids, "ids", STRING, .flags = ECOM_REQUIRED, .max = ECOM_IDS_BYTES,
+               .doc = "Ids with commas between."),
+};
+const ecom_record ecom_user_query_record =
+    ECOM_RECORD_WITH("UserQuery", ecom_user_query, query_fields, .doc = "Which users.");
+
+static const ecom_field page_fields[] = {
+    ECOM_FIELD(ecom_user_page, items, "items", LIST, .of = &ecom_user_record,
+               .flags = ECOM_REQUIRED, .max = ECOM_PAGE_MAX),
+};
+const ecom_record ecom_user_page_record =
+    ECOM_RECORD_WITH("UserPage", ecom_user_page, page_fields, .doc = "Users, as asked for.");
+
 struct ecom_users {
     struct ecom__collection c;
     const ecom_env *env;
@@ -318,5 +332,27 @@ int ecom_users_get_many(ecom_users *users, const ecom_str *ids, size_t n, ecom_a
 
     if (r == ECOM_OK)
         *out = items;
+    return r;
+}
+
+int ecom_users_list(ecom_users *users, ecom_str user_id, const ecom_user_query *query,
+                    ecom_arena *arena, ecom_user_page *out, ecom_error *err)
+{
+    ecom_user_page page = {{NULL, 0}};
+    ecom_str *ids;
+    size_t n, visible = 0;
+    int r = ecom_record_check(&ecom_user_query_record, query, err);
+
+    if (r == ECOM_OK)
+        r = ecom_ids_split(query->ids, arena, &ids, &n, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < n; i++)
+        if (ecom_str_eq(ids[i], user_id))
+            ids[visible++] = ids[i];
+    r = ecom__load_many(&users->c, ids, visible, NULL, NULL, arena, &page.items.items,
+                        &page.items.n, err);
+    if (r == ECOM_OK)
+        *out = page;
     return r;
 }

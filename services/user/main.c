@@ -53,6 +53,15 @@ static int get_user(void *user, ecom_exchange *x, ecom_error *err)
     return get_me(user, x, err);
 }
 
+static int get_users(void *user, ecom_exchange *x, ecom_error *err)
+{
+    ecom_user_page page;
+    int r = ecom_users_list(users_of(user), ecom_exchange_claims(x)->sub, ecom_exchange_params(x),
+                            ecom_exchange_arena(x), &page, err);
+
+    return r < 0 ? r : ecom_exchange_reply(x, &ecom_user_page_record, &page, err);
+}
+
 static const ecom_route routes[] = {
     {.method = "POST",
      .pattern = "/auth/register",
@@ -73,6 +82,13 @@ static const ecom_route routes[] = {
      .flags = ECOM_ROUTE_AUTH,
      .response = &ecom_user_record,
      .summary = "Who the token is."},
+    {.method = "GET",
+     .pattern = "/users",
+     .handle = get_users,
+     .flags = ECOM_ROUTE_AUTH,
+     .query = &ecom_user_query_record,
+     .response = &ecom_user_page_record,
+     .summary = "Users by ids, as far as the caller may see: oneself."},
     {.method = "GET",
      .pattern = "/users/{id}",
      .handle = get_user,

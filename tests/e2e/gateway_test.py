@@ -52,6 +52,9 @@ def a_service_that_is_away_is_an_error_at_its_field():
         error, = answer.json['errors']
         equal((['product'], 'UNAVAILABLE'), (error['path'], error['extensions']['code']))
         assert str(nobody) not in error['message'], error
+        lists = shop.graphql('{ products { nodes { id } } orders { nodes { id } } }', None, token)
+        equal({'products': None, 'orders': {'nodes': []}}, lists.json['data'])
+        equal([['products']], [e['path'] for e in lists.json['errors']])
 
 
 MODERN = 'application/graphql-response+json'
@@ -81,7 +84,75 @@ def requests_come_by_get_and_by_post():
         equal(413, big.status)
 
 
+def requests_of(shop, daemon, path):
+    """How often a daemon has answered at a path, by its log."""
+    with open(shop.log.name, errors='replace') as log:
+        return sum(daemon in line and f'"path":"{path}"' in line for line in log)
+
+
+def users_and_their_orders_are_joined_with_one_call_a_level():
+    with Shop() as shop:
+        user_id, token = shop.customer()
+        other_id, other_token = shop.customer('eve@example.com')
+        ids = [shop.call('order-service', 'POST', '/orders', {'amount': n}, token).json['id']
+               for n in range(1, 6)]
+        answer = shop.graphql('{ orders { nodes { id user { id orders(first: 2) { nodes { id } } } } } }',
+                              None, token)
+        nodes = answer.json['data']['orders']['nodes']
+        equal(ids[::-1], [node['id'] for node in nodes])
+        for node in nodes:
+            equal({'id': user_id, 'orders': {'nodes': [{'id': ids[4]}, {'id': ids[3]}]}}, node['user'])
+        equal(1, requests_of(shop, 'user-service', '/users'))
+
+        query = 'query($id: ID!) { user(id: $id) { email } }'
+        equal({'data': {'user': {'email': 'ada@example.com'}}},
+              shop.graphql(query, {'id': user_id}, token).json)
+        equal({'data': {'user': None}}, shop.graphql(query, {'id': other_id}, token).json)
+        error, = shop.graphql(query, {'id': user_id}).json['errors']
+        equal('UNAUTHENTICATED', error['extensions']['code'])
+
+        login = 'mutation { login(email: "eve@example.com", password: "correct horse") ' \
+                '{ user { id orders { nodes { id } } } } }'
+        answer = shop.graphql(login, None, token).json
+        equal({'id': other_id, 'orders': None}, answer['data']['login']['user'])
+        equal('FORBIDDEN', answer['errors'][0]['extensions']['code'])
+        got = shop.call('user-service', 'GET', f'/users?ids={other_id},{user_id},x', token=other_token)
+        equal([other_id], [user['id'] for user in got.json['items']])
+
+
+def a_larger_graph_asks_for_entities():
+    with Shop() as shop:
+        user_id, token = shop.customer()
+        product = shop.call('product-service', 'POST', '/products', {'name': 'Tea', 'price': 3},
+                            token).json
+        order = shop.call('order-service', 'POST', '/orders', {'amount': 3}, token).json
+        sdl = shop.graphql('{ _service { sdl } }').json['data']['_service']['sdl']
+        for part in ('@link(url: "https://specs.apollo.dev/federation/v2.0"',
+                     'type Product @key(fields: "id")', 'createOrder('):
+            assert part in sdl, sdl
+        assert '_entities' not in sdl and '_Any' not in sdl, sdl
+        keys = [{'__typename': 'Order', 'id': order['id']}, {'__typename': 'User', 'id': user_id},
+                {'__typename': 'Product', 'id': product['id']}, {'__typename': 'Product', 'id': 'x'},
+                {'__typename': 'Nothing', 'id': 'x'}, {'__typename': 'Product', 'id': product['id']}]
+        query = """query($keys: [_Any!]!) { _entities(representations: $keys) {
+          __typename ... on Order { amount user { id } } ... on User { email } ... on Product { name }
+        } }"""
+        tea = {'__typename': 'Product', 'name': 'Tea'}
+        equal({'data': {'_entities': [
+            {'__typename': 'Order', 'amount': 3, 'user': {'id': user_id}},
+            {'__typename': 'User', 'email': 'ada@example.com'}, tea, None, None, tea]}},
+            shop.graphql(query, {'keys': keys}, token).json)
+        answer = shop.graphql(query, {'keys': keys[:3]}).json
+        equal([None, None, tea], answer['data']['_entities'])
+        equal([(['_entities', 0], 'UNAUTHENTICATED'), (['_entities', 1], 'UNAUTHENTICATED')],
+              [(e['path'], e['extensions']['code']) for e in answer['errors']])
+        error, = shop.graphql(query, {'keys': keys[:1] * 1001}, token).json['errors']
+        assert 'more than 1000' in error['message'], error
+
+
 run_tests(lists_go_page_by_page,
           a_refused_argument_is_named_as_the_service_names_it,
           a_service_that_is_away_is_an_error_at_its_field,
+          users_and_their_orders_are_joined_with_one_call_a_level,
+          a_larger_graph_asks_for_entities,
           requests_come_by_get_and_by_post)

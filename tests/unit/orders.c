@@ -636,6 +636,12 @@ static void many_are_found_by_ids_if_they_are_the_users_own(void)
     query.ids = ecom_str_of(ids);
     CHECK_CODE(ECOM_OK, ecom_orders_list(f.orders, S("bob"), &query, f.w.arena, &page, &e), e);
     CHECK_STR("2", ecom_str_of(amounts_of(&page)));
+    query.user_id = S("bob");
+    CHECK_CODE(ECOM_OK, ecom_orders_list(f.orders, S("bob"), &query, f.w.arena, &page, &e), e);
+    query.user_id = S("ann");
+    CHECK_CODE(ECOM_E_FORBIDDEN, ecom_orders_list(f.orders, S("bob"), &query, f.w.arena, &page, &e),
+               e);
+    CHECK_STR("userId", ecom_str_of(e.field));
     close_fixture(&f);
 }
 

@@ -399,6 +399,33 @@ static void many_are_found_in_the_order_of_their_ids(void)
     close_fixture(&f);
 }
 
+static void users_asked_for_by_ids_are_only_oneself(void)
+{
+    struct fixture f;
+    ecom_user a, b;
+    ecom_user_page page = {{NULL, 0}};
+    ecom_buf ids = {0};
+    ecom_error e = {0};
+
+    open_fixture(&f);
+    CHECK_CODE(ECOM_OK, sign_up(&f, S("a@b.c"), &a, &e), e);
+    CHECK_CODE(ECOM_OK, sign_up(&f, S("b@b.c"), &b, &e), e);
+    CHECK_I64(ECOM_OK, ecom_buf_printf(&ids, "%s,nobody,%s", b.id.p, a.id.p));
+    ecom_user_query query = {.ids = ecom_buf_str(&ids)};
+    CHECK_CODE(ECOM_OK, ecom_users_list(f.users, a.id, &query, f.w.arena, &page, &e), e);
+    CHECK_U64(1, page.items.n);
+    CHECK_STR("a@b.c", ((ecom_user *)page.items.items)[0].email);
+    CHECK_CODE(ECOM_OK, ecom_users_list(f.users, S("c"), &query, f.w.arena, &page, &e), e);
+    CHECK_U64(0, page.items.n);
+    query.ids = S("a,,b");
+    CHECK_CODE(ECOM_E_INVAL, ecom_users_list(f.users, a.id, &query, f.w.arena, &page, &e), e);
+    CHECK_STR("ids", ecom_str_of(e.field));
+    query.ids = (ecom_str){NULL, 0};
+    CHECK_CODE(ECOM_E_INVAL, ecom_users_list(f.users, a.id, &query, f.w.arena, &page, &e), e);
+    ecom_buf_free(&ids);
+    close_fixture(&f);
+}
+
 struct racer {
     struct fixture *f;
     int r;
@@ -514,6 +541,7 @@ static const struct check_case cases[] = {
     CASE(what_is_missing_is_named),
     CASE(a_stale_hash_is_renewed_at_login_and_a_failure_of_that_is_no_failure),
     CASE(many_are_found_in_the_order_of_their_ids),
+    CASE(users_asked_for_by_ids_are_only_oneself),
     CASE(of_two_who_register_an_address_at_once_one_gets_it),
     CASE(a_failing_store_makes_no_half_account),
     CASE(a_failed_allocation_is_told_and_changes_nothing),

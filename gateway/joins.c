@@ -1,0 +1,151 @@
+#include "joins.h"
+
+#include "upstream.h"
+
+#include <ecom/shop.h>
+
+#include <stdlib.h>
+
+static int compare(const void *a, const void *b)
+{
+    return ecom_str_cmp(((const struct want *)a)->id, ((const struct want *)b)->id);
+}
+
+void joins_sort(struct want *wants, size_t n)
+{
+    qsort(wants, n, sizeof(*wants), compare);
+}
+
+/* The first of the wants with this id, or their end. */
+static struct want *find(struct want *wants, struct want *end, ecom_str id)
+{
+    while (wants < end) {
+        struct want *middle = wants + (end - wants) / 2;
+        if (ecom_str_cmp(middle->id, id) < 0)
+            wants = middle + 1;
+        else
+            end = middle;
+    }
+    return wants;
+}
+
+/* The object with its type's name before its own members. */
+static const ecom_json *typed(ecom_arena *arena, const ecom_json *object, const char *type)
+{
+    ecom_json *name = ecom_arena_alloc(arena, sizeof(*name));
+    ecom_json *copy = ecom_arena_alloc(arena, sizeof(*copy));
+
+    if (!name || !copy)
+        return NULL;
+    *name = (ecom_json){.kind = ECOM_JSON_STRING,
+                        .name = ecom_str_of("__typename"),
+                        .text = ecom_str_of(type),
+                        .next = object->first};
+    *copy = *object;
+    copy->next = NULL;
+    copy->first = name;
+    copy->count++;
+    return copy;
+}
+
+static int place(ecom_graphql_call *call, const struct source *source, const ecom_json *items,
+                 struct want *wants, struct want *end, ecom_error *err)
+{
+    for (const ecom_json *item = items ? items->first : NULL; item; item = item->next) {
+        const ecom_json *id = ecom_json_get(item, "id");
+        const ecom_json *object = source->type ? typed(call->arena, item, source->type) : item;
+        if (!object)
+            return ecom_fail(err, ECOM_E_NOMEM, "%s", call->field);
+        if (!id || id->kind != ECOM_JSON_STRING)
+            continue;
+        for (struct want *w = find(wants, end, id->text); w < end && ecom_str_eq(w->id, id->text);
+             w++)
+            ecom_graphql_set_object(w->value, object);
+    }
+    return ECOM_OK;
+}
+
+/* Appends the ids up to as many as a service takes at once; returns behind the last want of them,
+ * or NULL: out of memory. */
+static struct want *list_ids(struct want *w, struct want *end, ecom_buf *ids)
+{
+    const struct want *last = NULL;
+
+    for (size_t n = 0; w < end; last = w++) {
+        if (last && ecom_str_eq(last->id, w->id))
+            continue;
+        if (n++ == ECOM_IDS_MAX)
+            break;
+        if ((ids->n && ecom_buf_append(ids, ecom_str_of(",")) < 0) ||
+            ecom_buf_append(ids, w->id) < 0)
+            return NULL;
+    }
+    return w;
+}
+
+static int ask(ecom_graphql_call *call, const struct source *source, ecom_str ids,
+               const ecom_json **answer, ecom_error *err)
+{
+    const ecom_str none = {NULL, 0};
+    ecom_buf url = {0};
+    int r = ecom_buf_append(&url, ecom_str_of(source->path));
+
+    if (r == ECOM_OK)
+        r = upstream_add_query(&url, ecom_str_of("ids"), ids);
+    r = r < 0 ? ecom_fail(err, r, "%s", call->field)
+              : upstream_call(call->context, "GET", source->base, ecom_buf_str(&url), none, none,
+                              answer, err);
+    ecom_buf_free(&url);
+    return r;
+}
+
+int joins_fetch(ecom_graphql_call *call, const struct source *source, struct want *wants, size_t n,
+                ecom_error *err)
+{
+    struct want *end = wants + n, *next;
+    int r = ECOM_OK;
+
+    joins_sort(wants, n);
+    for (; wants < end && r == ECOM_OK; wants = next) {
+        const ecom_json *answer;
+        ecom_buf ids = {0};
+        if (!(next = list_ids(wants, end, &ids))) {
+            ecom_buf_free(&ids);
+            return ecom_fail(err, ECOM_E_NOMEM, "%s", call->field);
+        }
+        r = ask(call, source, ecom_buf_str(&ids), &answer, err);
+        ecom_buf_free(&ids);
+        if (r == ECOM_OK) {
+            r = place(call, source, ecom_json_get(answer, "items"), wants, next, err);
+        } else if (r != ECOM_E_NOMEM) {
+            for (struct want *w = wants; w < next; w++)
+                ecom_graphql_set_error(call, w->value, err);
+            r = ECOM_OK;
+        }
+    }
+    return r;
+}
+
+size_t joins_wants(ecom_graphql_call *call, const char *key, struct want **out)
+{
+    size_t n = 0;
+
+    *out = ecom_arena_alloc(call->arena, call->n * sizeof(**out));
+    for (uint32_t i = 0; *out && i < call->n; i++) {
+        const ecom_json *id = ecom_json_get(call->parents[i], key);
+        if (id && id->kind == ECOM_JSON_STRING && id->text.n)
+            (*out)[n++] = (struct want){id->text, &call->results[i]};
+    }
+    return n;
+}
+
+int joins_by_member(ecom_graphql_call *call, const struct source *source, const char *key,
+                    ecom_error *err)
+{
+    struct want *wants;
+    size_t n = joins_wants(call, key, &wants);
+
+    if (!wants)
+        return ecom_fail(err, ECOM_E_NOMEM, "%s", call->field);
+    return joins_fetch(call, source, wants, n, err);
+}

@@ -25,7 +25,8 @@ typedef struct ecom_dotenv {
 /** Reads the text of a `.env` file: `NAME=value` or `export NAME=value`, blanks around it, `'...'`
  *  as it is, `"..."` with `\n`, `\t`, `\"` and `\\`, comments from `#` at the start of a line or
  *  after a blank, CRLF, a BOM. The last of equal names wins. At most 64 KiB and 1,000 lines.
- *  @return ECOM_E_INVAL: "line 7: ..." (never the value); ECOM_E_TOOLARGE; ECOM_E_NOMEM. */
+ *  @return ECOM_E_INVAL: "line 7: ...; line 9: ..." (never the value), the first three broken lines
+ *          and how many more there are; ECOM_E_TOOLARGE; ECOM_E_NOMEM. */
 ECOM_API ECOM_MUST_USE int ecom_dotenv_parse(ecom_str text, ecom_arena *arena, ecom_dotenv *out,
                                              ecom_error *err);
 /** As above, from a file. @return ECOM_E_NOTFOUND when there is none; ECOM_E_UNAVAILABLE when it

@@ -6,8 +6,8 @@
  *     struct note { ecom_str id, text; int64_t stars; };
  *     static const ecom_field fields[] = {
  *         ECOM_FIELD(struct note, id, "id", ID, .flags = ECOM_REQUIRED),
- *         ECOM_FIELD(struct note, text, "text", STRING, .flags = ECOM_REQUIRED, .min = 1, .max =
- * 200), ECOM_FIELD(struct note, stars, "stars", INT, .max = 5),
+ *         ECOM_FIELD(struct note, text, "text", STRING, .flags = ECOM_REQUIRED, .max = 200),
+ *         ECOM_FIELD(struct note, stars, "stars", INT, .max = 5),
  *     };
  *     static const ecom_record note_record = ECOM_RECORD("Note", struct note, fields);
  */

@@ -2,26 +2,43 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/utf8.h"
 
-enum { MAX_BYTES = 64 << 10, MAX_LINES = 1000 };
+enum { MAX_BYTES = 64 << 10, MAX_LINES = 1000, MAX_SHOWN = 3 };
 
 /* Where reading stands: inside one line. */
 struct reader {
     ecom_str rest; /* of the line */
     uint32_t line;
+    uint32_t broken; /* lines */
+    char faults[sizeof(((ecom_error *)0)->text)];
     ecom_arena *arena;
     ecom_error *err;
 };
 
-/* Never with the value: it may be a secret, half of one at least. */
-static int broken(const struct reader *r, const char *why)
+/* Never with the value: it may be a secret, half of one at least. The first of them are shown
+ * together, as far as one text holds. */
+static int broken(struct reader *r, const char *why)
 {
-    return ecom_fail(r->err, ECOM_E_INVAL, "line %u: %s", (unsigned)r->line, why);
+    size_t n = strlen(r->faults);
+
+    if (r->broken++ < MAX_SHOWN)
+        snprintf(r->faults + n, sizeof(r->faults) - n, "%sline %u: %s", n ? "; " : "",
+                 (unsigned)r->line, why);
+    return ECOM_E_INVAL;
+}
+
+static int fail_broken(const struct reader *r)
+{
+    if (r->broken > MAX_SHOWN)
+        return ecom_fail(r->err, ECOM_E_INVAL, "%s; and %u more", r->faults,
+                         (unsigned)(r->broken - MAX_SHOWN));
+    return ecom_fail(r->err, ECOM_E_INVAL, "%s", r->faults);
 }
 
 static void skip(ecom_str *s, size_t n)
@@ -233,9 +250,11 @@ int ecom_dotenv_parse(ecom_str text, ecom_arena *arena, ecom_dotenv *out, ecom_e
         r.rest = next_line(&copy);
         r.line++;
         int code = read_line(&r, &found);
-        if (code < 0)
+        if (code < 0 && code != ECOM_E_INVAL)
             return code;
     }
+    if (r.broken)
+        return fail_broken(&r);
     *out = found;
     return ECOM_OK;
 }

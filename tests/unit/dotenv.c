@@ -127,6 +127,19 @@ static void a_broken_line_is_named_by_number_and_never_shown(void)
     teardown();
 }
 
+static void broken_lines_are_told_together(void)
+{
+    CHECK_CODE(ECOM_E_INVAL, parse(S("A=1\nB\nC='x\nD=2\n")), e);
+    CHECK_STR("line 2: must be NAME=value, and has no = behind the name; "
+              "line 3: has no closing '",
+              ecom_str_of(e.text));
+    CHECK_CODE(ECOM_E_INVAL, parse(S("A='\nB=\"\nC='\nD='\nE='\n")), e);
+    CHECK_STR("line 1: has no closing '; line 2: has no closing \"; line 3: has no closing '; "
+              "and 2 more",
+              ecom_str_of(e.text));
+    teardown();
+}
+
 static void size_and_lines_are_bounded(void)
 {
     static char text[65537];
@@ -214,6 +227,7 @@ static const struct check_case cases[] = {
     CASE(a_whole_file_keeps_its_line_numbers),
     CASE(the_last_of_equal_names_wins),
     CASE(a_broken_line_is_named_by_number_and_never_shown),
+    CASE(broken_lines_are_told_together),
     CASE(size_and_lines_are_bounded),
     CASE(a_file_is_read_and_named_in_errors),
     CASE(every_failed_allocation_gives_nomem),

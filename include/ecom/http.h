@@ -61,7 +61,7 @@ typedef struct ecom_http_options {
     /** Nullable. GET /readyz asks it: ECOM_OK or why not. Runs on the pool. */
     int (*ready)(void *user, ecom_error *err);
     uint32_t loops;            /**< event loop threads; 0: 1 */
-    uint32_t threads;          /**< handler threads; 0: 16 */
+    uint32_t threads;          /**< handler threads, made as they are needed; 0: 64 */
     uint32_t max_queue;        /**< requests that wait for a thread; 0: 1,024; one more: 503 */
     uint32_t max_connections;  /**< 0: 10,000; one more is closed */
     uint32_t max_pipeline;     /**< requests read ahead on a connection; 0: 16 */

@@ -9,8 +9,10 @@ static void *work(void *arg)
 
     pthread_mutex_lock(&pool->lock);
     for (;;) {
+        pool->idle++;
         while (!pool->first && !pool->closing)
             pthread_cond_wait(&pool->work, &pool->lock);
+        pool->idle--;
         struct ecom_exchange *x = pool->first;
         if (!x)
             break;
@@ -38,22 +40,28 @@ int ecom__http_thread_start(pthread_t *thread, void *(*run)(void *arg), void *ar
     return r;
 }
 
-int ecom__http_pool_start(struct pool *pool, uint32_t threads, uint32_t max_waiting,
+static int add_thread(struct pool *pool)
+{
+    if (pool->nthreads == pool->max_threads ||
+        ecom__http_thread_start(&pool->threads[pool->nthreads], work, pool) != 0)
+        return -1;
+    pool->nthreads++;
+    return 0;
+}
+
+/* One thread to begin with: that there can be one is known then, and the others come when requests
+ * wait for them. */
+int ecom__http_pool_start(struct pool *pool, uint32_t max_threads, uint32_t max_waiting,
                           ecom_series *depth, ecom_error *err)
 {
-    *pool = (struct pool){.max_waiting = max_waiting, .depth = depth};
+    *pool = (struct pool){.max_waiting = max_waiting, .max_threads = max_threads, .depth = depth};
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->work, NULL);
-    pool->threads = calloc(threads, sizeof(*pool->threads));
-    if (!pool->threads)
-        goto fail;
-    for (; pool->nthreads < threads; pool->nthreads++)
-        if (ecom__http_thread_start(&pool->threads[pool->nthreads], work, pool) != 0)
-            goto fail;
-    return ECOM_OK;
-fail:
+    pool->threads = calloc(max_threads, sizeof(*pool->threads));
+    if (pool->threads && add_thread(pool) == 0)
+        return ECOM_OK;
     ecom__http_pool_stop(pool);
-    return ecom_fail(err, ECOM_E_NOMEM, "%u threads for handlers", (unsigned)threads);
+    return ecom_fail(err, ECOM_E_NOMEM, "a thread for handlers");
 }
 
 int ecom__http_pool_push(struct pool *pool, struct ecom_exchange *x)
@@ -68,6 +76,8 @@ int ecom__http_pool_push(struct pool *pool, struct ecom_exchange *x)
             pool->first = x;
         pool->last = x;
         ecom_series_set(pool->depth, ++pool->waiting);
+        if (pool->waiting > pool->idle)
+            (void)add_thread(pool); /* if not, those that there are come to it */
         pthread_cond_signal(&pool->work);
     }
     pthread_mutex_unlock(&pool->lock);

@@ -32,7 +32,7 @@ static void set_defaults(ecom_http_options *opts)
     if (!opts->env)
         opts->env = ecom_env_system();
     opts->loops = or_default(opts->loops, 1);
-    opts->threads = or_default(opts->threads, 16);
+    opts->threads = or_default(opts->threads, 64);
     opts->max_queue = or_default(opts->max_queue, 1024);
     opts->max_connections = or_default(opts->max_connections, 10000);
     opts->max_pipeline = or_default(opts->max_pipeline, 16);

@@ -14,7 +14,7 @@ struct pool {
     pthread_cond_t work;
     struct ecom_exchange *first, *last;
     uint32_t waiting, max_waiting;
-    uint32_t nthreads;
+    uint32_t nthreads, max_threads, idle;
     int32_t closing;
     pthread_t *threads;
     ecom_series *depth; /* nullable */
@@ -24,7 +24,7 @@ struct pool {
 int ecom__http_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);
 
 /* @param depth  nullable: set to how many wait. */
-int ecom__http_pool_start(struct pool *pool, uint32_t threads, uint32_t max_waiting,
+int ecom__http_pool_start(struct pool *pool, uint32_t max_threads, uint32_t max_waiting,
                           ecom_series *depth, ecom_error *err);
 /* @return -1: the queue is full. */
 int ecom__http_pool_push(struct pool *pool, struct ecom_exchange *x);

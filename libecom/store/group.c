@@ -27,18 +27,26 @@ static ecom__job *take(ecom__group *group, int max)
     return jobs;
 }
 
-static void finish(ecom__group *group, ecom__job *jobs)
+static void finish(ecom__job *jobs, const ecom__job *own)
 {
     for (ecom__job *job = jobs, *next; job; job = next) {
-        next = job->next; /* once done, it is gone as soon as the lock is */
-        job->done = 1;
-        pthread_cond_signal(&job->turn);
+        next = job->next; /* once posted, it is gone */
+        if (job != own)
+            sem_post(&job->turn);
     }
-    group->leading = group->first != NULL;
-    if (group->first) {
-        group->first->lead = 1;
-        pthread_cond_signal(&group->first->turn);
-    }
+}
+
+/* Who came first meanwhile leads next: its own job is the first of its group. */
+static void pass_on(ecom__group *group)
+{
+    pthread_mutex_lock(&group->lock);
+    ecom__job *next = group->first;
+    group->leading = next != NULL;
+    if (next)
+        next->lead = 1;
+    pthread_mutex_unlock(&group->lock);
+    if (next)
+        sem_post(&next->turn);
 }
 
 static int32_t time_left(const ecom__group *group, const ecom__job *job)
@@ -59,29 +67,33 @@ static void lead(ecom__group *group, ecom__job *job)
         job->result = r;
     else
         group->run(group->user, jobs);
-    pthread_mutex_lock(&group->lock);
-    finish(group, jobs);
+    pass_on(group);
+    finish(jobs, job);
+}
+
+static void await(sem_t *turn)
+{
+    while (sem_wait(turn) < 0) /* EINTR */
+        ;
 }
 
 int ecom__group_do(ecom__group *group, ecom__job *job, ecom_error *err)
 {
     job->next = NULL;
-    job->lead = job->done = 0;
     job->until_us = group->env->monotonic_us(group->env->self) + (int64_t)group->timeout_ms * 1000;
-    pthread_cond_init(&job->turn, NULL);
+    sem_init(&job->turn, 0, 0);
     pthread_mutex_lock(&group->lock);
     *group->end = job;
     group->end = &job->next;
-    if (!group->leading)
-        group->leading = job->lead = 1;
-    while (!job->lead && !job->done)
-        pthread_cond_wait(&job->turn, &group->lock);
-    if (!job->done) {
-        pthread_mutex_unlock(&group->lock);
-        lead(group, job);
-    }
+    job->lead = !group->leading;
+    group->leading = 1;
+    int waits = !job->lead;
     pthread_mutex_unlock(&group->lock);
-    pthread_cond_destroy(&job->turn);
+    if (waits)
+        await(&job->turn);
+    if (job->lead)
+        lead(group, job);
+    sem_destroy(&job->turn);
     if (job->result < 0 && err)
         *err = job->err;
     return job->result;

@@ -5,6 +5,7 @@
 #define ECOM_STORE_GROUP_H
 
 #include <pthread.h>
+#include <semaphore.h>
 
 #include "ecom/env.h"
 
@@ -12,9 +13,9 @@ enum { ECOM__GROUP_MAX = 256 };
 
 typedef struct ecom__job {
     struct ecom__job *next;
-    pthread_cond_t turn;
+    sem_t turn; /* of its own: who is woken needs nothing that the others need too */
     int64_t until_us;
-    int lead, done;
+    int lead;   /* told to, instead of done */
     int result; /* by run() */
     ecom_error err;
 } ecom__job;

@@ -3,27 +3,35 @@
 #include <signal.h>
 #include <stdlib.h>
 
-static void *work(void *arg)
+/* What waits longest, or nothing; then the thread counts as idle. */
+static struct ecom_exchange *take(struct worker *w)
 {
-    struct pool *pool = arg;
+    struct pool *pool = w->pool;
 
     pthread_mutex_lock(&pool->lock);
-    for (;;) {
-        pool->idle++;
-        while (!pool->first && !pool->closing)
-            pthread_cond_wait(&pool->work, &pool->lock);
-        pool->idle--;
-        struct ecom_exchange *x = pool->first;
-        if (!x)
-            break;
+    struct ecom_exchange *x = pool->first;
+    if (x) {
         pool->first = x->link;
         ecom_series_set(pool->depth, --pool->waiting);
-        pthread_mutex_unlock(&pool->lock);
+    } else if (!pool->closing) {
+        w->next = pool->idle;
+        pool->idle = w;
+    }
+    int ends = !x && pool->closing;
+    pthread_mutex_unlock(&pool->lock);
+    if (x || ends)
+        return x;
+    while (sem_wait(&w->turn) < 0) /* EINTR */
+        ;
+    return w->given;
+}
+
+static void *work(void *arg)
+{
+    for (struct ecom_exchange *x; (x = take(arg));) {
         ecom__http_exchange_run(x);
         ecom__http_loop_done(x);
-        pthread_mutex_lock(&pool->lock);
     }
-    pthread_mutex_unlock(&pool->lock);
     return NULL;
 }
 
@@ -42,10 +50,17 @@ int ecom__http_thread_start(pthread_t *thread, void *(*run)(void *arg), void *ar
 
 static int add_thread(struct pool *pool)
 {
-    if (pool->nthreads == pool->max_threads ||
-        ecom__http_thread_start(&pool->threads[pool->nthreads], work, pool) != 0)
+    struct worker *w = &pool->workers[pool->nworkers];
+
+    if (pool->nworkers == pool->max_workers)
         return -1;
-    pool->nthreads++;
+    w->pool = pool;
+    sem_init(&w->turn, 0, 0);
+    if (ecom__http_thread_start(&w->thread, work, w) != 0) {
+        sem_destroy(&w->turn);
+        return -1;
+    }
+    pool->nworkers++;
     return 0;
 }
 
@@ -54,33 +69,52 @@ static int add_thread(struct pool *pool)
 int ecom__http_pool_start(struct pool *pool, uint32_t max_threads, uint32_t max_waiting,
                           ecom_series *depth, ecom_error *err)
 {
-    *pool = (struct pool){.max_waiting = max_waiting, .max_threads = max_threads, .depth = depth};
+    *pool = (struct pool){.max_waiting = max_waiting, .max_workers = max_threads, .depth = depth};
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->work, NULL);
-    pool->threads = calloc(max_threads, sizeof(*pool->threads));
-    if (pool->threads && add_thread(pool) == 0)
+    pool->workers = calloc(max_threads, sizeof(*pool->workers));
+    if (pool->workers && add_thread(pool) == 0)
         return ECOM_OK;
     ecom__http_pool_stop(pool);
     return ecom_fail(err, ECOM_E_NOMEM, "a thread for handlers");
 }
 
+static void enqueue(struct pool *pool, struct ecom_exchange *x)
+{
+    x->link = NULL;
+    if (pool->first)
+        pool->last->link = x;
+    else
+        pool->first = x;
+    pool->last = x;
+    ecom_series_set(pool->depth, ++pool->waiting);
+}
+
+/* Straight to the thread that has been idle for the shortest time; what it needs is still at hand.
+ * Nothing waits in the queue while one is idle. */
+static struct worker *give(struct pool *pool, struct ecom_exchange *x)
+{
+    struct worker *w = pool->idle;
+
+    pool->idle = w->next;
+    w->given = x;
+    return w;
+}
+
 int ecom__http_pool_push(struct pool *pool, struct ecom_exchange *x)
 {
+    struct worker *w = NULL;
+
     pthread_mutex_lock(&pool->lock);
-    int full = pool->waiting == pool->max_waiting;
-    if (!full) {
-        x->link = NULL;
-        if (pool->first)
-            pool->last->link = x;
-        else
-            pool->first = x;
-        pool->last = x;
-        ecom_series_set(pool->depth, ++pool->waiting);
-        if (pool->waiting > pool->idle)
-            (void)add_thread(pool); /* if not, those that there are come to it */
-        pthread_cond_signal(&pool->work);
+    int full = !pool->idle && pool->waiting == pool->max_waiting;
+    if (pool->idle) {
+        w = give(pool, x);
+    } else if (!full) {
+        enqueue(pool, x);
+        (void)add_thread(pool); /* if not, those that there are come to it */
     }
     pthread_mutex_unlock(&pool->lock);
+    if (w)
+        sem_post(&w->turn);
     return full ? -1 : 0;
 }
 
@@ -99,12 +133,14 @@ void ecom__http_pool_stop(struct pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
     pool->closing = 1;
-    pthread_cond_broadcast(&pool->work);
+    while (pool->idle)
+        sem_post(&give(pool, NULL)->turn);
     pthread_mutex_unlock(&pool->lock);
-    for (uint32_t i = 0; i < pool->nthreads; i++)
-        pthread_join(pool->threads[i], NULL);
-    free(pool->threads);
+    for (uint32_t i = 0; i < pool->nworkers; i++) {
+        pthread_join(pool->workers[i].thread, NULL);
+        sem_destroy(&pool->workers[i].turn);
+    }
+    free(pool->workers);
     pthread_mutex_destroy(&pool->lock);
-    pthread_cond_destroy(&pool->work);
     *pool = (struct pool){0};
 }

@@ -3,20 +3,28 @@
 #define ECOM_HTTP_SERVER_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <uv.h>
 
 #include "http/observe.h"
 
 /* Threads that run handlers, and the bounded queue before them. */
+struct worker {
+    struct pool *pool;
+    struct worker *next;         /* idle, too */
+    struct ecom_exchange *given; /* with its turn; NULL: the pool ends */
+    sem_t turn;
+    pthread_t thread;
+};
+
 struct pool {
     pthread_mutex_t lock;
-    pthread_cond_t work;
     struct ecom_exchange *first, *last;
     uint32_t waiting, max_waiting;
-    uint32_t nthreads, max_threads, idle;
+    uint32_t nworkers, max_workers;
     int32_t closing;
-    pthread_t *threads;
+    struct worker *workers, *idle;
     ecom_series *depth; /* nullable */
 };
 

@@ -92,7 +92,7 @@ static const ecom_field fields[] = {
             .doc = "Event loop threads."),
     SETTING(http_threads, "HTTP_THREADS", INT, .min = 1, .max = 256, .fallback = "64",
             .doc = "Handler threads, at most; made as they are needed."),
-    SETTING(consumer_threads, "CONSUMER_THREADS", INT, .min = 1, .max = 256, .fallback = "8",
+    SETTING(consumer_threads, "CONSUMER_THREADS", INT, .min = 1, .max = 256, .fallback = "32",
             .doc = "Events handled at a time."),
     SETTING(shutdown_timeout_ms, "SHUTDOWN_TIMEOUT_MS", INT, .min = 100, .max = 600000,
             .fallback = "10000", .doc = "For what is in flight, after SIGTERM."),

@@ -58,7 +58,8 @@ struct ecom_consumer {
     int64_t deadline_ms;
 
     pthread_t poller;
-    struct worker *workers; /* as many as threads */
+    struct worker *workers; /* room for as many as threads */
+    uint32_t nworkers;      /* that run; the poller adds to them */
 };
 
 ecom_str ecom__consumer_group(const ecom_consumer *c);

@@ -94,6 +94,25 @@ static void rest(ecom_consumer *c, int64_t ms, int for_room)
     }
 }
 
+static int add_worker(ecom_consumer *c, ecom_error *err)
+{
+    struct worker *w = &c->workers[c->nworkers];
+    int r = ecom__thread_start(&w->thread, handle_jobs, w, "a handler's thread", err);
+
+    c->nworkers += r == ECOM_OK;
+    return r;
+}
+
+/* A thread for each job that could run now, as far as there may be so many. If one cannot be had,
+ * those that there are do it all. Called with the mutex held. */
+static void add_workers(ecom_consumer *c)
+{
+    size_t wanted = ecom__window_running(c->window) + ecom__window_ready(c->window);
+
+    while (c->nworkers < c->threads && c->nworkers < wanted && add_worker(c, NULL) == ECOM_OK)
+        ;
+}
+
 /* One round of the poller: acks when that is due, polls, and waits when it may not take more or
  * the bus is away. Called and returns with the mutex held. */
 static void poll_round(ecom_consumer *c, int64_t *acked_ms)
@@ -117,6 +136,7 @@ static void poll_round(ecom_consumer *c, int64_t *acked_ms)
     }
     int r = ecom__consumer_poll(c, full ? 0 : (int32_t)wait, &err);
     pthread_mutex_lock(&c->mutex);
+    add_workers(c);
     if (r < 0)
         rest(c, err.retry_after_ms, 0);
     else if (full)
@@ -140,29 +160,28 @@ static void *poll_bus(void *arg)
     return NULL;
 }
 
-static void join_workers(ecom_consumer *c, uint32_t n)
+static void join_workers(ecom_consumer *c)
 {
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < c->nworkers; i++)
         pthread_join(c->workers[i].thread, NULL);
+    c->nworkers = 0;
 }
 
+/* One that handles to begin with, so that there is one; the poller adds others. */
 static int start_threads(ecom_consumer *c, ecom_error *err)
 {
-    uint32_t n = 0;
-    int r = ECOM_OK;
+    int r = add_worker(c, err);
 
-    for (; n < c->threads && r == ECOM_OK; n += r == ECOM_OK)
-        r = ecom__thread_start(&c->workers[n].thread, handle_jobs, &c->workers[n],
-                               "a handler's thread", err);
-    if (r == ECOM_OK)
-        r = ecom__thread_start(&c->poller, poll_bus, c, "the poller's thread", err);
+    if (r < 0)
+        return r;
+    r = ecom__thread_start(&c->poller, poll_bus, c, "the poller's thread", err);
     if (r == ECOM_OK)
         return r;
     pthread_mutex_lock(&c->mutex);
     c->quit = 1;
     pthread_cond_broadcast(&c->work);
     pthread_mutex_unlock(&c->mutex);
-    join_workers(c, n);
+    join_workers(c);
     return r;
 }
 
@@ -194,6 +213,6 @@ void ecom_consumer_stop(ecom_consumer *c, int32_t deadline_ms)
     wake_poller(c);
     pthread_mutex_unlock(&c->mutex);
     pthread_join(c->poller, NULL);
-    join_workers(c, c->threads);
+    join_workers(c);
     c->running = 0;
 }

@@ -88,6 +88,8 @@ static const ecom_field fields[] = {
             .fallback = "19456", .doc = "Memory of a password hash."),
     SETTING(argon2_passes, "ARGON2_PASSES", INT, .min = 1, .max = 10, .fallback = "2",
             .doc = "Passes of a password hash."),
+    SETTING(argon2_concurrency, "ARGON2_CONCURRENCY", INT, .min = 1, .max = 64, .fallback = "1",
+            .doc = "Password hashes at a time; each takes ARGON2_MEMORY_KIB and a core."),
     SETTING(http_loops, "HTTP_LOOPS", INT, .min = 1, .max = 64, .fallback = "1",
             .doc = "Event loop threads."),
     SETTING(http_threads, "HTTP_THREADS", INT, .min = 1, .max = 256, .fallback = "64",

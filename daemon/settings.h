@@ -23,7 +23,7 @@ struct settings {
     int32_t product_write_auth, rate_limit;
     int32_t payment_decline;
     int64_t payment_decline_above;
-    int64_t argon2_memory_kib, argon2_passes;
+    int64_t argon2_memory_kib, argon2_passes, argon2_concurrency;
     int64_t http_loops, http_threads, consumer_threads;
     int64_t shutdown_timeout_ms;
 };

@@ -103,11 +103,11 @@ static int add_worker(ecom_consumer *c, ecom_error *err)
     return r;
 }
 
-/* A thread for each job that could run now, as far as there may be so many. If one cannot be had,
- * those that there are do it all. Called with the mutex held. */
+/* A thread for each job that could run now and one that waits for what falls due, as far as there
+ * may be so many. If one cannot be had, those that there are do it all. With the mutex held. */
 static void add_workers(ecom_consumer *c)
 {
-    size_t wanted = ecom__window_running(c->window) + ecom__window_ready(c->window);
+    size_t wanted = ecom__window_running(c->window) + ecom__window_ready(c->window) + 1;
 
     while (c->nworkers < c->threads && c->nworkers < wanted && add_worker(c, NULL) == ECOM_OK)
         ;

@@ -67,7 +67,7 @@ static void on_written(uv_write_t *write, int status)
 /* Leaves the rest to libuv, which writes when the peer has read. */
 static void write_later(struct conn *c)
 {
-    uv_buf_t bufs[2 * MAX_WRITE];
+    uv_buf_t bufs[2 * MAX_WRITE] = {0};
     unsigned nbufs;
 
     c->writing = gather(c, bufs, &nbufs);
@@ -82,7 +82,7 @@ static void write_later(struct conn *c)
 
 static void write_now(struct conn *c)
 {
-    uv_buf_t bufs[2 * MAX_WRITE];
+    uv_buf_t bufs[2 * MAX_WRITE] = {0};
     unsigned nbufs;
     uint32_t count = gather(c, bufs, &nbufs);
     int n = uv_try_write((uv_stream_t *)&c->tcp, bufs, nbufs);

@@ -115,6 +115,7 @@ static int open_users(struct daemon *d, ecom_error *err)
         .size = sizeof(passwords),
         .memory_kib = (uint32_t)d->settings.argon2_memory_kib,
         .passes = (uint32_t)d->settings.argon2_passes,
+        .max_concurrent = (uint32_t)d->settings.argon2_concurrency,
     };
     struct accounts *a = d->domain = calloc(1, sizeof(*a));
 

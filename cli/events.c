@@ -1,16 +1,24 @@
 /* Shows what is on the bus: all of it from the start, and then what comes. */
 #include "cli.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { POLL_MS = 200, MAX_TOPICS = ECOM_BUS_MAX_TOPICS };
+enum {
+    POLL_MS = 200,
+    LOOK_EVERY = 5, /* polls: for topics that are new */
+    MAX_TOPICS = ECOM_BUS_MAX_TOPICS
+};
 
 struct events {
     ecom_str topics[MAX_TOPICS];
-    size_t ntopics;
+    size_t ntopics, nwatched; /* those behind have no member yet */
+    int all;                  /* none was named */
+    ecom_member *members[MAX_TOPICS];
+    size_t nmembers;
     struct cli_colors colors;
     ecom_arena *arena;
 };
@@ -64,27 +72,67 @@ static int add_topic(void *user, const ecom_msg *topic)
 {
     struct events *events = user;
 
-    events->topics[events->ntopics] = ecom_arena_copy(events->arena, topic->topic);
-    return ++events->ntopics == MAX_TOPICS;
+    for (size_t i = 0; i < events->ntopics; i++)
+        if (ecom_str_eq(events->topics[i], topic->topic))
+            return 0;
+    ecom_str name = ecom_arena_copy(events->arena, topic->topic);
+    if (name.p && events->ntopics < MAX_TOPICS)
+        events->topics[events->ntopics++] = name;
+    return 0;
+}
+
+/* A member of its own for the topics that have come since the last time. */
+static int look_for_topics(ecom_bus *bus, struct events *events, ecom_error *e)
+{
+    int r = events->all ? ecom_bus_topics(bus, add_topic, events, e) : ECOM_OK;
+    const ecom_subscription sub = {.size = sizeof(sub),
+                                   .topics = events->topics + events->nwatched,
+                                   .ntopics = events->ntopics - events->nwatched};
+
+    if (r == ECOM_OK && sub.ntopics)
+        r = ecom_bus_subscribe(bus, &sub, &events->members[events->nmembers], e);
+    if (r == ECOM_OK && sub.ntopics) {
+        events->nmembers++;
+        events->nwatched = events->ntopics;
+    }
+    return r;
+}
+
+/* How many messages were shown, within POLL_MS. */
+static int show_new(struct events *events, ecom_error *e)
+{
+    int shown = 0;
+
+    for (size_t i = 0; i < events->nmembers && !interrupted; i++) {
+        int r = ecom_member_poll(events->members[i], POLL_MS / (int)events->nmembers, 100, show,
+                                 events, e);
+        if (r < 0 && r != ECOM_E_TIMEOUT)
+            return r;
+        shown += r > 0 ? r : 0;
+    }
+    if (events->nmembers == 0)
+        poll(NULL, 0, POLL_MS);
+    fflush(stdout);
+    return shown;
 }
 
 static int follow(ecom_bus *bus, struct events *events, int forever, ecom_error *e)
 {
-    const ecom_subscription sub = {
-        .size = sizeof(sub), .topics = events->topics, .ntopics = events->ntopics};
-    ecom_member *member = NULL;
-    int r = ecom_bus_subscribe(bus, &sub, &member, e);
+    int r = look_for_topics(bus, events, e);
 
-    while (r >= 0 && !interrupted) {
-        r = ecom_member_poll(member, POLL_MS, 100, show, events, e);
-        if (r == ECOM_E_TIMEOUT && !forever)
+    if (r == ECOM_OK && events->ntopics == 0)
+        printf("no topics yet\n");
+    fflush(stdout);
+    for (int round = 1; r >= 0 && !interrupted; round++) {
+        r = show_new(events, e);
+        if (r == 0 && !forever)
             break;
-        if (r == ECOM_E_TIMEOUT)
-            r = ECOM_OK;
-        fflush(stdout);
+        if (r >= 0 && round % LOOK_EVERY == 0)
+            r = look_for_topics(bus, events, e);
     }
-    ecom_member_close(member);
-    return r == ECOM_E_TIMEOUT ? ECOM_OK : r;
+    while (events->nmembers)
+        ecom_member_close(events->members[--events->nmembers]);
+    return r < 0 ? r : ECOM_OK;
 }
 
 static int run(struct events *events, const struct settings *settings, int forever)
@@ -96,12 +144,8 @@ static int run(struct events *events, const struct settings *settings, int forev
 
     if (r == ECOM_OK)
         r = ecom_bus_open(url, NULL, &bus, &e);
-
-    if (r == ECOM_OK && events->ntopics == 0)
-        r = ecom_bus_topics(bus, add_topic, events, &e);
-    if (r == ECOM_OK && events->ntopics == 0)
-        printf("no topics yet\n");
-    else if (r == ECOM_OK)
+    events->all = events->ntopics == 0;
+    if (r == ECOM_OK)
         r = follow(bus, events, forever, &e);
     if (r < 0)
         fprintf(stderr, "ecom events: %s\n", e.text);
@@ -113,8 +157,8 @@ static const char help[] =
     "Usage: ecom events [--follow] [--env-file FILE] [TOPIC]...\n\n"
     "Shows the messages of the topics (all, if none is named) from the oldest on:\n"
     "time, topic, partition, offset, key, headers, body. --follow goes on with what\n"
-    "comes, until Ctrl-C. Looks on only: no consumer group is joined, nothing is\n"
-    "committed.\n";
+    "comes, in new topics, too, until Ctrl-C. Looks on only: no consumer group is\n"
+    "joined, nothing is committed.\n";
 
 int cli_events(int argc, char **argv)
 {

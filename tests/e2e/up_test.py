@@ -4,7 +4,7 @@ import signal
 import subprocess
 import tempfile
 
-from shop import BIN, DAEMONS, Shop, equal, run_tests
+from shop import BIN, DAEMONS, Shop, equal, run_tests, wait_until
 
 
 def ecom(*args, program='ecom', **env):
@@ -69,9 +69,26 @@ def the_doctor_comes_before_the_first_start():
     equal(6, out.count('missing  '), out)
 
 
+def following_begins_before_there_is_anything():
+    shop = Shop()
+    with open(os.path.join(shop.folder, 'events'), 'w+') as out:
+        follower = subprocess.Popen([os.path.join(BIN, 'ecom'), 'events', '--follow'],
+                                    env=shop.env, cwd=shop.folder, stdout=out)
+        wait_until('the follower', lambda: 'no topics yet' in open(out.name).read())
+        with shop:
+            _, token = shop.customer()
+            order = shop.call('order-service', 'POST', '/orders', {'amount': 1}, token).json
+            for kind in ('ORDER_CREATED', 'PAYMENT_COMPLETED'):
+                wait_until(kind, lambda kind=kind: f'"type":"{kind}"' in open(out.name).read())
+            assert order['id'] in open(out.name).read()
+            follower.send_signal(signal.SIGINT)
+            equal(0, follower.wait(timeout=60))
+
+
 run_tests(a_ctrl_c_that_comes_twice_at_once_still_stops_in_order,
           without_a_secret_nothing_is_started,
           a_missing_secret_is_told_beside_the_other_faults,
           an_unknown_argument_is_named_and_help_offered,
           every_help_fits_a_terminal,
-          the_doctor_comes_before_the_first_start)
+          the_doctor_comes_before_the_first_start,
+          following_begins_before_there_is_anything)

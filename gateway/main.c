@@ -110,6 +110,7 @@ static int open_gateway(struct daemon *d, ecom_error *err)
     opts.nscalars = 1;
     opts.env = d->env;
     opts.on_error = on_error;
+    opts.persisted = ECOM_GRAPHQL_PERSISTED_AUTOMATIC;
     int r = open_upstream(gateway, d, err);
     return r < 0 ? r : ecom_graphql_new(&opts, &gateway->graphql, NULL, err);
 }

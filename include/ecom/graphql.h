@@ -161,6 +161,16 @@ typedef struct ecom_graphql_limits {
     uint32_t max_results;    /**< values in one response: 1,000,000 */
 } ecom_graphql_limits;
 
+/** Whether requests may name their document by its SHA-256 instead of sending it. */
+typedef enum ecom_graphql_persisted {
+    ECOM_GRAPHQL_PERSISTED_OFF = 0,
+    /** `extensions.persistedQuery.sha256Hash` or `documentId`: a client that is told
+     *  PERSISTED_QUERY_NOT_FOUND sends text and hash once. Kept like all prepared documents. */
+    ECOM_GRAPHQL_PERSISTED_AUTOMATIC = 1,
+    /** Only options.trusted runs, named by hash or sent as text; all else is refused. */
+    ECOM_GRAPHQL_PERSISTED_TRUSTED = 2
+} ecom_graphql_persisted;
+
 /** How a schema is opened. */
 typedef struct ecom_graphql_options {
     uint32_t size;
@@ -180,6 +190,9 @@ typedef struct ecom_graphql_options {
     void (*on_error)(void *user, void *context, const char *type, const char *field,
                      ecom_error *err);
     void *user;
+    ecom_graphql_persisted persisted; /**< of ecom_graphql_handle() and _handle_http() */
+    const ecom_str *trusted;          /**< texts; copied, checked at opening */
+    size_t ntrusted;
 } ecom_graphql_options;
 #define ECOM_GRAPHQL_OPTIONS_INIT    \
     {                                \
@@ -190,7 +203,8 @@ typedef struct ecom_graphql_options {
  * Reads and checks a schema, and joins its resolvers to it.
  * @param problems  nullable: everything that is wrong, a line each, `3:5: ...`.
  * @return ECOM_OK; ECOM_E_INVAL (err->text is the first problem; also a resolver for a field that
- *         is not there); ECOM_E_NOMEM.
+ *         is not there, or a trusted document that is not valid); ECOM_E_TOOLARGE (a trusted
+ *         document over a limit); ECOM_E_NOMEM.
  * Threads: any.   Since: 0.1
  */
 ECOM_API ECOM_MUST_USE int ecom_graphql_new(const ecom_graphql_options *options, ecom_graphql **out,

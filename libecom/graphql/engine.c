@@ -1,5 +1,5 @@
 /* The handle: opening a schema, preparing documents, requests as JSON. */
-#include "graphql/engine.h"
+#include "graphql/persisted.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +94,8 @@ int ecom_graphql_new(const ecom_graphql_options *options, ecom_graphql **out, ec
         ecom_fail(err, r, "opening a GraphQL schema");
     else
         r = open_schema(g, options, problems, err);
+    if (r == ECOM_OK)
+        r = ecom__gql_trust(g, options, err);
     if (r < 0) {
         ecom_graphql_free(g);
         return r;
@@ -106,6 +108,7 @@ void ecom_graphql_free(ecom_graphql *g)
 {
     if (!g)
         return;
+    ecom__gql_trust_clear(g);
     ecom__gql_cache_clear(&g->cache);
     ecom_arena_free(g->schema.arena);
     free(g);
@@ -227,8 +230,8 @@ static int prepare(ecom_graphql *g, ecom_str text, uint64_t hash, ecom_arena *sc
     return ECOM_OK;
 }
 
-static int prepare_or_find(ecom_graphql *g, ecom_str text, ecom_graphql_document **out,
-                           ecom_buf *response, ecom_graphql_outcome *outcome, ecom_error *err)
+int ecom__gql_prepare(ecom_graphql *g, ecom_str text, ecom_graphql_document **out,
+                      ecom_buf *response, ecom_graphql_outcome *outcome, ecom_error *err)
 {
     uint64_t hash = hash_text(g->seed, text);
     ecom_arena *scratch;
@@ -247,7 +250,7 @@ int ecom_graphql_prepare(ecom_graphql *g, ecom_str text, ecom_graphql_document *
 {
     ecom_graphql_outcome outcome;
 
-    return prepare_or_find(g, text, out, response, &outcome, err);
+    return ecom__gql_prepare(g, text, out, response, &outcome, err);
 }
 
 /* ---- requests as JSON */
@@ -274,9 +277,7 @@ static const char *what_is_wrong(const ecom_json *body)
 
     if (body->kind != ECOM_JSON_OBJECT)
         return "The request's body must be a JSON object.";
-    if (!query || query->kind == ECOM_JSON_NULL)
-        return "Must provide query string.";
-    if (query->kind != ECOM_JSON_STRING)
+    if (query && query->kind != ECOM_JSON_NULL && query->kind != ECOM_JSON_STRING)
         return "\"query\" must be a string.";
     if (name && name->kind != ECOM_JSON_NULL && name->kind != ECOM_JSON_STRING)
         return "\"operationName\" must be a string or null.";
@@ -298,9 +299,9 @@ static int handle(ecom_graphql *g, const ecom_json *body, ecom_graphql_request *
     if (name && name->kind == ECOM_JSON_STRING)
         request->operation_name = (ecom_str){name->text.p ? name->text.p : "", name->text.n};
     request->variables = variables && variables->kind == ECOM_JSON_OBJECT ? variables : NULL;
-    int r = prepare_or_find(g, ecom_json_get(body, "query")->text, &document, out, outcome, err);
-    if (r < 0)
-        return r == ECOM_E_NOMEM ? r : ECOM_OK;
+    int r = ecom__gql_find_document(g, body, &document, out, outcome, err);
+    if (r < 0 || !document)
+        return r;
     r = ecom_graphql_execute(g, document, request, arena, out, outcome, err);
     ecom_graphql_document_unref(document);
     return r;

@@ -7,12 +7,17 @@
 
 #include "graphql/schema.h"
 
+enum { GQL_SHA_BYTES = 32 };
+
 struct ecom_graphql_document {
     atomic_uint refs;
     ecom_arena *arena;
     struct gql_document ast;
     ecom_graphql_document *newer, *older; /* in the cache, by last use */
     ecom_graphql_document *collision;
+    ecom_graphql_document *named_next; /* in the cache, by SHA-256 */
+    uint8_t sha[GQL_SHA_BYTES];        /* if it is named */
+    int32_t named;
     uint64_t hash;
     size_t bytes; /* about what it holds */
 };
@@ -20,6 +25,7 @@ struct ecom_graphql_document {
 struct gql_cache {
     pthread_mutex_t lock;
     ecom_graphql_document **slots;
+    ecom_graphql_document **names; /* as many: those that are named */
     uint32_t nslots, n, max;
     size_t bytes, max_bytes;
     ecom_graphql_document *newest, *oldest;
@@ -32,12 +38,23 @@ void ecom__gql_cache_clear(struct gql_cache *cache);
 ecom_graphql_document *ecom__gql_cache_get(struct gql_cache *cache, uint64_t hash, ecom_str text);
 /* Keeps a reference, and lets go of the least used when there are too many. */
 void ecom__gql_cache_put(struct gql_cache *cache, ecom_graphql_document *document);
+/* From now on the document is found by this name too, while it is kept. */
+void ecom__gql_cache_name(struct gql_cache *cache, const ecom_graphql_document *document,
+                          const uint8_t *sha);
+ecom_graphql_document *ecom__gql_cache_get_sha(struct gql_cache *cache, const uint8_t *sha);
+
+struct gql_trusted {
+    uint8_t sha[GQL_SHA_BYTES];
+    ecom_graphql_document *document;
+};
 
 struct ecom_graphql {
     struct gql_schema schema;
     struct gql_cache cache;
     ecom_graphql_options options; /* limits filled in; sdl not kept */
     uint64_t seed;                /* of the cache's hash */
+    struct gql_trusted *trusted;  /* by name */
+    size_t ntrusted;
 };
 
 /* Depth, aliases, roots, directives, fields: what a document may ask for at most. */
@@ -50,6 +67,9 @@ int ecom__gql_validate(const struct gql_schema *schema, const struct gql_documen
 int ecom__gql_check_overlaps(const struct gql_schema *schema, const struct gql_document *document,
                              ecom_arena *arena, struct gql_errors *errors);
 
+/* As ecom_graphql_prepare(). outcome: what became of it, when it is refused. */
+int ecom__gql_prepare(ecom_graphql *graphql, ecom_str text, ecom_graphql_document **out,
+                      ecom_buf *response, ecom_graphql_outcome *outcome, ecom_error *err);
 /* Appends a response of one error to a request that was none. */
 int ecom__gql_refuse_request(ecom_buf *out, const char *code, const char *message);
 /* As ecom_graphql_handle(), with the body parsed. */

@@ -2,6 +2,7 @@
 and static, in a scratch prefix, and run against the running shop."""
 import contextlib
 import glob
+import json
 import os
 import shutil
 import signal
@@ -30,8 +31,9 @@ def pkgconfig(prefix):
 
 def build(example, prefix, options=''):
     shutil.copy(f'{ROOT}/examples/{example}.c', SCRATCH)
-    # As the README has it: cc watch.c -o watch $(pkg-config --cflags --libs libecom)
-    package = 'libecom libecom-testing' if example == 'backend' else 'libecom'
+    # As the pages have it: cc watch.c -o watch $(pkg-config --cflags --libs libecom), and
+    # cc graphql.c -o graphql $(pkg-config --cflags --libs libecom-graphql)
+    package = {'backend': 'libecom libecom-testing', 'graphql': 'libecom-graphql'}.get(example, 'libecom')
     sh(f'cc -Wall -Wextra -Werror {example}.c -o {prefix}/{example} '
        f'$(pkg-config {options} --cflags --libs {package})', **pkgconfig(prefix))
     return [f'{prefix}/{example}']
@@ -52,6 +54,16 @@ def an_event_of_ones_own_shared_and_static():
         out = subprocess.run([*program, 'memory:', 'Ada'], capture_output=True, text=True,
                              env={**os.environ, **pkgconfig(prefix)})
         equal((0, 'hello, Ada\n'), (out.returncode, out.stdout), out.stderr)
+
+
+def a_graphql_schema_of_ones_own_shared_and_static():
+    for prefix, options in ((SHARED, ''), (STATIC, '--static')):
+        program = build('graphql', prefix, options)
+        out = subprocess.run([*program, '{ books { author { name } } }'], capture_output=True,
+                             text=True, env={**os.environ, **pkgconfig(prefix)})
+        names = [{'author': {'name': name}} for name in ('Ada', 'Grace', 'Ada')]
+        equal({'data': {'books': names}}, json.loads(out.stdout), out.stderr)
+        equal('3 books want their authors\n', out.stderr)
 
 
 @contextlib.contextmanager
@@ -91,6 +103,7 @@ def a_backend_of_ones_own_passes_the_suite():
 try:
     run_tests(it_installs_into_a_scratch_prefix,
               an_event_of_ones_own_shared_and_static,
+              a_graphql_schema_of_ones_own_shared_and_static,
               examples_take_part_in_the_running_shop,
               a_backend_of_ones_own_passes_the_suite)
 finally:

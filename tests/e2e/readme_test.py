@@ -1,4 +1,4 @@
-"""README.md: each C block is an example word for word, each command there is one that runs."""
+"""README.md and docs/: each C block is an example word for word, each command there is one that runs."""
 import os
 import re
 import subprocess
@@ -6,13 +6,17 @@ import subprocess
 from shop import equal, run_tests
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-README = open(f'{ROOT}/README.md').read()
-BLOCKS = re.findall(r'^```(\w*)\n(.*?)^```', README, flags=re.M | re.S)
-# Commands of the README, and who runs them.
+PAGES = {'README.md': open(f'{ROOT}/README.md').read(),
+         **{f'docs/{name}': open(f'{ROOT}/docs/{name}').read()
+            for name in os.listdir(f'{ROOT}/docs') if name.endswith('.md')}}
+BLOCKS = [block for page in PAGES.values()
+          for block in re.findall(r'^```(\w*)\n(.*?)^```', page, flags=re.M | re.S)]
+# Commands on the pages, and who runs them.
 RUN_BY = {
     'scripts/run': 'run_test.py',
     'scripts/test': '../../.ci/run',
     'cc watch.c -o watch $(pkg-config --cflags --libs libecom)': 'install_test.py',
+    'cc graphql.c -o graphql $(pkg-config --cflags --libs libecom-graphql)': 'install_test.py',
 }
 
 
@@ -34,9 +38,11 @@ def each_command_is_run_by_a_test():
 
 
 def each_link_leads_somewhere():
-    for target in re.findall(r'\]\(([^)#]+)\)', README):
-        if '://' not in target:
-            assert os.path.exists(os.path.join(ROOT, target)), target
+    for name, text in PAGES.items():
+        for target in re.findall(r'\]\(([^)#]+)\)', text):
+            if '://' not in target:
+                path = os.path.join(ROOT, os.path.dirname(name), target)
+                assert os.path.exists(path), f'{name}: {target}'
 
 
 def scripts_explain_themselves():

@@ -52,7 +52,9 @@ typedef struct ecom_bus_options {
     const ecom_env *env;  /**< NULL: ecom_env_system(); must outlive the bus */
     const ecom_log *log;  /**< nullable; must outlive the bus */
     int32_t partitions;   /**< of topics made on first use; 0: 8 */
-    int64_t retention_ms; /**< how long the embedded bus keeps messages; 0: 7 days, -1: for ever */
+    int64_t retention_ms; /**< how long the embedded bus keeps messages that all groups which ever
+                           *   joined have acked; 0: 7 days, -1: for ever. Others it keeps however
+                           *   old they are, until it is full. */
     uint64_t max_bytes;   /**< of a topic's messages on an embedded bus, ECOM_E_FULL beyond; 0:
                            *   1 GiB in memory, what the disk holds on SQLite */
 } ecom_bus_options;

@@ -120,6 +120,19 @@ int ecom__sqlite_exec(sqlite3 *db, const char *sql, ecom_error *err)
     return rc == SQLITE_OK ? ECOM_OK : ecom__sqlite_fail(db, sqlite3_extended_errcode(db), err);
 }
 
+int ecom__sqlite_in_place(sqlite3 *db, ecom_error *err)
+{
+    int moved = 0;
+
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    return moved
+               ? ecom_fail(err, ECOM_E_UNAVAILABLE,
+                           "the database was deleted or replaced since it was opened: start again, "
+                           "with the right one in its place (%s)",
+                           file_of(db))
+               : ECOM_OK;
+}
+
 /* A relative name must not read as one of SQLite's own, ":memory:" or "file:...". */
 static int open_file(const char *path, int flags, sqlite3 **db)
 {

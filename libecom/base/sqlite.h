@@ -16,6 +16,10 @@ int ecom__sqlite_open(const char *path, int flags, int32_t timeout_ms, sqlite3 *
 /* NULL is fine. Statements must have been finalized. */
 void ecom__sqlite_close(sqlite3 *db);
 
+/* Is the file still there under its name? What is written to one that was deleted or replaced is
+ * lost with the last process that has it open. ECOM_E_UNAVAILABLE. */
+int ecom__sqlite_in_place(sqlite3 *db, ecom_error *err);
+
 /* Says in our terms what a SQLITE_* code means and what to do about it; returns our code.
  * @param db  nullable. */
 int ecom__sqlite_fail(sqlite3 *db, int rc, ecom_error *err);

@@ -169,7 +169,12 @@ static void drop_old(const struct ecom__memory_bus *bus, struct ecom__topic *top
         return;
     for (int32_t i = 0; i < topic->npartitions; i++) {
         struct ecom__log *log = &topic->logs[i];
-        for (size_t k = 0; k < slice && log->n && log->items[log->head]->time_ms < oldest; k++)
+        if (!log->n || log->items[log->head]->time_ms >= oldest)
+            continue;
+        int64_t floor = ecom__memory_floor(bus->memory, topic, i);
+        for (size_t k = 0;
+             k < slice && log->n && log->first < floor && log->items[log->head]->time_ms < oldest;
+             k++)
             log_drop_first(topic, log);
     }
 }

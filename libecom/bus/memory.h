@@ -79,6 +79,9 @@ static inline int64_t ecom__log_end(const struct ecom__log *log)
     return log->first + (int64_t)log->n;
 }
 void ecom__message_unref(struct ecom__message *message);
+/* What lies below, every group has done: what one of them has still to do is kept, however old. */
+int64_t ecom__memory_floor(const struct ecom__memory *memory, const struct ecom__topic *topic,
+                           int32_t partition);
 void ecom__group_free(struct ecom__group *group);
 
 int ecom__memory_subscribe(void *self, const ecom_subscription *sub, void **member,

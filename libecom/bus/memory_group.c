@@ -72,6 +72,19 @@ static struct ecom__slot *slot_of(const struct ecom__group *group, ecom_str topi
     return NULL;
 }
 
+int64_t ecom__memory_floor(const struct ecom__memory *memory, const struct ecom__topic *topic,
+                           int32_t partition)
+{
+    int64_t floor = INT64_MAX;
+
+    for (const struct ecom__group *group = memory->groups; group; group = group->next) {
+        const struct ecom__slot *slot = slot_of(group, ecom_str_of(topic->name), partition);
+        if (slot && slot->committed < floor)
+            floor = slot->committed;
+    }
+    return floor;
+}
+
 /* The group's view of a topic, from the start that its first subscriber asks for. */
 static int add_slots(struct ecom__group *group, struct ecom__topic *topic, ecom_start start)
 {

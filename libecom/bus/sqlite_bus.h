@@ -4,6 +4,7 @@
  *   sqlite.c         the handle: opening, listing, publishing by turns with group commit
  *   sqlite_file.c    a database with its lock and bell
  *   sqlite_topic.c   one topic's file: appending and dropping old messages; reading
+ *   sqlite_floor.c   how far the groups are in a topic
  *   sqlite_group.c   one group's file: members, who has which partition, how far the group is
  *   sqlite_member.c  a member: polling
  */
@@ -18,6 +19,7 @@
 #include <pthread.h>
 
 enum { ECOM__BUS_MAX_DIR = 3800 }; /* bytes; file names come behind it */
+#define ECOM__BUS_MAX_OFFSET ((INT64_C(1) << 48) - 1)
 typedef struct ecom__bus_path {
     char s[4096];
 } ecom__bus_path;
@@ -59,12 +61,15 @@ struct ecom__append {
 /* A topic as a handle writes to it. */
 struct ecom__topic_file {
     struct ecom__topic_file *next;
+    const char *dir; /* the handle's */
     char name[ECOM_BUS_MAX_NAME + 1];
     int32_t partitions;
     struct ecom__bus_file file;
     sqlite3_stmt *stmts[6];
     uint32_t turn;    /* for messages without a key */
     int32_t trimming; /* the partition that is next to lose old messages */
+    int looked;       /* floors are known, as of looked_ms */
+    int64_t looked_ms, floors[ECOM_BUS_MAX_PARTITIONS];
     pthread_mutex_t mutex;
     pthread_cond_t moved;
     struct ecom__append *first, **last; /* who waits */
@@ -77,6 +82,10 @@ void ecom__topic_file_free(struct ecom__topic_file *topic);
 /* Writes all messages of the list that go to this topic, in one transaction. */
 int ecom__topic_file_append(struct ecom__topic_file *topic, const ecom_bus_options *opts,
                             const struct ecom__append *list, ecom_error *err);
+
+/* What lies below, every group has done; what one of them has still to do is kept, however old it
+ * is. Looked up anew after ten seconds. Call it under the file's lock. */
+int64_t ecom__topic_file_floor(struct ecom__topic_file *topic, int32_t partition, int64_t now_ms);
 
 /* A topic as a member reads it. */
 struct ecom__topic_reader {

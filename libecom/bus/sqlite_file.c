@@ -82,12 +82,13 @@ int ecom__bus_file_begin(struct ecom__bus_file *file, ecom_error *err)
     struct stat st;
     int r;
 
-    /* What is written to a file without a name is lost with the last process that has it open. */
     if (fstat(file->bell, &st) == 0 && st.st_nlink == 0)
         return ecom_fail(err, ECOM_E_UNAVAILABLE, "the bus's files were deleted: open it anew");
     if ((r = ecom__filelock_take(file->lock, file->timeout_ms, err)) < 0)
         return r;
-    r = ecom__sqlite_exec(file->db, "BEGIN IMMEDIATE", err);
+    r = ecom__sqlite_in_place(file->db, err);
+    if (r == ECOM_OK)
+        r = ecom__sqlite_exec(file->db, "BEGIN IMMEDIATE", err);
     if (r < 0)
         ecom__filelock_give(file->lock);
     return r;

@@ -8,7 +8,7 @@
 /* A message's rowid: its partition above, its offset below. Each partition is one run of the
  * table, and appending never moves anything. */
 enum { OFFSET_BITS = 48, PAGE_BYTES = 4096 };
-#define OFFSET_MASK ((INT64_C(1) << OFFSET_BITS) - 1)
+#define OFFSET_MASK ECOM__BUS_MAX_OFFSET
 
 static const char *const steps[] = {
     "CREATE TABLE part(partition INTEGER PRIMARY KEY, next INTEGER NOT NULL);"
@@ -142,6 +142,7 @@ int ecom__topic_file_open(const char *dir, const ecom_bus_options *opts, ecom_st
 
     if (!topic)
         return ecom_fail(err, ECOM_E_NOMEM, "opening a topic");
+    topic->dir = dir;
     memcpy(topic->name, name.p, name.n);
     topic->last = &topic->first;
     pthread_mutex_init(&topic->mutex, NULL);
@@ -220,12 +221,13 @@ static int append_one(struct appending *a, const ecom_msg *msg, ecom_error *err)
     return ecom__sqlite_step(stmt, err);
 }
 
-/* Drops old messages of one partition, a bounded run of them: each transaction trims another
- * partition, faster than they fill. */
-static int trim(struct appending *a, int64_t oldest_ms, ecom_error *err)
+/* Drops old messages of one partition that every group has done, a bounded run of them: each
+ * transaction trims another partition, faster than they fill. */
+static int trim(struct appending *a, const ecom_bus_options *opts, ecom_error *err)
 {
     struct ecom__topic_file *topic = a->topic;
     int32_t partition = topic->trimming++ % topic->partitions;
+    int64_t oldest_ms = ecom_env_now_ms(opts->env) - opts->retention_ms;
     int64_t first = id_of(partition, 0), last = first - 1;
     sqlite3_stmt *stmt = topic->stmts[W_OLD];
     int r;
@@ -237,6 +239,11 @@ static int trim(struct appending *a, int64_t oldest_ms, ecom_error *err)
     while ((r = ecom__sqlite_step(stmt, err)) == 1 && sqlite3_column_int64(stmt, 1) < oldest_ms)
         last = sqlite3_column_int64(stmt, 0);
     sqlite3_reset(stmt);
+    if (r >= 0 && last >= first) {
+        int64_t now_ms = ecom_env_monotonic_ms(opts->env);
+        int64_t floor = id_of(partition, ecom__topic_file_floor(topic, partition, now_ms));
+        last = last < floor ? last : floor - 1;
+    }
     if (r < 0 || last < first)
         return r < 0 ? r : ECOM_OK;
     sqlite3_bind_int64(topic->stmts[W_DROP], 1, first);
@@ -264,7 +271,6 @@ static int append_all(struct appending *a, const struct ecom__append *list, ecom
 static int write_once(struct appending *a, const ecom_bus_options *opts,
                       const struct ecom__append *list, int32_t trims, ecom_error *err)
 {
-    int64_t oldest_ms = ecom_env_now_ms(opts->env) - opts->retention_ms;
     int r = ecom__bus_file_begin(&a->topic->file, err);
 
     if (r < 0)
@@ -272,7 +278,7 @@ static int write_once(struct appending *a, const ecom_bus_options *opts,
     memset(a->next, -1, sizeof(a->next));
     r = append_all(a, list, err);
     for (int32_t i = 0; i < trims && r == ECOM_OK && opts->retention_ms >= 0; i++)
-        r = trim(a, oldest_ms, err);
+        r = trim(a, opts, err);
     ecom_buf_free(&a->headers);
     return ecom__bus_file_end_loud(&a->topic->file, r, err);
 }
@@ -284,6 +290,8 @@ int ecom__topic_file_append(struct ecom__topic_file *topic, const ecom_bus_optio
     int r = write_once(&a, opts, list, 1, err);
 
     /* A full file can still drop what is old; then there may be room. */
+    if (r == ECOM_E_FULL)
+        topic->looked = 0;
     if (r == ECOM_E_FULL && write_once(&room, opts, NULL, topic->partitions, NULL) == ECOM_OK &&
         room.dropped) {
         a = (struct appending){.topic = topic};

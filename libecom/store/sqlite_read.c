@@ -320,6 +320,8 @@ int ecom__sqlite_ping(ecom__readers *readers, ecom_error *err)
         return r;
     r = ecom__sqlite_step(reader->stmts[PING], err);
     sqlite3_reset(reader->stmts[PING]);
+    if (r >= 0)
+        r = ecom__sqlite_in_place(reader->db, err);
     release(readers, reader);
     return r < 0 ? r : ECOM_OK;
 }

@@ -238,6 +238,42 @@ static void a_full_memory_says_so_until_old_messages_go(void)
     ecom_bus_close(bus);
 }
 
+static int acking(void *user, const ecom_msg *msg)
+{
+    return ecom_member_ack(user, msg->topic, msg->partition, msg->offset, NULL) < 0;
+}
+
+static void what_a_group_has_still_to_do_stays_in_memory_however_old_it_is(void)
+{
+    struct check_world w;
+    ecom_bus_options opts = ECOM_BUS_OPTIONS_INIT;
+    ecom_member *m, *all;
+    ecom_error e;
+    int n = 0;
+
+    check_world_init(&w, 1);
+    opts.env = &w.env;
+    opts.partitions = 1;
+    opts.retention_ms = 1000;
+    ecom_bus *bus = open_bus("memory:", &opts);
+    CHECK_CODE(ECOM_OK, join(bus, "g", "t", &m, &e), e);
+    for (int i = 0; i < 3; i++)
+        CHECK_CODE(ECOM_OK, send_one(bus, "t", "old", &e), e);
+    CHECK_CODE(1, ecom_member_poll(m, 0, 1, acking, m, &e), e);
+    check_world_move_ms(&w, 1001);
+    CHECK_CODE(ECOM_OK, send_one(bus, "t", "new", &e), e);
+    CHECK_CODE(ECOM_OK, join(bus, "", "t", &all, &e), e);
+    CHECK_CODE(3, ecom_member_poll(all, 0, 9, count, &n, &e), e);
+    CHECK_CODE(3, ecom_member_poll(m, 0, 9, acking, m, &e), e);
+    ecom_member_close(all);
+    ecom_member_close(m);
+    CHECK_CODE(ECOM_OK, send_one(bus, "t", "new", &e), e);
+    CHECK_CODE(ECOM_OK, join(bus, "", "t", &all, &e), e);
+    CHECK_CODE(2, ecom_member_poll(all, 0, 9, count, &n, &e), e);
+    ecom_member_close(all);
+    ecom_bus_close(bus);
+}
+
 /* One round of everything that allocates. Returns the first failure. */
 static int everything(ecom_bus *bus, int *published, int *came, ecom_error *e)
 {
@@ -307,6 +343,7 @@ static const struct check_case cases[] = {
     CASE(memory_takes_1000_topics_and_1000_groups),
     CASE(memory_takes_256_members_of_a_group),
     CASE(a_full_memory_says_so_until_old_messages_go),
+    CASE(what_a_group_has_still_to_do_stays_in_memory_however_old_it_is),
     CASE(every_allocation_may_fail),
 };
 

@@ -153,6 +153,30 @@ static void files_deleted_under_a_bus_are_noticed(void)
     ecom_bus_close(bus);
 }
 
+/* With the lock and the bell still there. */
+static void a_database_replaced_under_a_bus_is_noticed(void)
+{
+    ecom_member *m;
+    ecom_error e;
+    int n = 0;
+
+    make_dir();
+    ecom_bus *bus = open_bus(NULL);
+    CHECK_CODE(ECOM_OK, send_one(bus, "t", S("1"), &e), e);
+    CHECK_CODE(ECOM_OK, join(bus, "g", "t", &m, &e), e);
+    CHECK_CODE(1, ecom_member_poll(m, 0, 10, count, &n, &e), e);
+    unlink(in_dir("topic-t.db"));
+    CHECK_CODE(ECOM_E_UNAVAILABLE, send_one(bus, "t", S("2"), &e), e);
+    CHECK_TEXT("topic-t.db", e);
+    write_file("topic-t.db", "", 0);
+    CHECK_CODE(ECOM_E_UNAVAILABLE, send_one(bus, "t", S("3"), &e), e);
+    unlink(in_dir("group-g.db"));
+    CHECK_CODE(ECOM_E_UNAVAILABLE, ecom_member_ack(m, S("t"), 0, 0, &e), e);
+    ecom_member_close(m);
+    ecom_bus_close(bus);
+    remove_dir();
+}
+
 static void a_file_that_is_no_database_is_corrupt(void)
 {
     char junk[8192];
@@ -236,11 +260,85 @@ static void a_full_file_says_so_until_old_messages_go(void)
         CHECK(++sent < 30, "no bound");
     CHECK_CODE(ECOM_E_FULL, r, e);
     CHECK(sent >= 10, "full after %d", sent);
-    CHECK_CODE(sent, ecom_member_poll(m, 0, 1000, count, &n, &e), e); /* nothing is lost */
     check_world_move_ms(&w, 1001);
+    CHECK_CODE(ECOM_E_FULL, send_one(bus, "t", big, &e), e); /* the group has still to do it */
+    CHECK_CODE(sent, ecom_member_poll(m, 0, 1000, acking, m, &e), e); /* nothing is lost */
     CHECK_CODE(ECOM_OK, send_one(bus, "t", big, &e), e);
     CHECK_CODE(1, ecom_member_poll(m, 0, 1000, count, &n, &e), e);
     ecom_member_close(m);
+    ecom_bus_close(bus);
+    remove_dir();
+}
+
+/* How many messages there are, whoever has done them. */
+static int kept(ecom_bus *bus)
+{
+    ecom_member *m;
+    ecom_error e;
+    int n = 0;
+
+    if (join(bus, "", "t", &m, &e) < 0)
+        return -1;
+    ecom_member_poll(m, 0, 1000, count, &n, &e);
+    ecom_member_close(m);
+    return n;
+}
+
+static void what_a_group_has_still_to_do_is_kept_however_old_it_is(void)
+{
+    const int64_t week_ms = INT64_C(7) * 86400000;
+    struct check_world w;
+    ecom_bus_options opts = ECOM_BUS_OPTIONS_INIT;
+    ecom_member *quick, *slow;
+    ecom_error e;
+
+    make_dir();
+    check_world_init(&w, 1);
+    opts.env = &w.env;
+    opts.partitions = 1;
+    ecom_bus *bus = open_bus(&opts);
+    CHECK_CODE(ECOM_OK, join(bus, "quick", "t", &quick, &e), e);
+    CHECK_CODE(ECOM_OK, join(bus, "slow", "t", &slow, &e), e);
+    for (int i = 0; i < 3; i++)
+        CHECK_CODE(ECOM_OK, send_one(bus, "t", S("old"), &e), e);
+    CHECK_CODE(3, ecom_member_poll(quick, 0, 9, acking, quick, &e), e);
+    CHECK_CODE(1, ecom_member_poll(slow, 0, 1, acking, slow, &e), e);
+    ecom_member_close(slow);
+    check_world_move_ms(&w, week_ms + 1);
+    CHECK_CODE(ECOM_OK, send_one(bus, "t", S("new"), &e), e);
+    CHECK_I64(3, kept(bus)); /* the one that both have done is gone */
+    CHECK_CODE(ECOM_OK, join(bus, "slow", "t", &slow, &e), e);
+    CHECK_CODE(3, ecom_member_poll(slow, 0, 9, acking, slow, &e), e);
+    check_world_move_ms(&w, 10000);
+    CHECK_CODE(ECOM_OK, send_one(bus, "t", S("new"), &e), e);
+    CHECK_I64(2, kept(bus));
+    ecom_member_close(quick);
+    ecom_member_close(slow);
+    ecom_bus_close(bus);
+    remove_dir();
+}
+
+static void nothing_goes_while_a_group_cannot_be_read(void)
+{
+    struct check_world w;
+    ecom_bus_options opts = ECOM_BUS_OPTIONS_INIT;
+    ecom_error e;
+
+    make_dir();
+    check_world_init(&w, 1);
+    opts.env = &w.env;
+    opts.partitions = 1;
+    opts.retention_ms = 1000;
+    ecom_bus *bus = open_bus(&opts);
+    write_file("group-g.db", "junk", 4);
+    CHECK_CODE(ECOM_OK, send_one(bus, "t", S("old"), &e), e);
+    check_world_move_ms(&w, 1001);
+    CHECK_CODE(ECOM_OK, send_one(bus, "t", S("new"), &e), e);
+    CHECK_I64(2, kept(bus));
+    unlink(in_dir("group-g.db"));
+    check_world_move_ms(&w, 10000);
+    CHECK_CODE(ECOM_OK, send_one(bus, "t", S("new"), &e), e);
+    CHECK_I64(1, kept(bus));
     ecom_bus_close(bus);
     remove_dir();
 }
@@ -413,10 +511,13 @@ static void every_allocation_may_fail(void)
 static const struct check_case cases[] = {
     CASE(a_directory_is_made_but_not_its_parents),
     CASE(files_deleted_under_a_bus_are_noticed),
+    CASE(a_database_replaced_under_a_bus_is_noticed),
     CASE(a_file_that_is_no_database_is_corrupt),
     CASE(damaged_headers_are_corrupt_and_skip_nothing),
     CASE(a_file_of_a_newer_version_is_refused),
     CASE(a_full_file_says_so_until_old_messages_go),
+    CASE(what_a_group_has_still_to_do_is_kept_however_old_it_is),
+    CASE(nothing_goes_while_a_group_cannot_be_read),
     CASE(a_publish_rings_and_an_ack_does_not),
     CASE(who_keeps_the_lock_too_long_is_reported),
     CASE(a_directory_takes_1000_topics_and_1000_groups),

@@ -243,6 +243,25 @@ static void a_full_disk_is_called_that_and_loses_nothing(void)
     remove_dir();
 }
 
+/* What was written to it would be gone with the process. */
+static void a_file_deleted_or_replaced_under_a_store_is_noticed(void)
+{
+    ecom_error e;
+
+    CHECK(make_dir(), "no directory");
+    ecom_store *store = open_store(0);
+    CHECK_CODE(ECOM_OK, put(store, "a", S("{}"), &e), e);
+    CHECK_CODE(ECOM_OK, ecom_store_ping(store, &e), e);
+    unlink(path);
+    CHECK_CODE(ECOM_E_UNAVAILABLE, put(store, "b", S("{}"), &e), e);
+    CHECK_TEXT("deleted", e);
+    CHECK_CODE(ECOM_E_UNAVAILABLE, ecom_store_ping(store, &e), e);
+    close(open(path, O_WRONLY | O_CREAT, 0666));
+    CHECK_CODE(ECOM_E_UNAVAILABLE, put(store, "b", S("{}"), &e), e);
+    ecom_store_close(store);
+    remove_dir();
+}
+
 static void a_lock_that_others_keep_is_waited_for_no_longer_than_asked(void)
 {
     ecom__filelock *lock = NULL;
@@ -410,6 +429,7 @@ static const struct check_case cases[] = {
     CASE(a_damaged_file_is_called_that),
     CASE(entries_that_do_not_unpack_are_called_damaged),
     CASE(a_full_disk_is_called_that_and_loses_nothing),
+    CASE(a_file_deleted_or_replaced_under_a_store_is_noticed),
     CASE(a_lock_that_others_keep_is_waited_for_no_longer_than_asked),
     CASE(a_tool_that_keeps_a_transaction_open_is_named),
     CASE(what_does_not_fit_fails_alone_in_its_group),

@@ -391,10 +391,10 @@ static void run_group(void *user, ecom__job *jobs)
     ecom__sqlite_writer *w = user;
     ecom_error err = {0};
 
-    int r = set_sync(w, jobs, &err);
-    if (r == ECOM_OK)
-        r = transact(w, jobs, &err);
-    if (jobs->next && (r == ECOM_E_FULL || r == ECOM_E_NOMEM || r == ECOM_E_TOOLARGE))
+    int synced = set_sync(w, jobs, &err);
+    int r = synced == ECOM_OK ? transact(w, jobs, &err) : synced;
+    if (synced == ECOM_OK && jobs->next &&
+        (r == ECOM_E_FULL || r == ECOM_E_NOMEM || r == ECOM_E_TOOLARGE))
         one_by_one(w, jobs);
     else if (r < 0)
         fail_all(jobs, r, &err);
@@ -404,8 +404,11 @@ static void run_group(void *user, ecom__job *jobs)
 static int take_lock(void *user, int32_t timeout_ms, ecom_error *err)
 {
     ecom__sqlite_writer *w = user;
+    int r = ecom__filelock_take(w->lock, timeout_ms, err);
 
-    return ecom__filelock_take(w->lock, timeout_ms, err);
+    if (r == ECOM_OK && (r = ecom__sqlite_in_place(w->db, err)) < 0)
+        ecom__filelock_give(w->lock);
+    return r;
 }
 
 int ecom__sqlite_put(ecom__sqlite_writer *writer, const ecom_store_write *write, uint64_t *rev,

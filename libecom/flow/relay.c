@@ -228,7 +228,7 @@ static int collect_row(void *user, const ecom_pending *row)
 static int collect(ecom_relay *relay, ecom_error *err)
 {
     uint32_t limit = relay->batch + relay->nparked;
-    int64_t before = ecom_env_now_ms(relay->env) - relay->grace_ms;
+    int64_t before = relay->ahead ? INT64_MAX : ecom_env_now_ms(relay->env) - relay->grace_ms;
 
     if (limit > ECOM_STORE_MAX_PAGE)
         limit = ECOM_STORE_MAX_PAGE;
@@ -283,19 +283,21 @@ static int forget(ecom_relay *relay, ecom_error *err)
     return r;
 }
 
-/* Sets the gauges, once a sweep: counting may cost the store something. */
+/* Sets the gauges, once a sweep: counting may cost the store something. What a dead process left
+ * behind before the clock was set back would not be of the past for as long: it goes now. */
 static void gauge(ecom_relay *relay)
 {
     int64_t now = mono_us(relay), oldest_ms = 0;
     uint64_t count = 0;
 
-    if (!relay->backlog ||
-        (relay->gauged_us != INT64_MIN && now - relay->gauged_us < INT64_C(1000) * relay->sweep_ms))
+    if (relay->gauged_us != INT64_MIN && now - relay->gauged_us < INT64_C(1000) * relay->sweep_ms)
         return;
     relay->gauged_us = now;
+    relay->ahead = 0;
     if (ecom_store_backlog(relay->store, &count, &oldest_ms, NULL) < 0)
         return;
     int64_t age_ms = oldest_ms ? ecom_env_now_ms(relay->env) - oldest_ms : 0;
+    relay->ahead = age_ms < -relay->grace_ms;
     ecom_series_set(relay->backlog, (int64_t)count);
     ecom_series_set(relay->oldest, age_ms > 0 ? age_ms / 1000 : 0);
 }

@@ -35,6 +35,7 @@ struct ecom_relay {
     size_t durable; /* so many of them are published, and the store has not forgotten them yet */
     uint32_t seen;  /* rows that the store showed, parked ones too */
     int cut;        /* more wait than fitted */
+    int ahead;      /* the oldest that waits is of a time to come: the clock was set back */
     int no_memory;
 
     struct parked *parked;

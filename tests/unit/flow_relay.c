@@ -490,6 +490,34 @@ static void anothers_events_are_taken_over_after_the_grace(void)
     world_close(&w);
 }
 
+/* A process that died before the clock was set back by three days. */
+static void what_is_from_a_time_to_come_goes_at_once(void)
+{
+    struct world w;
+    ecom_store *mine, *theirs;
+
+    CHECK(world_open(&w) == ECOM_OK, "%s", w.e.text);
+    CHECK(open_store(&w, "memory:relay-ahead", &mine) == ECOM_OK, "%s", w.e.text);
+    CHECK(open_store(&w, "memory:relay-ahead", &theirs) == ECOM_OK, "%s", w.e.text);
+    put_in(theirs, "1", "theirs");
+    check_world_move_ms(&w.clock, INT64_C(-3) * 86400000);
+    ecom_relay_options opts = options_of(&w);
+    opts.store = mine;
+    opts.metrics = NULL;
+    ecom_relay_free(w.relay);
+    CHECK_CODE(ECOM_OK, ecom_relay_new(&opts, &w.relay, &w.e), w.e);
+    CHECK_CODE(1, step(&w), w.e);
+    CHECK_STR("theirs", w.bus.out[0]->body);
+    put_in(theirs, "1", "young");
+    check_world_move_ms(&w.clock, 1000);
+    CHECK_CODE(0, step(&w), w.e);
+    ecom_relay_free(w.relay);
+    w.relay = NULL;
+    ecom_store_close(mine);
+    ecom_store_close(theirs);
+    world_close(&w);
+}
+
 static void two_relays_lose_nothing_and_keep_each_documents_order(void)
 {
     struct world w;
@@ -662,6 +690,7 @@ static const struct check_case cases[] = {
     CASE(a_backlog_goes_in_batches_one_behind_the_other),
     CASE(large_events_make_small_batches),
     CASE(anothers_events_are_taken_over_after_the_grace),
+    CASE(what_is_from_a_time_to_come_goes_at_once),
     CASE(two_relays_lose_nothing_and_keep_each_documents_order),
     CASE(gauges_say_how_many_wait_and_how_long),
     CASE(each_allocation_may_fail_and_nothing_is_lost),

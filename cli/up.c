@@ -46,6 +46,7 @@ struct child {
 struct supervisor {
     char bin[PATH_MAX];
     const char *env_file;
+    pid_t pid;
     struct child children[NCHILDREN];
     struct cli_colors colors;
     int signals;      /* signalfd */
@@ -84,7 +85,9 @@ static void become(const struct supervisor *s, const char *path, const struct ch
     sigset_t none;
 
     prctl(PR_SET_PDEATHSIG, SIGTERM); /* nobody outlives the supervisor */
-    setpgid(0, 0);                    /* Ctrl-C is for the supervisor alone, which stops in order */
+    if (getppid() != s->pid)
+        _exit(0);  /* it ended just before */
+    setpgid(0, 0); /* Ctrl-C is for the supervisor alone, which stops in order */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     dup2(out, STDOUT_FILENO);
@@ -378,6 +381,7 @@ int cli_up(int argc, char **argv)
     if (r < 0)
         return CLI_CONFIG;
     s.env_file = args.env_file;
+    s.pid = getpid();
     s.patience_ms = settings.shutdown_timeout_ms + 2000;
     s.colors = cli_colors(STDERR_FILENO);
     if (*s.colors.reset && !getenv("LOG_FORMAT"))

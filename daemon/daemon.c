@@ -160,16 +160,28 @@ static int open_relay(struct daemon *d, ecom_error *err)
     return d->store && d->bus ? ecom_relay_new(&opts, &d->relay, err) : ECOM_OK;
 }
 
+/* Never the same for two daemons, for they read the same settings: in one group each would get some
+ * of the events only. */
+static ecom_str group_of(const struct daemon *d, char name[ECOM_BUS_MAX_NAME + 1])
+{
+    const ecom_str group = d->settings.group;
+
+    snprintf(name, ECOM_BUS_MAX_NAME + 1, "%s%s%s", group.n ? group.p : "", group.n ? "." : "",
+             d->spec->name);
+    return ecom_str_of(name);
+}
+
 static int open_consumer(struct daemon *d, ecom_error *err)
 {
     ecom_str topic = setting(d, d->spec->topic);
+    char group[ECOM_BUS_MAX_NAME + 1];
     ecom_consumer_options opts = {
         .size = sizeof(opts),
         .bus = d->bus,
         .env = d->env,
         .log = d->log,
         .metrics = d->metrics,
-        .group = d->settings.group.n ? d->settings.group : ecom_str_of(d->spec->name),
+        .group = group_of(d, group),
         .topics = &topic,
         .ntopics = 1,
         .subscribers = d->spec->subscribers,

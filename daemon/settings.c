@@ -54,8 +54,8 @@ static const ecom_field fields[] = {
             .fallback = "order-events", .doc = "Topic of ORDER_CREATED."),
     SETTING(payment_topic, "PAYMENT_EVENTS_TOPIC", STRING, .min = 1, .max = ECOM_BUS_MAX_NAME,
             .fallback = "payment-events", .doc = "Topic of PAYMENT_COMPLETED and PAYMENT_FAILED."),
-    SETTING(group, "ECOM_CONSUMER_GROUP", STRING, .min = 1, .max = ECOM_BUS_MAX_NAME,
-            .doc = "Consumer group; unset: the daemon's name."),
+    SETTING(group, "ECOM_CONSUMER_GROUP", STRING, .min = 1, .max = 100,
+            .doc = "Consumer groups are called NAME.DAEMON; unset: DAEMON."),
 
     SETTING(host, "ECOM_HOST", STRING, .min = 1, .max = 255, .fallback = "0.0.0.0",
             .doc = "Address to listen on."),

@@ -123,6 +123,15 @@ def data_outlives_a_restart():
         equal('PAID', shop.settled(order['id'], token)['status'])
 
 
+def a_group_for_all_daemons_leaves_each_its_own():
+    with Shop(ECOM_CONSUMER_GROUP='mine') as shop:
+        _, token = shop.customer()
+        orders = [shop.call('order-service', 'POST', '/orders', {'amount': 1}, token).json['id']
+                  for _ in range(8)]
+        equal({'PAID'}, {shop.settled(order, token)['status'] for order in orders})
+        equal({1}, {len(shop.notified(order, token)) for order in orders})
+
+
 def wrong_settings_are_all_told_at_once():
     try:
         with Shop(JWT_SECRET='short', USER_PORT='x'):
@@ -140,4 +149,5 @@ run_tests(from_registering_to_the_paid_order_over_rest,
           every_daemon_tells_its_health_metrics_and_api,
           the_demo_shows_the_way_and_the_shop_stops_in_order,
           data_outlives_a_restart,
+          a_group_for_all_daemons_leaves_each_its_own,
           wrong_settings_are_all_told_at_once)

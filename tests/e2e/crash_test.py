@@ -8,9 +8,10 @@ import os
 import random
 import secrets
 import signal
+import subprocess
 import threading
 
-from shop import DAEMONS, Shop, equal, run_tests, wait_until
+from shop import BIN, DAEMONS, PATIENCE_S, Shop, equal, run_tests, wait_until
 
 ORDERS, CLIENTS, KILLS = 500, 8, 12
 SEED = int(os.environ.get('ECOM_CRASH_SEED') or secrets.randbits(32))
@@ -32,12 +33,13 @@ def place_order(shop, token, key):
 def kill_at_random(shop, placed, rng):
     """Kills spread over the load by the number of orders placed, not by the clock."""
     for n in sorted(rng.randrange(ORDERS) for _ in range(KILLS)):
-        daemon = rng.choice(sorted(DAEMONS))
+        daemons = rng.sample(sorted(DAEMONS), rng.choice([1, 1, 2]))
         wait_until('the load', lambda n=n: len(placed) >= n)
-        pid = wait_until(daemon, lambda: shop.pid(daemon))
-        print(f'# kill -9 {daemon} after {n} orders', flush=True)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        pids = [wait_until(daemon, lambda d=daemon: shop.pid(d)) for daemon in daemons]
+        print(f'# kill -9 {" and ".join(daemons)} after {n} orders', flush=True)
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def every_accepted_order_is_paid_once_whatever_is_killed():
@@ -87,4 +89,61 @@ def every_accepted_order_is_paid_once_whatever_is_killed():
         equal(ORDERS, len(payments))
 
 
-run_tests(every_accepted_order_is_paid_once_whatever_is_killed)
+def place(shop, token, n):
+    return [shop.call('order-service', 'POST', '/orders', {'amount': 1}, token).json['id']
+            for _ in range(n)]
+
+
+def check_paid_once(shop, token, orders, patience_s=PATIENCE_S):
+    equal({'PAID'}, {shop.settled(order, token, patience_s)['status'] for order in orders})
+    payments = collections.defaultdict(set)
+    for key, _, event in shop.messages('payment-events'):
+        payments[key].add(event['id'])
+    equal({order: 1 for order in orders}, {order: len(ids) for order, ids in payments.items()})
+
+
+def alive(pid):
+    with contextlib.suppress(OSError):
+        return open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()[0] != 'Z'
+    return False
+
+
+def nobody_outlives_the_supervisor_and_what_was_accepted_goes_on():
+    with Shop(RATE_LIMIT='off') as shop:
+        _, token = shop.customer()
+        pids = [shop.pid(daemon) for daemon in DAEMONS]
+        orders = place(shop, token, 50)
+        shop.up.kill()
+        shop.up.wait()
+        wait_until('the end of all', lambda: not any(map(alive, pids)))
+        shop.start()
+        check_paid_once(shop, token, orders)
+
+
+def a_worker_that_stood_still_past_its_session_does_no_harm():
+    with Shop(RATE_LIMIT='off') as shop:
+        _, token = shop.customer()
+        orders = place(shop, token, 5)
+        stalled = shop.pid('payment-worker')
+        with open(os.path.join(shop.folder, 'second'), 'wb') as log:
+            second = subprocess.Popen([os.path.join(BIN, 'payment-worker')], cwd=shop.folder,
+                                      env={**shop.env, 'PAYMENT_WORKER_PORT': '0'},
+                                      stdout=subprocess.DEVNULL, stderr=log)
+        try:
+            check_paid_once(shop, token, orders)  # who stands still in a write holds up the others
+            os.kill(stalled, signal.SIGSTOP)
+            orders += place(shop, token, 20)
+            with contextlib.suppress(AssertionError):
+                check_paid_once(shop, token, orders, patience_s=15)  # its session is 10 s
+            os.kill(stalled, signal.SIGCONT)
+            orders += place(shop, token, 20)
+            check_paid_once(shop, token, orders)
+        finally:
+            os.kill(stalled, signal.SIGCONT)
+            second.terminate()
+            equal(0, second.wait(timeout=PATIENCE_S))
+
+
+run_tests(every_accepted_order_is_paid_once_whatever_is_killed,
+          nobody_outlives_the_supervisor_and_what_was_accepted_goes_on,
+          a_worker_that_stood_still_past_its_session_does_no_harm)

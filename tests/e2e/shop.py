@@ -44,15 +44,15 @@ def free_ports(n):
         return [s.getsockname()[1] for s in sockets]
 
 
-def wait_until(what, done):
+def wait_until(what, done, patience_s=PATIENCE_S):
     """Calls done() until it gives something true, which is returned."""
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + patience_s
     while True:
         result = done()
         if result:
             return result
         if time.monotonic() > end:
-            raise AssertionError(f'waited {PATIENCE_S} s in vain for {what}')
+            raise AssertionError(f'waited {patience_s} s in vain for {what}')
         time.sleep(0.02)
 
 
@@ -172,12 +172,12 @@ class Shop:
         equal(200, session.status, session.body)
         return made.json['id'], session.json['token']
 
-    def settled(self, order_id, token):
+    def settled(self, order_id, token, patience_s=PATIENCE_S):
         """Waits until the order is no longer PENDING, and gives it."""
         def done():
             answer = self.call('order-service', 'GET', f'/orders/{order_id}', token=token)
             return answer.status == 200 and answer.json['status'] != 'PENDING' and answer.json
-        return wait_until(f'the end of order {order_id}', done)
+        return wait_until(f'the end of order {order_id}', done, patience_s)
 
     def notified(self, order_id, token):
         """Waits for the notifications of an order, and gives them."""

@@ -122,6 +122,8 @@ def includes_point_one_way(room):
                                                               room != 'base')
                 if room == 'http' and public and to in ('shop', 'flow', 'graphql'):
                     allowed = False
+                if room == 'lambda' and public and to in ('http', 'graphql'):
+                    allowed = False
                 if room == 'graphql' and public and to not in ('base', 'graphql'):
                     allowed = False
                 if not allowed:

@@ -114,8 +114,10 @@ typedef struct ecom_payment_result {
     ecom_payment payment;
     /** ecom_payment_completed_contract or ecom_payment_failed_contract. */
     const ecom_contract *contract;
-    const void *event; /**< its struct; the same, id and all, for each delivery of the same order */
-    int32_t repeated;  /**< 1: it had ended before this call */
+    /** Its struct. Its id is made of the order's id and the end: the same for each delivery, also
+     * to a process that has lost its store. */
+    const void *event;
+    int32_t repeated; /**< 1: it had ended before this call */
 } ecom_payment_result;
 
 /**

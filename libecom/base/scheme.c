@@ -1,11 +1,14 @@
 #include "base/scheme.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "ecom-config.h"
+
+#if !ECOM_STATIC
+#include <dlfcn.h>
+#endif
 
 enum { MAX_SCHEMES = 64, MAX_NAME = 32, MAX_URL = 4096 };
 
@@ -90,6 +93,14 @@ int ecom_scheme_register(const ecom_scheme *scheme, ecom_error *err)
     return r;
 }
 
+#if ECOM_STATIC
+/* Others' schemes are registered, or not there. */
+static int load(const char *name, ecom_error *err)
+{
+    return ecom_fail(err, ECOM_E_NOTSUP,
+                     "nothing opens \"%s:\" here: a static executable loads no libraries", name);
+}
+#else
 /* The installed name first; the bare one is what a development package or a build tree has. */
 static void *open_library(const char *name, char *why, size_t size)
 {
@@ -145,6 +156,8 @@ static int load(const char *name, ecom_error *err)
     int r = ecom_scheme_register(scheme, err);
     return r == ECOM_E_EXISTS ? ECOM_OK : r; /* another thread was first */
 }
+
+#endif
 
 int ecom__scheme_find(const char *url, const ecom_scheme **out, ecom_error *err)
 {

@@ -189,7 +189,7 @@ static int ask(ecom_lambda *lambda, ecom_error *err)
     int r = call(lambda, &request, ECOM_LAMBDA_MAX_EVENT, err);
     if (r < 0)
         return r;
-    if (status_of(lambda) >= 500)
+    if (status_of(lambda) == 500)
         return beyond_help(lambda, "next", err);
     if (status_of(lambda) != 200)
         return ecom_fail(err, ECOM_E_UNAVAILABLE, "Runtime API: next was answered with %d",
@@ -293,6 +293,9 @@ static int tell(ecom_lambda *lambda, ecom_error *err)
     snprintf(path, sizeof(path), API "invocation/%s/%s", lambda->request_id,
              lambda->error_type ? "error" : "response");
     int r = post(lambda, path, ecom_buf_str(&lambda->result), err);
+    if (r == ECOM_OK && status_of(lambda) > 500)
+        r = ecom_fail(err, ECOM_E_UNAVAILABLE, "Runtime API: an answer was answered with %d",
+                      status_of(lambda));
     if (r < 0 && ++lambda->tries < MAX_TRIES)
         return r;
     if (r < 0) {
@@ -300,7 +303,7 @@ static int tell(ecom_lambda *lambda, ecom_error *err)
         forget(lambda);
         return r;
     }
-    if (status_of(lambda) >= 500) {
+    if (status_of(lambda) == 500) {
         forget(lambda);
         return beyond_help(lambda, "an answer", err);
     }

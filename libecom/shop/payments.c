@@ -1,5 +1,6 @@
 #include "ecom/payment.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -253,11 +254,38 @@ static int tell(ecom_payment_result *result, ecom_arena *arena, ecom_error *err)
     return result->event ? ECOM_OK : ecom__nomem(err);
 }
 
+/* The id of the event that tells the end: the same for the same order and end, also when whoever
+ * pays has no memory of the first time, so that its readers see one event. A UUID with the order's
+ * time in front, if its id has one, for ids that sort. */
+static ecom_id event_id_of(const ecom_payment *payment)
+{
+    const char *status = status_names[payment->status];
+    unsigned char hash[crypto_hash_sha256_BYTES], text[37];
+    const int timed = ecom_id_valid(payment->order_id) && payment->order_id.p[14] == '7';
+    crypto_hash_sha256_state state;
+    ecom_id id;
+
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, (const unsigned char *)status, strlen(status) + 1);
+    crypto_hash_sha256_update(&state, (const unsigned char *)payment->order_id.p,
+                              payment->order_id.n);
+    crypto_hash_sha256_final(&state, hash);
+    hash[8] = (unsigned char)((hash[8] & 0x3F) | 0x80); /* RFC 9562's variant */
+    sodium_bin2hex((char *)text, 33, hash, 16);
+    for (size_t i = 0, k = 0; i < 36; i++)
+        id.s[i] = i == 8 || i == 13 || i == 18 || i == 23 ? '-' : (char)text[k++];
+    id.s[36] = '\0';
+    if (timed)
+        memcpy(id.s, payment->order_id.p, 13);
+    id.s[14] = timed ? '7' : '8';
+    return id;
+}
+
 static int finish(ecom_payments *payments, ecom_charge_result *answer, uint64_t rev,
                   ecom_arena *arena, ecom_payment_result *result, ecom_error *err)
 {
-    const ecom_id event_id = ecom_id_new(payments->env);
     ecom_payment *payment = &result->payment;
+    ecom_id event_id;
     ecom_msg msg;
     int r;
 
@@ -267,6 +295,7 @@ static int finish(ecom_payments *payments, ecom_charge_result *answer, uint64_t 
     payment->reference = or_absent(ecom_str_of(answer->reference));
     if (!answer->approved)
         payment->reason = ecom_str_of(answer->reason[0] ? answer->reason : "declined");
+    event_id = event_id_of(payment);
     payment->event_id = ecom_str_of(event_id.s);
     payment->updated_at = ecom_env_now_ms(payments->env);
     if ((r = ecom__own(&ecom_payment_record, payment, arena, err)) < 0 ||

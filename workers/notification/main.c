@@ -1,7 +1,7 @@
 /* notification-worker: consumes the payments' events and tells the user. */
 #include "daemon/daemon.h"
 
-#include <ecom/notification.h>
+#include "notification.h"
 
 /* Only what was sent to the caller; another's order looks like one without notifications. */
 static void keep_callers(ecom_notification_page *page, ecom_str user_id)
@@ -40,16 +40,8 @@ static const ecom_route routes[] = {
 
 static int open_notifications(struct daemon *d, ecom_error *err)
 {
-    const ecom_notifications_options opts = {
-        .size = sizeof(opts),
-        .store = d->store,
-        .env = d->env,
-        .log = d->log,
-        .channel = &ecom_log_channel,
-        .self = d->log,
-    };
     ecom_notifications *notifications = NULL;
-    int r = ecom_notifications_new(&opts, &notifications, err);
+    int r = notification_open(d->store, d->env, d->log, &notifications, err);
 
     d->domain = notifications;
     return r;

@@ -1,32 +1,13 @@
 /* payment-worker: consumes ORDER_CREATED, takes the money, says how it went. */
 #include "daemon/daemon.h"
 
-#include <ecom/payment.h>
+#include "payment.h"
 
 static int open_payments(struct daemon *d, ecom_error *err)
 {
-    const struct settings *s = &d->settings;
-    const ecom_simulated_options simulated = {
-        .size = sizeof(simulated),
-        .decline_all = s->payment_decline == PAYMENT_DECLINE_ALL,
-        .decline_above = s->payment_decline_above == ECOM_ABSENT ? 0 : s->payment_decline_above,
-    };
-    ecom_payments_options opts = {
-        .size = sizeof(opts),
-        .store = d->store,
-        .env = d->env,
-        .log = d->log,
-        .topic = s->payment_topic,
-        .provider = &ecom_simulated_provider,
-    };
     ecom_payments *payments = NULL;
-    int r = ecom_simulated_new(&simulated, &opts.self, err);
+    int r = payment_open(&d->settings, d->store, d->env, d->log, &payments, err);
 
-    if (r < 0)
-        return r;
-    r = ecom_payments_new(&opts, &payments, err);
-    if (r < 0)
-        ecom_simulated_provider.close(opts.self);
     d->domain = payments;
     return r;
 }

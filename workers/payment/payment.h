@@ -1,0 +1,13 @@
+/* Payments as settings have them, the same in the worker and in the function. */
+#ifndef WORKERS_PAYMENT_PAYMENT_H
+#define WORKERS_PAYMENT_PAYMENT_H
+
+#include "daemon/settings.h"
+
+#include <ecom/payment.h>
+
+/* Over the bundled provider. */
+int payment_open(const struct settings *settings, ecom_store *store, const ecom_env *env,
+                 const ecom_log *log, ecom_payments **out, ecom_error *err);
+
+#endif

@@ -1,0 +1,102 @@
+"""serverless.yml, read by a YAML parser that is not ours: what it names is there, and no policy
+grants more than it must."""
+
+import os
+import re
+import sys
+
+import tap
+
+tap.need("yaml")
+
+import yaml  # noqa: E402
+
+ROOT = sys.argv[1]
+TEXT = open(os.path.join(ROOT, "serverless.yml"), encoding="utf-8").read()
+CONFIG = yaml.safe_load(TEXT)
+RESOURCES = CONFIG["resources"]["Resources"]
+
+
+def read(name):
+    return open(os.path.join(ROOT, name), encoding="utf-8").read()
+
+
+def functions_run_on_the_os_only_runtime_from_their_packages():
+    assert CONFIG["provider"]["runtime"] == "provided.al2023"
+    assert set(CONFIG["functions"]) == {"payment", "notification"}
+    script = read("scripts/package-lambda")
+    assert '"$output/$name-lambda.zip"' in script and "output=dist" in script
+    for name, function in CONFIG["functions"].items():
+        assert function["package"]["artifact"] == f"dist/{name}-lambda.zip"
+        assert function["handler"] == "bootstrap"
+
+
+def every_setting_is_one_that_the_functions_know():
+    known = set(re.findall(r'"([A-Z][A-Z0-9_]+)"', read("daemon/settings.c")))
+    used = set(CONFIG["provider"]["environment"])
+    for function in CONFIG["functions"].values():
+        used |= set(function["environment"])
+    assert used <= known, used - known
+
+
+def policies_name_their_resources_and_no_star():
+    for name, resource in RESOURCES.items():
+        policies = resource["Properties"].get("Policies", [])
+        if resource["Type"] == "AWS::IAM::Policy":
+            policies = [resource["Properties"]]
+        for policy in policies:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                actions = statement["Action"]
+                for action in [actions] if isinstance(actions, str) else actions:
+                    assert "*" not in action, (name, action)
+                assert statement["Resource"] != "*", name
+
+
+def references_lead_to_something():
+    made = set(RESOURCES) | {f"{n.capitalize()}LambdaFunction" for n in CONFIG["functions"]}
+
+    def walk(value):
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                if key == "Ref":
+                    assert inner in made or inner.startswith("AWS::"), inner
+                elif key == "Fn::GetAtt":
+                    assert inner[0] in made, inner
+                walk(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                walk(inner)
+
+    walk(CONFIG["resources"])
+    for resource in RESOURCES.values():
+        for needed in [resource.get("DependsOn")] if resource.get("DependsOn") else []:
+            assert needed in made, needed
+        if resource.get("Condition"):
+            assert resource["Condition"] in CONFIG["resources"]["Conditions"]
+    for function in CONFIG["functions"].values():
+        assert function["role"] in made
+
+
+def no_secret_is_in_the_environment_of_a_function():
+    for function in [CONFIG["provider"], *CONFIG["functions"].values()]:
+        for name in function["environment"]:
+            assert not re.search("SECRET|KEY|PASSWORD|MONGODB_URI", name), name
+
+
+def failures_have_somewhere_to_go_and_logs_end():
+    assert CONFIG["provider"]["logRetentionInDays"] > 0
+    for name in ("PaymentAsync", "NotificationAsync", "NotificationKafka"):
+        assert RESOURCES[name]["Properties"]["DestinationConfig"]["OnFailure"]["Destination"]
+    kafka = RESOURCES["NotificationKafka"]["Properties"]
+    assert kafka["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert kafka["BatchSize"] <= 100
+
+
+tap.run([
+    functions_run_on_the_os_only_runtime_from_their_packages,
+    every_setting_is_one_that_the_functions_know,
+    policies_name_their_resources_and_no_star,
+    references_lead_to_something,
+    no_secret_is_in_the_environment_of_a_function,
+    failures_have_somewhere_to_go_and_logs_end,
+])

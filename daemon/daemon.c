@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { EXIT_USAGE = 64, EXIT_CONFIG = 78 };
@@ -328,6 +329,7 @@ static int serve(struct daemon *d, ecom_error *err)
     int got = 0;
 
     block_signals(&signals);
+    umask(077); /* stores hold password hashes: what is made is for this user alone */
     int r = open_all(d, err);
     if (r == ECOM_OK)
         r = start_all(d, err);

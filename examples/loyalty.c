@@ -28,11 +28,13 @@ static const ecom_contract granted = {"POINTS_GRANTED", "loyalty-events", "userI
 static int on_payment(void *user, const ecom_delivery *delivery, ecom_error *err)
 {
     const ecom_payment_completed *paid = delivery->event;
+    const ecom_id id = ecom_id_new(ecom_env_system());
     struct points points = {paid->envelope, paid->user_id, paid->amount / 100};
     ecom_buf doc = {0};
     ecom_msg msg;
 
     points.envelope.type = ecom_str_of(granted.type);
+    points.envelope.id = ecom_str_of(id.s); /* time and correlation id stay the payment's */
     int r = ecom_event_encode(&granted, (ecom_str){0}, &points, delivery->arena, &msg, err);
     if (r == ECOM_OK)
         r = ecom_record_write(&record, &points, ECOM_VIEW_STORE, &doc);

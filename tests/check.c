@@ -68,20 +68,47 @@ void check_world_move_ms(struct check_world *world, int64_t ms)
 
 static _Thread_local uint64_t fail_at;
 static _Thread_local int did_fail;
+static uint64_t elsewhere_at; /* atomic, as the next */
+static int did_fail_elsewhere;
+static _Thread_local int is_spared; /* asked for failures elsewhere */
 
 void check_alloc_fail_at(uint64_t n)
 {
     fail_at = n;
     did_fail = 0;
+    __atomic_store_n(&elsewhere_at, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&did_fail_elsewhere, 0, __ATOMIC_SEQ_CST);
+}
+
+void check_alloc_fail_elsewhere_at(uint64_t n)
+{
+    check_alloc_fail_at(0);
+    is_spared = 1;
+    __atomic_store_n(&elsewhere_at, n, __ATOMIC_SEQ_CST);
 }
 
 int check_alloc_failed(void)
 {
-    return did_fail;
+    return did_fail || __atomic_load_n(&did_fail_elsewhere, __ATOMIC_SEQ_CST);
+}
+
+static int fails_elsewhere(void)
+{
+    uint64_t at = is_spared ? 0 : __atomic_load_n(&elsewhere_at, __ATOMIC_SEQ_CST);
+
+    while (at && !__atomic_compare_exchange_n(&elsewhere_at, &at, at - 1, 0, __ATOMIC_SEQ_CST,
+                                              __ATOMIC_SEQ_CST))
+        ;
+    if (at != 1)
+        return 0;
+    __atomic_store_n(&did_fail_elsewhere, 1, __ATOMIC_SEQ_CST);
+    return 1;
 }
 
 static int fails_now(void)
 {
+    if (fails_elsewhere())
+        return 1;
     if (fail_at == 0 || --fail_at > 0)
         return 0;
     return did_fail = 1;

@@ -94,6 +94,8 @@ void check_world_move_ms(struct check_world *world, int64_t ms);
 /* Makes the n-th allocation from now fail (1: the next), once; 0: none. Only allocations of code
  * that is linked statically count, and only those of the calling thread. */
 void check_alloc_fail_at(uint64_t n);
+/* The same for the n-th allocation of all other threads together. */
+void check_alloc_fail_elsewhere_at(uint64_t n);
 /* Truth: that allocation was reached, and so failed. */
 int check_alloc_failed(void);
 

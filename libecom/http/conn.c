@@ -1,8 +1,13 @@
 #include "http/conn.h"
 
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
-enum { LINGER_MS = 2000 }; /* for the peer to read our last words and close */
+enum {
+    LINGER_MS = 2000, /* for the peer to read our last words and close */
+    FRESH_MS = 200    /* while draining, for the first request of who connected before that */
+};
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -75,6 +80,15 @@ static void linger(struct conn *c)
         ecom__http_conn_close(c);
 }
 
+/* Truth: the peer had asked something before it could know that we end. */
+static int has_unread(const struct conn *c)
+{
+    int fd, n = 0;
+
+    return uv_fileno((const uv_handle_t *)&c->tcp, &fd) == 0 && ioctl(fd, FIONREAD, &n) == 0 &&
+           n > 0;
+}
+
 static void end_if_done(struct conn *c)
 {
     int serving = atomic_load(&c->loop->server->stage) == SERVING;
@@ -83,7 +97,7 @@ static void end_if_done(struct conn *c)
         return;
     if (c->no_more && !c->eof)
         linger(c);
-    else if (c->eof || (!serving && !c->in.n))
+    else if (c->eof || (!serving && !c->fresh && !c->in.n && !has_unread(c)))
         ecom__http_conn_close(c);
 }
 
@@ -96,8 +110,10 @@ static void set_phase(struct conn *c)
                        : c->first || c->writing ? BUSY
                                                 : IDLE;
     const ecom_http_options *opts = &c->loop->server->opts;
-    const int32_t timeouts[] = {opts->idle_timeout_ms, opts->header_timeout_ms,
-                                opts->body_timeout_ms, 0, LINGER_MS};
+    int draining = atomic_load(&c->loop->server->stage) != SERVING;
+    int32_t idle_ms = draining ? FRESH_MS : opts->idle_timeout_ms;
+    const int32_t timeouts[] = {idle_ms, opts->header_timeout_ms, opts->body_timeout_ms, 0,
+                                LINGER_MS};
 
     if (phase != c->phase)
         c->since = uv_now(&c->loop->uv);
@@ -129,7 +145,7 @@ static void on_timer(uv_timer_t *timer)
             ecom__http_conn_refuse(c, &(struct refusal){408, "the headers took too long"});
         else if (c->phase == BODY)
             ecom__http_conn_refuse(c, &(struct refusal){408, "the body took too long"});
-        else
+        else if (c->phase == LINGER || !has_unread(c))
             ecom__http_conn_close(c);
     }
     ecom__http_conn_pump(c);
@@ -188,14 +204,17 @@ static void set_peer(struct conn *c)
         c->peer[0] = '\0';
 }
 
-void ecom__http_conn_accept(struct loop *loop)
+void ecom__http_conn_open(struct loop *loop, int fd)
 {
     struct conn *c = calloc(1, sizeof(*c));
 
-    if (!c)
+    if (!c) {
+        close(fd);
         return;
+    }
     c->loop = loop;
     c->phase = BUSY;
+    c->fresh = 1;
     c->handles = 2;
     c->tcp.data = c->timer.data = c;
     uv_tcp_init(&loop->uv, &c->tcp);
@@ -206,8 +225,10 @@ void ecom__http_conn_accept(struct loop *loop)
     loop->conns = c;
     ecom_series_add(loop->server->connected, 1);
     uint32_t others = atomic_fetch_add(&loop->server->connections, 1);
-    if (uv_accept((uv_stream_t *)&loop->listener, (uv_stream_t *)&c->tcp) < 0 ||
-        others >= loop->server->opts.max_connections) {
+    int opened = uv_tcp_open(&c->tcp, fd) == 0;
+    if (!opened)
+        close(fd);
+    if (!opened || others >= loop->server->opts.max_connections) {
         ecom__http_conn_close(c);
         return;
     }

@@ -32,6 +32,7 @@ struct conn {
     int32_t held;     /* enough requests are being answered */
     int32_t expects;  /* the peer waits for 100 Continue */
     int32_t no_more;  /* requests are read from here on */
+    int32_t fresh;    /* nothing came on it yet */
     int32_t eof, listening, lingering, closing;
     uint32_t writing; /* exchanges in the write that goes on */
     size_t unwritten; /* bytes of it, when last looked at */

@@ -225,6 +225,7 @@ void ecom__http_conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf
 
     if (n == 0)
         return;
+    c->fresh = 0;
     if (n < 0 && (n != UV_EOF || c->lingering)) {
         ecom__http_conn_close(c);
         return;

@@ -24,6 +24,7 @@ static void drop_first(struct conn *c)
     if (!c->first)
         c->last = NULL;
     c->count--;
+    c->no_more |= x->close; /* it may have been decided late */
     ecom__http_loop_recycle(c->loop, x);
 }
 

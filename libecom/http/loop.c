@@ -9,7 +9,7 @@ enum { MAX_SPARE = 256 };
 static void end_if_idle(struct loop *loop)
 {
     if (atomic_load(&loop->server->stage) == SERVING || loop->conns || loop->away ||
-        loop->listening)
+        loop->listener.open)
         return;
     pthread_mutex_lock(&loop->lock);
     if (!loop->ended)
@@ -40,18 +40,13 @@ static void on_wake(uv_async_t *wake)
         else
             ecom__http_loop_recycle(loop, x);
     }
-    if (atomic_load(&loop->server->stage) != SERVING) {
-        if (loop->listening)
-            uv_close((uv_handle_t *)&loop->listener, NULL);
-        loop->listening = 0;
+    int stage = atomic_load(&loop->server->stage);
+    if (stage == DRAINING)
+        ecom__http_listener_drain(loop);
+    if (stage == ENDING)
+        ecom__http_listener_close(loop);
+    if (stage != SERVING)
         ecom__http_conn_drain(loop);
-    }
-}
-
-static void on_connection(uv_stream_t *listener, int status)
-{
-    if (status == 0)
-        ecom__http_conn_accept(listener->data);
 }
 
 /* Once round the loop, before it sleeps: whoever closed the last thing need not know of the end. */
@@ -85,8 +80,7 @@ static void *run(void *arg)
 static void discard(struct loop *loop)
 {
     uv_close((uv_handle_t *)&loop->wake, NULL);
-    if (loop->listening)
-        uv_close((uv_handle_t *)&loop->listener, NULL);
+    ecom__http_listener_close(loop);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     ecom__http_loop_join(loop);
 }
@@ -103,23 +97,15 @@ int ecom__http_loop_start(struct loop *loop, struct ecom_http_server *server, in
         return ecom_fail(err, ECOM_E_NOMEM, "event loop: %s", uv_strerror(r));
     }
     pthread_mutex_init(&loop->lock, NULL);
-    loop->wake.data = loop->listener.data = loop;
+    loop->wake.data = loop;
     if ((r = uv_async_init(&loop->uv, &loop->wake, on_wake)) < 0)
         goto no_wake;
-    uv_tcp_init(&loop->uv, &loop->listener);
-    loop->listening = 1;
-    if ((r = uv_tcp_open(&loop->listener, fd)) < 0)
-        goto fail;
-    fd = -1; /* the listener's from here on */
-    if ((r = uv_listen((uv_stream_t *)&loop->listener, SOMAXCONN, on_connection)) < 0 ||
-        (r = -ecom__http_thread_start(&loop->thread, run, loop)) < 0)
-        goto fail;
+    if ((r = ecom__http_listener_open(loop, fd)) < 0 ||
+        (r = -ecom__http_thread_start(&loop->thread, run, loop)) < 0) {
+        discard(loop);
+        return ecom_fail(err, ECOM_E_UNAVAILABLE, "event loop: %s", uv_strerror(r));
+    }
     return ECOM_OK;
-fail:
-    discard(loop);
-    if (fd >= 0)
-        close(fd);
-    return ecom_fail(err, ECOM_E_UNAVAILABLE, "event loop: %s", uv_strerror(r));
 no_wake:
     ecom__http_loop_join(loop);
     close(fd);

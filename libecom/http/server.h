@@ -62,12 +62,18 @@ struct ecom_http_server {
     uint32_t alive; /* loops that have not ended, under lock */
 };
 
+struct listener {
+    uv_poll_t poll;
+    uv_timer_t pause; /* until we try again what failed */
+    int fd, reserve;  /* reserve: a descriptor to give up when there is no other */
+    int32_t open;
+};
+
 /* An event loop with a thread, a listener and connections of its own. */
 struct loop {
     uv_loop_t uv;
     uv_async_t wake;
-    uv_tcp_t listener;
-    int32_t listening;
+    struct listener listener;
     struct ecom_http_server *server;
     pthread_t thread;
     struct conn *conns;
@@ -80,7 +86,7 @@ struct loop {
     struct ecom_exchange *done, **done_end; /* from the pool */
 };
 
-/* Takes over @p fd, which listens. @return ECOM_E_NOMEM, ECOM_E_UNAVAILABLE. */
+/* Takes over @p fd, which is bound. @return ECOM_E_NOMEM, ECOM_E_UNAVAILABLE. */
 int ecom__http_loop_start(struct loop *loop, struct ecom_http_server *server, int fd,
                           ecom_error *err);
 /* Has it look at server->stage again. Threads: any. */
@@ -93,8 +99,14 @@ void ecom__http_loop_done(struct ecom_exchange *x);
 struct ecom_exchange *ecom__http_loop_exchange(struct loop *loop);
 void ecom__http_loop_recycle(struct loop *loop, struct ecom_exchange *x);
 
-/* Takes the next connection from the listener. */
-void ecom__http_conn_accept(struct loop *loop);
+/* Listens on a socket that is bound, and takes it over even if that fails. @return 0 or -errno. */
+int ecom__http_listener_open(struct loop *loop, int fd);
+/* Takes what has connected already, then closes. */
+void ecom__http_listener_drain(struct loop *loop);
+void ecom__http_listener_close(struct loop *loop);
+
+/* Takes over a connection; where that fails, it is closed. */
+void ecom__http_conn_open(struct loop *loop, int fd);
 /* An exchange of it came back from the pool. */
 void ecom__http_conn_done(struct conn *conn, struct ecom_exchange *x);
 /* Goes by server->stage: closes what is idle, or all. */

@@ -1,7 +1,6 @@
 #include "http/link.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "http/answer.h"
+#include "http/resolve.h"
 
 int64_t ecom__http_deadline_left_ms(const struct deadline *deadline)
 {
@@ -73,11 +73,11 @@ static int connect_to(const struct addrinfo *to, const char *address,
 static int connect_any(const struct url *url, const char *address, const struct deadline *deadline,
                        int *fd, ecom_error *err)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *all;
-    int r = getaddrinfo(url->host, url->port, &hints, &all);
+    struct addrinfo *all;
+    int r = ecom__http_resolve(url, deadline, &all, err);
 
-    if (r)
-        return ecom_fail(err, ECOM_E_UNAVAILABLE, "%s: %s", address, gai_strerror(r));
+    if (r < 0)
+        return r;
     r = ECOM_E_UNAVAILABLE;
     for (const struct addrinfo *a = all; a && r == ECOM_E_UNAVAILABLE; a = a->ai_next)
         r = connect_to(a, address, deadline, fd, err);

@@ -1,6 +1,5 @@
 #include "http/server.h"
 
-#include <signal.h>
 #include <stdlib.h>
 
 /* What waits longest, or nothing; then the thread counts as idle. */
@@ -33,19 +32,6 @@ static void *work(void *arg)
         ecom__http_loop_done(x);
     }
     return NULL;
-}
-
-/* Signals are the process' business; and with SIGPIPE blocked, a write to a broken connection fails
- * with EPIPE. */
-int ecom__http_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
-{
-    sigset_t all, old;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int r = pthread_create(thread, NULL, run, arg);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return r;
 }
 
 static int add_thread(struct pool *pool)

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/options.h"
@@ -111,7 +110,6 @@ static int set_up(ecom_http_server *server, ecom_error *err)
 
 int ecom_http_server_new(const ecom_http_options *opts, ecom_http_server **out, ecom_error *err)
 {
-    pthread_condattr_t attr;
     ecom_http_server *server;
 
     server = calloc(1, sizeof(*server));
@@ -121,10 +119,7 @@ int ecom_http_server_new(const ecom_http_options *opts, ecom_http_server **out, 
     set_defaults(&server->opts);
     server->port = server->opts.port;
     pthread_mutex_init(&server->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&server->ended, &attr);
-    pthread_condattr_destroy(&attr);
+    ecom__http_cond_init(&server->ended);
     int r = check_options(&server->opts, err);
     if (r == ECOM_OK)
         r = set_up(server, err);
@@ -264,13 +259,8 @@ static void enter(ecom_http_server *server, enum stage stage)
 
 static void wait_for_loops(ecom_http_server *server, int32_t deadline_ms)
 {
-    struct timespec until;
+    struct timespec until = ecom__http_cond_in_ms(deadline_ms);
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += deadline_ms / 1000;
-    until.tv_nsec += deadline_ms % 1000 * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
     pthread_mutex_lock(&server->lock);
     while (server->alive && pthread_cond_timedwait(&server->ended, &server->lock, &until) == 0)
         ;

@@ -2,12 +2,12 @@
 #ifndef ECOM_HTTP_SERVER_H
 #define ECOM_HTTP_SERVER_H
 
-#include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <uv.h>
 
 #include "http/observe.h"
+#include "http/thread.h"
 
 /* Threads that run handlers, and the bounded queue before them. */
 struct worker {
@@ -27,9 +27,6 @@ struct pool {
     struct worker *workers, *idle;
     ecom_series *depth; /* nullable */
 };
-
-/* Starts a thread to which no signal of the process is delivered. @return 0 or an errno. */
-int ecom__http_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);
 
 /* @param depth  nullable: set to how many wait. */
 int ecom__http_pool_start(struct pool *pool, uint32_t max_threads, uint32_t max_waiting,

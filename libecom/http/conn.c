@@ -121,10 +121,20 @@ static void set_phase(struct conn *c)
     c->read_due = timeouts[phase] ? c->since + (uint64_t)timeouts[phase] : 0;
 }
 
+size_t ecom__http_conn_unwritten(const struct conn *c)
+{
+    size_t left = uv_stream_get_write_queue_size((const uv_stream_t *)&c->tcp);
+    int fd, n = 0;
+
+    if (uv_fileno((const uv_handle_t *)&c->tcp, &fd) == 0 && ioctl(fd, TIOCOUTQ, &n) == 0 && n > 0)
+        left += (size_t)n;
+    return left;
+}
+
 /* Peers that take something of a large answer now and then are slow, not gone. */
 static int is_stuck(struct conn *c)
 {
-    size_t left = uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
+    size_t left = ecom__http_conn_unwritten(c);
     int stuck = left >= c->unwritten;
 
     c->unwritten = left;

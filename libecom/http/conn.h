@@ -58,6 +58,9 @@ void ecom__http_conn_refuse(struct conn *c, const struct refusal *why);
 /* Runs what waited for those before it, if these are through. */
 void ecom__http_conn_run_ready(struct conn *c);
 
+/* Bytes that the peer has not acknowledged, the system's buffer among them: that is so large that
+ * what a slow peer takes shows late in ours. */
+size_t ecom__http_conn_unwritten(const struct conn *c);
 /* Writes all answers whose turn it is. */
 void ecom__http_conn_flush(struct conn *c);
 

@@ -77,7 +77,7 @@ static void write_later(struct conn *c)
         ecom__http_conn_close(c);
         return;
     }
-    c->unwritten = uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
+    c->unwritten = ecom__http_conn_unwritten(c);
     c->write_due = uv_now(&c->loop->uv) + (uint64_t)c->loop->server->opts.write_timeout_ms;
 }
 

@@ -1,0 +1,368 @@
+/* Handlers on the loop, bounds of what is under way, failures on the server's own threads. */
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "http_wire.h"
+
+#define H "Host: a\r\n"
+
+/* A gate that handlers wait at. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static int inside, is_open;
+
+static void gate_set(int open)
+{
+    pthread_mutex_lock(&lock);
+    is_open = open;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+static void gate_await(int n)
+{
+    pthread_mutex_lock(&lock);
+    while (inside != n)
+        pthread_cond_wait(&changed, &lock);
+    pthread_mutex_unlock(&lock);
+}
+
+static int pass_gate(void *user, ecom_exchange *x, ecom_error *err)
+{
+    (void)user, (void)err;
+    pthread_mutex_lock(&lock);
+    inside++;
+    pthread_cond_broadcast(&changed);
+    while (!is_open)
+        pthread_cond_wait(&changed, &lock);
+    inside--;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+    return ecom_buf_append(ecom_exchange_out(x), S("through"));
+}
+
+static int count(void *user, ecom_exchange *x, ecom_error *err)
+{
+    (void)user, (void)err;
+    pthread_mutex_lock(&lock);
+    int n = inside;
+    pthread_mutex_unlock(&lock);
+    return ecom_buf_printf(ecom_exchange_out(x), "%d", n);
+}
+
+struct note {
+    ecom_str text;
+};
+static const ecom_field note_fields[] = {
+    ECOM_FIELD(struct note, text, "text", STRING, .flags = ECOM_REQUIRED, .min = 1, .max = 20),
+};
+static const ecom_record note_record = ECOM_RECORD("Note", struct note, note_fields);
+
+static int add_note(void *user, ecom_exchange *x, ecom_error *err)
+{
+    (void)user;
+    if (ecom_exchange_add_header(x, "X-Note", S("yes")) < 0)
+        return ECOM_E_NOMEM;
+    return ecom_exchange_reply(x, &note_record, ecom_exchange_request(x), err);
+}
+
+static int missing(void *user, ecom_exchange *x, ecom_error *err)
+{
+    (void)user;
+    return ecom_fail(err, ECOM_E_NOTFOUND, "no thing %.*s", (int)ecom_exchange_param(x, "id").n,
+                     ecom_exchange_param(x, "id").p);
+}
+
+static int flood(void *user, ecom_exchange *x, ecom_error *err)
+{
+    ecom_buf *out = ecom_exchange_out(x);
+
+    (void)user, (void)err;
+    if (ecom_buf_reserve(out, 32 << 20) < 0)
+        return ECOM_E_NOMEM;
+    memset(out->p, 'f', 32 << 20);
+    out->n = 32 << 20;
+    return ECOM_OK;
+}
+
+#define LOOP .flags = ECOM_ROUTE_ON_LOOP
+static const ecom_route routes[] = {
+    {.method = "GET", .pattern = "/gate", .handle = pass_gate},
+    {.method = "GET", .pattern = "/count", .handle = count},
+    {.method = "POST", .pattern = "/notes", .handle = add_note, .request = &note_record},
+    {.method = "GET", .pattern = "/things/{id}", .handle = missing},
+    {.method = "GET", .pattern = "/flood", .handle = flood},
+    {.method = "GET", .pattern = "/loop", .handle = count, LOOP},
+    {.method = "POST", .pattern = "/loop", .handle = add_note, .request = &note_record, LOOP},
+    {.method = "GET", .pattern = "/loop/{id}", .handle = missing, LOOP},
+};
+
+static ecom_http_options options(void)
+{
+    gate_set(0);
+    return (ecom_http_options){.routes = routes, .nroutes = sizeof(routes) / sizeof(routes[0])};
+}
+
+/* Takes the next answer, which must be this. */
+static int next_is(struct wire *w, int status, const char *body)
+{
+    struct wire_answer a;
+    int ok = wire_answer(w, 0, &a) && a.status == status &&
+             (!body || ecom_str_eq(ecom_str_of(body), a.body));
+
+    if (!ok)
+        printf("# want %d %s: %.*s\n", status, body ? body : "", (int)a.raw.n,
+               a.raw.p ? a.raw.p : "");
+    wire_answer_free(&a);
+    return ok;
+}
+
+static void as_many_requests_are_under_way_as_the_pipeline_may_hold(void)
+{
+    ecom_http_options opts = options();
+    opts.threads = 8;
+    opts.max_pipeline = 3;
+    ecom_http_server *server = wire_serve(&opts);
+    struct wire w, other;
+
+    CHECK(server && wire_open(&w, server) && wire_open(&other, server), "no server");
+    for (int i = 0; i < 4; i++)
+        wire_send(&w, S("GET /gate HTTP/1.1\r\n" H "\r\n"));
+    gate_await(3);
+    wire_send(&w, S("GET /gate HTTP/1.1\r\n" H "\r\n"));
+    wire_send(&other, S("GET /count HTTP/1.1\r\n" H "\r\n"));
+    CHECK(next_is(&other, 200, "3"), "one above");
+    gate_set(1);
+    for (int i = 0; i < 5; i++)
+        CHECK(next_is(&w, 200, "through"), "request %d", i);
+    wire_close(&w);
+    wire_close(&other);
+    ecom_http_server_free(server);
+}
+
+#define JSON_POST(path_)            \
+    "POST " path_ " HTTP/1.1\r\n" H \
+    "Content-Type: application/json\r\nContent-Length: 13\r\n\r\n{\"text\":\"hi\"}"
+
+static void handlers_on_the_loop_need_no_thread(void)
+{
+    ecom_http_options opts = options();
+    opts.threads = 1;
+    ecom_http_server *server = wire_serve(&opts);
+    struct wire held, w;
+
+    CHECK(server && wire_open(&held, server) && wire_open(&w, server), "no server");
+    wire_send(&held, S("GET /gate HTTP/1.1\r\n" H "\r\n"));
+    gate_await(1);
+    wire_send(&w, S("GET /loop HTTP/1.1\r\n" H
+                    "\r\n" JSON_POST("/loop") "GET /loop/7 HTTP/1.1\r\n" H
+                                              "\r\nHEAD /loop HTTP/1.1\r\n" H "\r\n"));
+    CHECK(next_is(&w, 200, "1"), "GET");
+    CHECK(next_is(&w, 200, "{\"text\":\"hi\"}"), "POST");
+    CHECK(next_is(&w, 404, NULL), "an error");
+    struct wire_answer a;
+    CHECK(wire_answer(&w, 1, &a) && a.status == 200, "HEAD");
+    wire_answer_free(&a);
+    wire_send(&w, S("POST /loop HTTP/1.1\r\n" H "Content-Type: application/json\r\n"
+                    "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"));
+    CHECK(next_is(&w, 400, NULL), "a body against its record");
+    gate_set(1);
+    CHECK(next_is(&held, 200, "through"), "the thread");
+    wire_close(&held);
+    wire_close(&w);
+    ecom_http_server_free(server);
+}
+
+static void errors_answer_head_without_a_body_and_stay(void)
+{
+    static const struct {
+        const char *line;
+        int status;
+    } asked[] = {{"HEAD /nothing", 404},
+                 {"HEAD /things/7", 404},
+                 {"HEAD /loop/7", 404},
+                 {"HEAD /notes", 405}};
+    ecom_http_options opts = options();
+    ecom_http_server *server = wire_serve(&opts);
+    struct wire w;
+    struct wire_answer a;
+    char text[100];
+
+    CHECK(server && wire_open(&w, server), "no server");
+    for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+        snprintf(text, sizeof(text), "%s HTTP/1.1\r\n" H "\r\n", asked[i].line);
+        wire_send(&w, ecom_str_of(text));
+        CHECK(wire_answer(&w, 1, &a), "no answer");
+        CHECK_I64(asked[i].status, a.status);
+        CHECK(atoi(wire_header(&a, "Content-Length").p) > 0, "no length of what GET gets");
+        wire_answer_free(&a);
+        wire_send(&w, S("GET /loop HTTP/1.1\r\n" H "\r\n"));
+        CHECK(next_is(&w, 200, "0"), "a body came, or the end");
+    }
+    wire_send(&w, S("HEAD / HTTP/1.1\r\n\r\n")); /* no Host */
+    CHECK(wire_answer(&w, 1, &a) && a.status == 400 && wire_at_end(&w), "a body, or no end");
+    wire_answer_free(&a);
+    wire_close(&w);
+    ecom_http_server_free(server);
+}
+
+static void errors_answer_http_1_0_and_close_unless_it_asks_to_stay(void)
+{
+    static const char *const paths[] = {"/nothing", "/things/7", "/loop/7"};
+    ecom_http_options opts = options();
+    ecom_http_server *server = wire_serve(&opts);
+    struct wire w;
+    struct wire_answer a;
+    char text[100];
+
+    CHECK(server, "no server");
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        snprintf(text, sizeof(text), "GET %s HTTP/1.0\r\n\r\n", paths[i]);
+        CHECK(wire_refused(server, ecom_str_of(text), 404), "%s", paths[i]);
+        CHECK(wire_open(&w, server), "no connection");
+        snprintf(text, sizeof(text), "GET %s HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", paths[i]);
+        wire_send(&w, ecom_str_of(text));
+        CHECK(wire_answer(&w, 0, &a) && a.status == 404, "%s", paths[i]);
+        CHECK_STR("keep-alive", wire_header(&a, "Connection"));
+        wire_answer_free(&a);
+        wire_send(&w, S("GET /loop HTTP/1.0\r\n\r\n"));
+        CHECK(next_is(&w, 200, "0") && wire_at_end(&w), "the second");
+        wire_close(&w);
+    }
+    ecom_http_server_free(server);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Reads a little at a time for longer than the time-out, and says how long it once read nothing. */
+static int64_t read_slowly(struct wire *w, int64_t ms)
+{
+    int64_t began = now_ms(), last = began, gap = 0;
+    char bytes[8 << 10];
+    ssize_t n = 1;
+
+    while (n > 0 && last - began < ms) {
+        n = recv(w->fd, bytes, sizeof(bytes), 0);
+        if (n > 0 && ecom_buf_append(&w->in, (ecom_str){bytes, (size_t)n}) < 0)
+            abort();
+        poll(NULL, 0, 5);
+        int64_t now = now_ms();
+        gap = now - last > gap ? now - last : gap;
+        last = now;
+    }
+    return gap;
+}
+
+static void a_reader_that_is_slow_is_not_taken_for_gone(void)
+{
+    enum { WRITE_MS = 300 };
+    ecom_http_options opts = options();
+    opts.write_timeout_ms = WRITE_MS;
+    ecom_http_server *server = wire_serve(&opts);
+
+    CHECK(server, "no server");
+    for (int tries = 0; tries < 3; tries++) {
+        struct wire w;
+        struct wire_answer a;
+        CHECK(wire_open(&w, server), "no connection");
+        wire_send(&w, S("GET /flood HTTP/1.1\r\n" H "\r\n"));
+        int64_t gap = read_slowly(&w, 3 * WRITE_MS);
+        int whole = wire_answer(&w, 0, &a) && a.body.n == 32 << 20;
+        wire_answer_free(&a);
+        wire_close(&w);
+        if (whole) {
+            ecom_http_server_free(server);
+            return;
+        }
+        CHECK(gap > WRITE_MS / 3, "cut off, though it never paused for more than %d ms", (int)gap);
+    }
+    ecom_http_server_free(server);
+    SKIP("the machine is too busy to read in time");
+}
+
+static ecom_jwt *new_jwt(void)
+{
+    ecom_jwt_options opts = {.size = sizeof(opts), .secret = S("0123456789abcdef0123456789abcdef")};
+    ecom_jwt *jwt = NULL;
+
+    if (ecom_jwt_new(&opts, &jwt, NULL) < 0)
+        abort();
+    return jwt;
+}
+
+static void drop_line(void *user, ecom_level level, ecom_str id, const char *message,
+                      const ecom_log_field *fields, size_t n)
+{
+    (void)user, (void)level, (void)id, (void)message, (void)fields, (void)n;
+}
+
+/* One world with its n-th allocation on any thread of the server failing; 0: none is left. */
+static int without_memory(uint64_t n, const char *request)
+{
+    ecom_http_options opts = options();
+    const ecom_log log = {.fn = drop_line};
+    opts.metrics = ecom_metrics_new();
+    opts.jwt = new_jwt();
+    opts.log = &log;
+    ecom_http_server *server = wire_serve(&opts);
+    struct wire w;
+    struct wire_answer a = {0};
+
+    if (!server || !wire_open(&w, server))
+        abort();
+    check_alloc_fail_elsewhere_at(n);
+    wire_send(&w, ecom_str_of(request));
+    int whole = wire_answer(&w, 0, &a), failed = check_alloc_failed();
+    check_alloc_fail_at(0);
+    if (whole ? a.status != 200 && a.status != 503 : !failed) {
+        printf("# allocation %d: %.*s\n", (int)n, (int)a.raw.n, a.raw.p ? a.raw.p : "");
+        check_failed = 1;
+    }
+    int again = wire_status(server, S("GET /count HTTP/1.1\r\n" H "\r\n"));
+    if (again != 200) {
+        printf("# allocation %d: afterwards %d\n", (int)n, again);
+        check_failed = 1;
+    }
+    wire_answer_free(&a);
+    wire_close(&w);
+    ecom_http_server_free(server);
+    ecom_metrics_free(opts.metrics);
+    ecom_jwt_free((ecom_jwt *)opts.jwt);
+    return failed && !check_failed;
+}
+
+static void memory_that_fails_the_server_costs_one_request_at_most(void)
+{
+    static const char *const requests[] = {
+        JSON_POST("/notes"), JSON_POST("/loop"), "GET /openapi.json HTTP/1.1\r\n" H "\r\n",
+        "POST /notes HTTP/1.1\r\n" H "Content-Type: application/json\r\nTransfer-Encoding: chunked"
+        "\r\nAuthorization: Bearer x.y.z\r\ntraceparent: 00-1-2-3\r\n\r\n"
+        "6\r\n{\"text\r\n7\r\n\":\"hi\"}\r\n0\r\n\r\n"};
+
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        uint64_t n = 1;
+        while (n < 200 && without_memory(n, requests[i]))
+            n++;
+        CHECK(n > 3 && n < 200, "%d allocations", (int)n);
+    }
+}
+
+static const struct check_case cases[] = {
+    CASE(as_many_requests_are_under_way_as_the_pipeline_may_hold),
+    CASE(handlers_on_the_loop_need_no_thread),
+    CASE(errors_answer_head_without_a_body_and_stay),
+    CASE(errors_answer_http_1_0_and_close_unless_it_asks_to_stay),
+    CASE(a_reader_that_is_slow_is_not_taken_for_gone),
+    CASE(memory_that_fails_the_server_costs_one_request_at_most),
+};
+
+CHECK_MAIN("http-edges", cases)

@@ -135,7 +135,10 @@ static void a_listener_that_cannot_accept_tries_again_now_and_then(void)
         while (atomic_load(&refused) < 3)
             sched_yield();
         atomic_store(&refusing, 0);
-        CHECK(wire_answer(&w, 0, &a) && a.status == 200, "not served after %d", numbers[i]);
+        /* Without descriptors it may just have been about to be turned away. */
+        int served = wire_answer(&w, 0, &a) && a.status == 200;
+        CHECK(served || numbers[i] == EMFILE || numbers[i] == ENFILE, "not after %d", numbers[i]);
+        CHECK_I64(200, wire_status(server, S(GET)));
         /* Twice a time where it tried with the reserved descriptor too. */
         CHECK(atomic_load(&refused) <= 4 + 2 * ((now_ms() - began) / 100), "%d tries",
               atomic_load(&refused));

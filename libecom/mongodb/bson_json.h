@@ -1,0 +1,17 @@
+/* JSON texts as BSON, with types that make sense in MongoDB, and back. See <ecom/mongodb.h>. */
+#ifndef ECOM_MONGODB_BSON_JSON_H
+#define ECOM_MONGODB_BSON_JSON_H
+
+#include <bson/bson.h>
+
+#include "ecom/base.h"
+
+/* @param out  initialised here on success; ends with bson_destroy().
+ * @return ECOM_OK; ECOM_E_NOTSUP: BSON cannot have it as fields; ECOM_E_NOMEM. */
+int ecom__bson_from_json(ecom_str json, bson_t *out);
+
+/* Appends a document as compact JSON. ECOM_E_CORRUPT: it has a value that JSON cannot have, or is
+ * too deep; ECOM_E_NOMEM. The buffer is then as before. */
+int ecom__bson_to_json(const bson_t *doc, ecom_buf *out, ecom_error *err);
+
+#endif

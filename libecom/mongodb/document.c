@@ -1,0 +1,329 @@
+#include "mongodb/document.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mongodb/bson_json.h"
+
+enum { EVENTS_A_CHANGE = ECOM_STORE_MAX_EVENTS };
+
+int ecom__mdb_key(ecom_str index, ecom_str value, ecom_buf *out)
+{
+    if (ecom_buf_reserve(out, index.n + 1 + value.n * 2) < 0)
+        return ECOM_E_NOMEM;
+    memcpy(out->p + out->n, index.p, index.n);
+    out->n += index.n;
+    out->p[out->n++] = '=';
+    for (size_t i = 0; i < value.n; i++) {
+        unsigned char c = (unsigned char)value.p[i];
+        if (c >= 0x80)
+            out->p[out->n++] = (char)(0xC0 | c >> 6);
+        out->p[out->n++] = (char)(c < 0x80 ? c : 0x80 | (c & 0x3F));
+    }
+    out->p[out->n] = '\0';
+    return ECOM_OK;
+}
+
+int ecom__mdb_key_value(ecom_str key, ecom_str index, ecom_buf *out)
+{
+    if (key.n <= index.n || memcmp(key.p, index.p, index.n) != 0 || key.p[index.n] != '=')
+        return 0;
+    if (ecom_buf_reserve(out, key.n) < 0)
+        return ECOM_E_NOMEM;
+    for (size_t i = index.n + 1; i < key.n; i++) {
+        unsigned char c = (unsigned char)key.p[i];
+        if (c >= 0xC0 && i + 1 < key.n)
+            c = (unsigned char)(c << 6 | ((unsigned char)key.p[++i] & 0x3F));
+        out->p[out->n++] = (char)c;
+    }
+    out->p[out->n] = '\0';
+    return 1;
+}
+
+ecom_str ecom__mdb_bytes(const bson_iter_t *at)
+{
+    ecom_str bytes = {NULL, 0};
+    const uint8_t *data = NULL;
+    uint32_t n = 0;
+
+    if (BSON_ITER_HOLDS_UTF8(at)) {
+        bytes.p = bson_iter_utf8(at, &n);
+    } else if (BSON_ITER_HOLDS_BINARY(at)) {
+        bson_iter_binary(at, NULL, &n, &data);
+        bytes.p = data ? (const char *)data : "";
+    }
+    bytes.n = n;
+    return bytes;
+}
+
+/* Text as a string, which people can read; other bytes as what they are. */
+static void append_bytes(bson_t *to, const char *name, ecom_str bytes)
+{
+    if (bytes.n == 0 || bson_utf8_validate(bytes.p, bytes.n, false))
+        bson_append_utf8(to, name, -1, bytes.n ? bytes.p : "", (int)bytes.n);
+    else
+        bson_append_binary(to, name, -1, BSON_SUBTYPE_BINARY, (const uint8_t *)bytes.p,
+                           (uint32_t)bytes.n);
+}
+
+static int entry_order(const void *a, const void *b)
+{
+    const ecom_entry *x = *(const ecom_entry *const *)a, *y = *(const ecom_entry *const *)b;
+    int r = ecom_str_cmp(x->index, y->index);
+
+    return r ? r : ecom_str_cmp(x->value, y->value);
+}
+
+/* The keys of entries in order, none twice, as an array; those that are unique, or all. */
+static int append_keys(bson_t *to, const char *name, const ecom_entry *const *sorted, size_t n,
+                       int unique)
+{
+    ecom_buf key = {0};
+    bson_t array;
+    char number[16];
+    uint32_t count = 0;
+    const ecom_entry *last = NULL;
+    int r = ECOM_OK;
+
+    bson_append_array_begin(to, name, -1, &array);
+    for (size_t i = 0; r == ECOM_OK && i < n; i++) {
+        const char *index;
+        if ((unique && !sorted[i]->unique) || (last && entry_order(&last, &sorted[i]) == 0))
+            continue;
+        last = sorted[i];
+        key.n = 0;
+        if ((r = ecom__mdb_key(last->index, last->value, &key)) < 0)
+            break;
+        size_t length = bson_uint32_to_string(count++, &index, number, sizeof(number));
+        bson_append_utf8(&array, index, (int)length, key.p, (int)key.n);
+    }
+    bson_append_array_end(to, &array);
+    ecom_buf_free(&key);
+    return r;
+}
+
+static int add_keys(const ecom_change *change, ecom__mdb_content *content)
+{
+    const ecom_entry **sorted = calloc(change->nentries + 1, sizeof(*sorted));
+    int unique = 0, r = ECOM_OK;
+
+    if (!sorted)
+        return ECOM_E_NOMEM;
+    for (size_t i = 0; i < change->nentries; i++) {
+        sorted[i] = &change->entries[i];
+        unique |= change->entries[i].unique;
+    }
+    qsort(sorted, change->nentries, sizeof(*sorted), entry_order);
+    if (change->nentries)
+        r = append_keys(&content->has, "keys", sorted, change->nentries, 0);
+    else
+        BSON_APPEND_UTF8(&content->lacks, "keys", "");
+    if (r == ECOM_OK && unique)
+        r = append_keys(&content->has, "unique", sorted, change->nentries, 1);
+    else
+        BSON_APPEND_UTF8(&content->lacks, "unique", "");
+    free(sorted);
+    return r;
+}
+
+/* Whether the fields alone give back every byte. */
+static int says_all(const bson_t *fields, ecom_str doc)
+{
+    ecom_buf again = {0};
+    int same = ecom__bson_to_json(fields, &again, NULL) == ECOM_OK &&
+               ecom_str_eq(doc, ecom_buf_str(&again));
+
+    ecom_buf_free(&again);
+    return same;
+}
+
+static int add_doc(ecom_str doc, ecom__mdb_content *content)
+{
+    bson_t fields;
+    int r = ecom__bson_from_json(doc, &fields), text = 1;
+
+    if (r == ECOM_E_NOMEM)
+        return r;
+    if (r == ECOM_OK) {
+        text = !says_all(&fields, doc);
+        r = !text || fields.len + doc.n < ECOM__MDB_MAX_BYTES ? ECOM_OK : ECOM_E_NOTSUP;
+        if (r == ECOM_OK)
+            BSON_APPEND_DOCUMENT(&content->has, "doc", &fields);
+        bson_destroy(&fields);
+    }
+    if (r < 0)
+        BSON_APPEND_UTF8(&content->lacks, "doc", "");
+    if (text)
+        append_bytes(&content->has, "text", doc);
+    else
+        BSON_APPEND_UTF8(&content->lacks, "text", "");
+    return ECOM_OK;
+}
+
+int ecom__mdb_content_init(const ecom_change *change, ecom__mdb_content *content, ecom_error *err)
+{
+    bson_init(&content->has);
+    bson_init(&content->lacks);
+    int r = add_doc(change->doc, content);
+    if (r == ECOM_OK)
+        r = add_keys(change, content);
+    if (r < 0)
+        ecom_fail(err, r, "no memory for a document of %zu bytes", change->doc.n);
+    if (r < 0)
+        ecom__mdb_content_clear(content);
+    return r;
+}
+
+void ecom__mdb_content_clear(ecom__mdb_content *content)
+{
+    bson_destroy(&content->has);
+    bson_destroy(&content->lacks);
+}
+
+int64_t ecom__mdb_event_number(uint64_t rev, size_t i)
+{
+    return (int64_t)(rev * EVENTS_A_CHANGE + i);
+}
+
+static void append_headers(bson_t *event, const ecom_msg *msg)
+{
+    bson_t array, header;
+    char number[16];
+
+    bson_append_array_begin(event, "headers", -1, &array);
+    for (size_t i = 0; i < msg->nheaders; i++) {
+        const char *index;
+        bson_uint32_to_string((uint32_t)i, &index, number, sizeof(number));
+        bson_append_document_begin(&array, index, -1, &header);
+        append_bytes(&header, "name", msg->headers[i].name);
+        append_bytes(&header, "value", msg->headers[i].value);
+        bson_append_document_end(&array, &header);
+    }
+    bson_append_array_end(event, &array);
+}
+
+static void append_event(bson_t *event, const ecom_store_write *write, uint64_t rev, size_t i)
+{
+    const ecom_msg *msg = &write->change->events[i];
+
+    BSON_APPEND_INT64(event, "n", ecom__mdb_event_number(rev, i));
+    append_bytes(event, "by", write->origin);
+    BSON_APPEND_DATE_TIME(event, "since", write->now_ms);
+    append_bytes(event, "id", msg->id);
+    append_bytes(event, "topic", msg->topic);
+    append_bytes(event, "key", msg->key);
+    BSON_APPEND_INT64(event, "time", msg->time_ms);
+    if (msg->nheaders)
+        append_headers(event, msg);
+    append_bytes(event, "body", msg->body);
+}
+
+void ecom__mdb_append_events(bson_t *to, const char *name, const ecom_store_write *write,
+                             uint64_t rev)
+{
+    bson_t array, event;
+    char number[16];
+
+    bson_append_array_begin(to, name, -1, &array);
+    for (size_t i = 0; i < write->change->nevents; i++) {
+        const char *index;
+        bson_uint32_to_string((uint32_t)i, &index, number, sizeof(number));
+        bson_append_document_begin(&array, index, -1, &event);
+        append_event(&event, write, rev, i);
+        bson_append_document_end(&array, &event);
+    }
+    bson_append_array_end(to, &array);
+}
+
+static size_t read_headers(const bson_iter_t *at, ecom_header headers[ECOM_BUS_MAX_HEADERS])
+{
+    bson_iter_t array, header;
+    size_t n = 0;
+
+    if (!BSON_ITER_HOLDS_ARRAY(at) || !bson_iter_recurse(at, &array))
+        return 0;
+    while (n < ECOM_BUS_MAX_HEADERS && bson_iter_next(&array)) {
+        if (!BSON_ITER_HOLDS_DOCUMENT(&array) || !bson_iter_recurse(&array, &header))
+            continue;
+        headers[n] = (ecom_header){{NULL, 0}, {NULL, 0}};
+        while (bson_iter_next(&header)) {
+            const char *key = bson_iter_key(&header);
+            if (strcmp(key, "name") == 0)
+                headers[n].name = ecom__mdb_bytes(&header);
+            else if (strcmp(key, "value") == 0)
+                headers[n].value = ecom__mdb_bytes(&header);
+        }
+        n += headers[n].name.n != 0;
+    }
+    return n;
+}
+
+int ecom__mdb_read_event(const bson_iter_t *at, int64_t *number, ecom_pending *out,
+                         ecom_header headers[ECOM_BUS_MAX_HEADERS], ecom_error *err)
+{
+    bson_iter_t event;
+
+    *number = 0;
+    if (!BSON_ITER_HOLDS_DOCUMENT(at) || !bson_iter_recurse(at, &event))
+        return ecom_fail(err, ECOM_E_CORRUPT, "what waits to be published is no event");
+    while (bson_iter_next(&event)) {
+        const char *key = bson_iter_key(&event);
+        if (strcmp(key, "n") == 0 && BSON_ITER_HOLDS_NUMBER(&event))
+            *number = bson_iter_as_int64(&event);
+        else if (strcmp(key, "since") == 0 && BSON_ITER_HOLDS_DATE_TIME(&event))
+            out->since_ms = bson_iter_date_time(&event);
+        else if (strcmp(key, "time") == 0 && BSON_ITER_HOLDS_NUMBER(&event))
+            out->msg.time_ms = bson_iter_as_int64(&event);
+        else if (strcmp(key, "id") == 0)
+            out->msg.id = ecom__mdb_bytes(&event);
+        else if (strcmp(key, "topic") == 0)
+            out->msg.topic = ecom__mdb_bytes(&event);
+        else if (strcmp(key, "key") == 0)
+            out->msg.key = ecom__mdb_bytes(&event);
+        else if (strcmp(key, "body") == 0)
+            out->msg.body = ecom__mdb_bytes(&event);
+        else if (strcmp(key, "headers") == 0)
+            out->msg.nheaders = read_headers(&event, headers);
+    }
+    out->msg.headers = headers;
+    if (!*number || !out->msg.id.n || !out->msg.topic.n)
+        return ecom_fail(err, ECOM_E_CORRUPT, "an event that waits lacks n, id or topic");
+    return ECOM_OK;
+}
+
+/* A text counts as long as nobody changed the fields beside it. */
+static int text_holds(ecom_str text, const bson_t *fields)
+{
+    bson_t same;
+    int holds;
+
+    if (ecom__bson_from_json(text, &same) < 0)
+        return 0;
+    holds = bson_equal(&same, fields);
+    bson_destroy(&same);
+    return holds;
+}
+
+int ecom__mdb_read_doc(const bson_t *stored, ecom_buf *out, ecom_error *err)
+{
+    bson_iter_t at;
+    bson_t fields;
+    const uint8_t *data = NULL;
+    uint32_t n = 0;
+    ecom_str text = {NULL, 0};
+    int has_fields = 0;
+
+    if (bson_iter_init_find(&at, stored, "text"))
+        text = ecom__mdb_bytes(&at);
+    if (bson_iter_init_find(&at, stored, "doc") && BSON_ITER_HOLDS_DOCUMENT(&at)) {
+        bson_iter_document(&at, &n, &data);
+        has_fields = bson_init_static(&fields, data, n);
+    }
+    if (has_fields && (!text.p || !text_holds(text, &fields)))
+        return ecom__bson_to_json(&fields, out, err);
+    if (!text.p)
+        return ecom_fail(err, ECOM_E_CORRUPT, "the document has neither doc nor text");
+    if (ecom_buf_append(out, text) < 0)
+        return ecom_fail(err, ECOM_E_NOMEM, "no memory for a document of %zu bytes", text.n);
+    return ECOM_OK;
+}

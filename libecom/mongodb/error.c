@@ -1,0 +1,112 @@
+#include "mongodb/mongodb.h"
+
+#include <string.h>
+
+/* Servers' own numbers; the driver names only a few. */
+enum {
+    UNAUTHORIZED = 13,
+    AUTHENTICATION_FAILED = 18,
+    EXCEEDED_TIME = 50,
+    WRITE_CONCERN_FAILED = 64,
+    DUPLICATE = 11000,
+    TOO_LARGE = 10334,
+    RESULT_TOO_LARGE = 17419,
+    RESULT_TOO_LARGE_UPSERT = 17420,
+    OUT_OF_DISK = 14031
+};
+
+static int is_server(const bson_error_t *cause)
+{
+    return cause->domain == MONGOC_ERROR_SERVER || cause->domain == MONGOC_ERROR_WRITE_CONCERN ||
+           cause->domain == MONGOC_ERROR_COLLECTION || cause->domain == MONGOC_ERROR_QUERY ||
+           cause->domain == MONGOC_ERROR_COMMAND;
+}
+
+int ecom__mdb_is_duplicate(const bson_error_t *cause)
+{
+    return is_server(cause) && cause->code == DUPLICATE;
+}
+
+/* Of a primary that steps down or a server that stops, and the like: it goes on elsewhere. */
+static int is_passing(uint32_t code)
+{
+    static const uint32_t codes[] = {6,   7,   89,    91,    112,   189,   262,
+                                     317, 358, 10107, 13435, 11600, 11602, 9001};
+
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+        if (codes[i] == code)
+            return 1;
+    return 0;
+}
+
+/* A connection that broke says nothing about what was sent over it; one that was never chosen does.
+ * A write that was not confirmed by a majority may yet be, or be taken back. */
+int ecom__mdb_is_unknown(const bson_error_t *cause, const bson_t *reply)
+{
+    if (cause->domain == MONGOC_ERROR_STREAM ||
+        (cause->domain == MONGOC_ERROR_PROTOCOL &&
+         cause->code == MONGOC_ERROR_PROTOCOL_INVALID_REPLY))
+        return 1;
+    if (reply && mongoc_error_has_label(reply, "RetryableWriteError"))
+        return 1;
+    return is_server(cause) &&
+           (is_passing(cause->code) || cause->code == WRITE_CONCERN_FAILED ||
+            cause->code == EXCEEDED_TIME || cause->domain == MONGOC_ERROR_WRITE_CONCERN);
+}
+
+static int is_refused(const bson_error_t *cause)
+{
+    return (cause->domain == MONGOC_ERROR_CLIENT &&
+            cause->code == MONGOC_ERROR_CLIENT_AUTHENTICATE) ||
+           (is_server(cause) && cause->code == AUTHENTICATION_FAILED) ||
+           (cause->domain == MONGOC_ERROR_SERVER_SELECTION &&
+            strstr(cause->message, "uthentication failed"));
+}
+
+static int code_of(const bson_error_t *cause)
+{
+    if (cause->domain == MONGOC_ERROR_SERVER_SELECTION || cause->domain == MONGOC_ERROR_STREAM ||
+        cause->domain == MONGOC_ERROR_PROTOCOL)
+        return ECOM_E_UNAVAILABLE;
+    if (cause->domain == MONGOC_ERROR_BSON)
+        return ECOM_E_TOOLARGE;
+    if (!is_server(cause))
+        return ECOM_E_BACKEND;
+    switch (cause->code) {
+    case TOO_LARGE:
+    case RESULT_TOO_LARGE:
+    case RESULT_TOO_LARGE_UPSERT:
+        return ECOM_E_TOOLARGE;
+    case OUT_OF_DISK:
+        return ECOM_E_FULL;
+    default:
+        return is_passing(cause->code) || cause->code == EXCEEDED_TIME ? ECOM_E_UNAVAILABLE
+                                                                       : ECOM_E_BACKEND;
+    }
+}
+
+/* The driver's texts name hosts and ports, never a password. */
+int ecom__mdb_fail(const bson_error_t *cause, ecom_error *err)
+{
+    int r;
+
+    if (is_refused(cause))
+        r = ecom_fail(err, ECOM_E_UNAVAILABLE, "MongoDB refuses the user or the password");
+    else if (is_server(cause) && cause->code == UNAUTHORIZED)
+        r = ecom_fail(err, ECOM_E_UNAVAILABLE,
+                      "MongoDB does not allow it: the user needs the role readWrite");
+    else
+        r = ecom_fail(err, code_of(cause), "MongoDB: %s", cause->message);
+    if (err)
+        err->native = (int32_t)cause->code;
+    return r;
+}
+
+int64_t ecom__mdb_number(const bson_t *reply, const char *name)
+{
+    bson_iter_t at;
+
+    return bson_iter_init_find(&at, reply, name) && BSON_ITER_HOLDS_NUMBER(&at)
+               ? bson_iter_as_int64(&at)
+               : 0;
+}

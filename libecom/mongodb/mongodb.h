@@ -1,0 +1,69 @@
+/* Inside the MongoDB store: what its files share. */
+#ifndef ECOM_MONGODB_MONGODB_H
+#define ECOM_MONGODB_MONGODB_H
+
+#include <mongoc/mongoc.h>
+#include <pthread.h>
+
+#include "ecom/mongodb.h"
+
+enum { ECOM__MDB_MAX_COLLECTIONS = 256, ECOM__MDB_NAME = ECOM_STORE_MAX_NAME + 2 };
+
+typedef struct ecom__mdb {
+    mongoc_client_pool_t *pool;
+    char *database;
+    const ecom_env *env;
+    int32_t timeout_ms;
+
+    pthread_mutex_t lock;
+    uint64_t last; /* revision given out */
+    /* Collections of ours, as they are called there; `ready`: the indexes are known to be there. */
+    struct ecom__mdb_collection {
+        char name[ECOM__MDB_NAME];
+        int ready;
+    } collections[ECOM__MDB_MAX_COLLECTIONS];
+    size_t ncollections;
+    int64_t listed_us; /* when they were last asked for; below 0: never */
+} ecom__mdb;
+
+/* A client of the pool, and one collection: for one call. */
+typedef struct ecom__mdb_use {
+    mongoc_client_t *client;
+    mongoc_collection_t *collection;
+} ecom__mdb_use;
+
+/* @param name  of a collection, as it is called there. ECOM_E_UNAVAILABLE: all clients are busy. */
+int ecom__mdb_take(ecom__mdb *db, const char *name, ecom__mdb_use *use, ecom_error *err);
+void ecom__mdb_give(ecom__mdb *db, ecom__mdb_use *use);
+
+/* What a collection of the caller's is called there: MongoDB keeps some names to itself. */
+void ecom__mdb_name(ecom_str collection, char out[ECOM__MDB_NAME]);
+/* Before the first write to a collection: makes its indexes, and notes it where pending() looks. */
+int ecom__mdb_prepare(ecom__mdb *db, ecom__mdb_use *use, const char *name, ecom_error *err);
+/* The collections where events may wait: `out` holds ECOM__MDB_MAX_COLLECTIONS names. */
+int ecom__mdb_list(ecom__mdb *db, char (*out)[ECOM__MDB_NAME], size_t *n, ecom_error *err);
+/* A revision above @p stored and above all that this handle gave out: about the time in us. */
+uint64_t ecom__mdb_next_rev(ecom__mdb *db, uint64_t stored);
+
+/* What went wrong, as one of ours. `unknown`: a write may yet be done. */
+int ecom__mdb_fail(const bson_error_t *cause, ecom_error *err);
+int ecom__mdb_is_duplicate(const bson_error_t *cause);
+int ecom__mdb_is_unknown(const bson_error_t *cause, const bson_t *reply);
+
+/* A reply's field, or 0. */
+int64_t ecom__mdb_number(const bson_t *reply, const char *name);
+
+/* The methods of the table. */
+int ecom__mdb_get(void *self, ecom_str collection, ecom_str id, ecom_buf *doc, uint64_t *rev,
+                  ecom_error *err);
+int ecom__mdb_find(void *self, const ecom_query *query, ecom_row_fn row, void *user, int *more,
+                   ecom_error *err);
+int ecom__mdb_put(void *self, const ecom_store_write *write, uint64_t *rev, ecom_error *err);
+int ecom__mdb_remove(void *self, ecom_str collection, ecom_str id, uint64_t expect,
+                     ecom_error *err);
+int ecom__mdb_pending(void *self, ecom_str origin, int64_t before_ms, uint32_t limit,
+                      ecom_pending_fn row, void *user, ecom_error *err);
+int ecom__mdb_published(void *self, const ecom_str *tokens, size_t n, ecom_error *err);
+int ecom__mdb_backlog(void *self, uint64_t *count, int64_t *oldest_ms, ecom_error *err);
+
+#endif

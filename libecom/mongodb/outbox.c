@@ -1,0 +1,449 @@
+#include "mongodb/document.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What pending() gathers: documents of all collections, in memory until it returns. */
+struct page {
+    ecom_str origin;
+    int64_t before_ms;
+    uint32_t limit;
+    size_t bytes;
+    struct kept {
+        bson_t *doc;
+        const char *collection;
+    } * docs;
+    size_t ndocs, docs_room;
+    struct event {
+        int64_t number;
+        uint32_t doc;
+        bson_iter_t at;
+    } * events;
+    size_t nevents, events_room;
+};
+
+enum { MOST_BYTES = 32 << 20 };
+
+/* The end of the year 9999: some tools and servers know no later dates. */
+static const int64_t last_ms = INT64_C(253402300799999);
+
+static void page_clear(struct page *page)
+{
+    for (size_t i = 0; i < page->ndocs; i++)
+        bson_destroy(page->docs[i].doc);
+    free(page->docs);
+    free(page->events);
+}
+
+static int grow(void **items, size_t *room, size_t n, size_t size)
+{
+    if (n < *room)
+        return ECOM_OK;
+    size_t more = *room ? *room * 2 : 64;
+    void *grown = realloc(*items, more * size);
+    if (!grown)
+        return ECOM_E_NOMEM;
+    *items = grown;
+    *room = more;
+    return ECOM_OK;
+}
+
+static int event_order(const void *a, const void *b)
+{
+    const struct event *x = a, *y = b;
+
+    if (x->number != y->number)
+        return x->number < y->number ? -1 : 1;
+    return x->doc < y->doc ? -1 : x->doc > y->doc;
+}
+
+/* Truth: the document has an event of this handle, or one that is old enough. `waits` may be
+ * older than all that still wait, so the server's answer is a guess. */
+static int asked_for(const struct page *page, const bson_iter_t *array)
+{
+    bson_iter_t at = *array, part;
+
+    while (bson_iter_next(&at)) {
+        if (!BSON_ITER_HOLDS_DOCUMENT(&at))
+            continue;
+        if (bson_iter_recurse(&at, &part) && bson_iter_find(&part, "by") &&
+            ecom_str_eq(ecom__mdb_bytes(&part), page->origin))
+            return 1;
+        if (bson_iter_recurse(&at, &part) && bson_iter_find(&part, "since") &&
+            BSON_ITER_HOLDS_DATE_TIME(&part) && bson_iter_date_time(&part) < page->before_ms)
+            return 1;
+    }
+    return 0;
+}
+
+static int keep_events(struct page *page, bson_iter_t *array)
+{
+    while (bson_iter_next(array)) {
+        bson_iter_t number;
+        if (grow((void **)&page->events, &page->events_room, page->nevents, sizeof(*page->events)) <
+            0)
+            return ECOM_E_NOMEM;
+        struct event *event = &page->events[page->nevents];
+        *event = (struct event){.doc = (uint32_t)page->ndocs - 1, .at = *array};
+        if (BSON_ITER_HOLDS_DOCUMENT(array) && bson_iter_recurse(array, &number) &&
+            bson_iter_find(&number, "n") && BSON_ITER_HOLDS_NUMBER(&number))
+            event->number = bson_iter_as_int64(&number);
+        page->nevents++;
+    }
+    return ECOM_OK;
+}
+
+static int keep(struct page *page, const char *collection, const bson_t *doc)
+{
+    bson_iter_t at, array;
+
+    if (grow((void **)&page->docs, &page->docs_room, page->ndocs, sizeof(*page->docs)) < 0)
+        return ECOM_E_NOMEM;
+    bson_t *copy = bson_copy(doc);
+    if (!bson_iter_init_find(&at, copy, "outbox") || !BSON_ITER_HOLDS_ARRAY(&at) ||
+        !bson_iter_recurse(&at, &array) || !asked_for(page, &array)) {
+        bson_destroy(copy);
+        return ECOM_OK;
+    }
+    page->docs[page->ndocs++] = (struct kept){copy, collection};
+    page->bytes += copy->len;
+    return keep_events(page, &array);
+}
+
+/* Enough, when so many events wait before the first of the next document. */
+static int is_enough(struct page *page, const bson_t *next)
+{
+    if (page->bytes > MOST_BYTES)
+        return 1;
+    if (page->nevents < page->limit)
+        return 0;
+    int64_t from = ecom__mdb_number(next, "waits");
+    size_t before = 0;
+    for (size_t i = 0; i < page->nevents; i++)
+        before += page->events[i].number < from;
+    return before >= page->limit;
+}
+
+static bson_t *pending_filter(const struct page *page)
+{
+    bson_t *filter = bson_new(), part, either, one;
+
+    BSON_APPEND_DOCUMENT_BEGIN(filter, "waits", &part);
+    BSON_APPEND_INT64(&part, "$gt", 0);
+    bson_append_document_end(filter, &part);
+    BSON_APPEND_ARRAY_BEGIN(filter, "$or", &either);
+    BSON_APPEND_DOCUMENT_BEGIN(&either, "0", &one);
+    bson_append_utf8(&one, "outbox.by", -1, page->origin.p, (int)page->origin.n);
+    bson_append_document_end(&either, &one);
+    BSON_APPEND_DOCUMENT_BEGIN(&either, "1", &one);
+    BSON_APPEND_DOCUMENT_BEGIN(&one, "outbox.since", &part);
+    BSON_APPEND_DATE_TIME(&part, "$lt", page->before_ms);
+    bson_append_document_end(&one, &part);
+    bson_append_document_end(&either, &one);
+    bson_append_array_end(filter, &either);
+    return filter;
+}
+
+static int gather(ecom__mdb *db, struct page *page, const char *collection, ecom_error *err)
+{
+    ecom__mdb_use use = {NULL, NULL};
+    const bson_t *doc;
+    bson_error_t cause;
+    int r = ecom__mdb_take(db, collection, &use, err), enough = 0;
+
+    if (r < 0)
+        return r;
+    bson_t *filter = pending_filter(page);
+    bson_t *opts =
+        BCON_NEW("sort", "{", "waits", BCON_INT32(1), "}", "limit", BCON_INT64(page->limit),
+                 "projection", "{", "waits", BCON_INT32(1), "outbox", BCON_INT32(1), "}");
+    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(use.collection, filter, opts, NULL);
+    while (r == ECOM_OK && !enough && mongoc_cursor_next(cursor, &doc)) {
+        enough = is_enough(page, doc);
+        if (!enough && keep(page, collection, doc) < 0)
+            r = ecom_fail(err, ECOM_E_NOMEM, "no memory for events that wait");
+    }
+    if (r == ECOM_OK && !enough && mongoc_cursor_error(cursor, &cause))
+        r = ecom__mdb_fail(&cause, err);
+    mongoc_cursor_destroy(cursor);
+    bson_destroy(opts);
+    bson_destroy(filter);
+    ecom__mdb_give(db, &use);
+    return r;
+}
+
+/* A token: the collection and the document, each with a NUL behind it, and the event's number. */
+static int make_token(ecom_buf *token, const char *collection, ecom_str id, int64_t number)
+{
+    token->n = 0;
+    if (ecom_buf_append(token, (ecom_str){collection, strlen(collection) + 1}) < 0 ||
+        ecom_buf_append(token, id) < 0 || ecom_buf_append(token, (ecom_str){"", 1}) < 0)
+        return ECOM_E_NOMEM;
+    return ecom_buf_append(token, (ecom_str){(const char *)&number, sizeof(number)});
+}
+
+/* Its caller's name of a collection. */
+static ecom_str caller_name(const char *collection)
+{
+    return ecom_str_of(collection + (collection[0] == '%'));
+}
+
+static int tell_one(const struct page *page, const struct event *event, ecom_buf *token,
+                    ecom_pending_fn row, void *user, int *stop, ecom_error *err)
+{
+    const struct kept *kept = &page->docs[event->doc];
+    ecom_header headers[ECOM_BUS_MAX_HEADERS];
+    ecom_pending out = {.collection = caller_name(kept->collection)};
+    bson_iter_t at;
+    int64_t number;
+    int r = ecom__mdb_read_event(&event->at, &number, &out, headers, err);
+
+    if (r < 0)
+        return r;
+    if (!bson_iter_init_find(&at, kept->doc, "_id") || !(out.id = ecom__mdb_bytes(&at)).n)
+        return ecom_fail(err, ECOM_E_CORRUPT, "events wait in a document whose _id is no string");
+    if (make_token(token, kept->collection, out.id, number) < 0)
+        return ecom_fail(err, ECOM_E_NOMEM, "no memory for a token");
+    out.token = ecom_buf_str(token);
+    *stop = row(user, &out) != 0;
+    return ECOM_OK;
+}
+
+static int tell(struct page *page, ecom_pending_fn row, void *user, ecom_error *err)
+{
+    ecom_buf token = {0};
+    int r = ECOM_OK, stop = 0;
+
+    if (page->nevents)
+        qsort(page->events, page->nevents, sizeof(*page->events), event_order);
+    for (size_t i = 0; r == ECOM_OK && !stop && i < page->nevents && i < page->limit; i++)
+        r = tell_one(page, &page->events[i], &token, row, user, &stop, err);
+    ecom_buf_free(&token);
+    return r;
+}
+
+static int list(ecom__mdb *db, char (**names)[ECOM__MDB_NAME], size_t *n, ecom_error *err)
+{
+    *names = malloc(ECOM__MDB_MAX_COLLECTIONS * sizeof(**names));
+    if (!*names)
+        return ecom_fail(err, ECOM_E_NOMEM, "no memory for names of collections");
+    int r = ecom__mdb_list(db, *names, n, err);
+    if (r < 0)
+        free(*names);
+    return r;
+}
+
+int ecom__mdb_pending(void *self, ecom_str origin, int64_t before_ms, uint32_t limit,
+                      ecom_pending_fn row, void *user, ecom_error *err)
+{
+    ecom__mdb *db = self;
+    struct page page = {
+        .origin = origin, .before_ms = before_ms < last_ms ? before_ms : last_ms, .limit = limit};
+    char(*names)[ECOM__MDB_NAME];
+    size_t n = 0;
+    int r = list(db, &names, &n, err);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; r == ECOM_OK && i < n; i++)
+        r = gather(db, &page, names[i], err);
+    if (r == ECOM_OK)
+        r = tell(&page, row, user, err);
+    page_clear(&page);
+    free(names);
+    return r;
+}
+
+/* A token again. */
+struct token {
+    ecom_str collection, id;
+    int64_t number;
+};
+
+static int read_token(ecom_str bytes, struct token *token)
+{
+    const char *end = bytes.n ? memchr(bytes.p, '\0', bytes.n) : NULL;
+
+    if (!end || end == bytes.p)
+        return 0;
+    token->collection = (ecom_str){bytes.p, (size_t)(end - bytes.p)};
+    bytes = (ecom_str){end + 1, bytes.n - token->collection.n - 1};
+    end = bytes.n ? memchr(bytes.p, '\0', bytes.n) : NULL;
+    if (!end || end == bytes.p || bytes.n - (size_t)(end - bytes.p) - 1 != sizeof(token->number))
+        return 0;
+    token->id = (ecom_str){bytes.p, (size_t)(end - bytes.p)};
+    memcpy(&token->number, end + 1, sizeof(token->number));
+    return token->collection.n < ECOM__MDB_NAME && token->id.n <= ECOM_STORE_MAX_ID;
+}
+
+static int token_order(const void *a, const void *b)
+{
+    const struct token *x = a, *y = b;
+    int r = ecom_str_cmp(x->collection, y->collection);
+
+    r = r ? r : ecom_str_cmp(x->id, y->id);
+    return r ? r : (x->number > y->number) - (x->number < y->number);
+}
+
+static void append_numbers(bson_t *to, const char *name, const struct token *tokens, size_t n)
+{
+    bson_t array;
+    char number[16];
+
+    BSON_APPEND_ARRAY_BEGIN(to, name, &array);
+    for (size_t i = 0; i < n; i++) {
+        const char *index;
+        size_t length = bson_uint32_to_string((uint32_t)i, &index, number, sizeof(number));
+        bson_append_int64(&array, index, (int)length, tokens[i].number);
+    }
+    bson_append_array_end(to, &array);
+}
+
+/* When these events are all that wait, nothing waits any more. */
+static void append_all(mongoc_bulk_operation_t *bulk, const struct token *tokens, size_t n)
+{
+    bson_t filter = BSON_INITIALIZER, part;
+    bson_t *update = BCON_NEW("$unset", "{", "outbox", BCON_UTF8(""), "waits", BCON_UTF8(""), "}");
+
+    bson_append_utf8(&filter, "_id", -1, tokens->id.p, (int)tokens->id.n);
+    BSON_APPEND_DOCUMENT_BEGIN(&filter, "outbox", &part);
+    BSON_APPEND_INT32(&part, "$size", (int32_t)n);
+    bson_append_document_end(&filter, &part);
+    BSON_APPEND_DOCUMENT_BEGIN(&filter, "outbox.n", &part);
+    append_numbers(&part, "$all", tokens, n);
+    bson_append_document_end(&filter, &part);
+    mongoc_bulk_operation_update_one(bulk, &filter, update, false);
+    bson_destroy(update);
+    bson_destroy(&filter);
+}
+
+/* Otherwise exactly these go. */
+static void append_some(mongoc_bulk_operation_t *bulk, const struct token *tokens, size_t n)
+{
+    bson_t filter = BSON_INITIALIZER, update = BSON_INITIALIZER, part, outbox, numbers;
+
+    bson_append_utf8(&filter, "_id", -1, tokens->id.p, (int)tokens->id.n);
+    BSON_APPEND_DOCUMENT_BEGIN(&filter, "outbox.n", &part);
+    append_numbers(&part, "$in", tokens, n);
+    bson_append_document_end(&filter, &part);
+    BSON_APPEND_DOCUMENT_BEGIN(&update, "$pull", &part);
+    BSON_APPEND_DOCUMENT_BEGIN(&part, "outbox", &outbox);
+    BSON_APPEND_DOCUMENT_BEGIN(&outbox, "n", &numbers);
+    append_numbers(&numbers, "$in", tokens, n);
+    bson_append_document_end(&outbox, &numbers);
+    bson_append_document_end(&part, &outbox);
+    bson_append_document_end(&update, &part);
+    mongoc_bulk_operation_update_one(bulk, &filter, &update, false);
+    bson_destroy(&update);
+    bson_destroy(&filter);
+}
+
+/* How many of these tokens, in order, are of the first one's document, or its collection. */
+static size_t run_of(const struct token *tokens, size_t n, int same_doc)
+{
+    size_t i = 1;
+
+    while (i < n && ecom_str_eq(tokens[i].collection, tokens->collection) &&
+           (!same_doc || ecom_str_eq(tokens[i].id, tokens->id)))
+        i++;
+    return i;
+}
+
+/* Twice the same is harmless, so that it may fail and be done again. */
+static int forget(ecom__mdb *db, const struct token *tokens, size_t n, ecom_error *err)
+{
+    ecom__mdb_use use = {NULL, NULL};
+    char name[ECOM__MDB_NAME] = "";
+    bson_error_t cause;
+
+    memcpy(name, tokens->collection.p, tokens->collection.n);
+    int r = ecom__mdb_take(db, name, &use, err);
+    if (r < 0)
+        return r;
+    mongoc_bulk_operation_t *bulk =
+        mongoc_collection_create_bulk_operation_with_opts(use.collection, NULL);
+    for (size_t i = 0, run; i < n; i += run) {
+        run = run_of(tokens + i, n - i, 1);
+        append_all(bulk, tokens + i, run);
+        append_some(bulk, tokens + i, run);
+    }
+    if (!mongoc_bulk_operation_execute(bulk, NULL, &cause))
+        r = ecom__mdb_fail(&cause, err);
+    mongoc_bulk_operation_destroy(bulk);
+    ecom__mdb_give(db, &use);
+    return r;
+}
+
+int ecom__mdb_published(void *self, const ecom_str *tokens, size_t n, ecom_error *err)
+{
+    struct token *read = malloc(n * sizeof(*read));
+    size_t known = 0;
+    int r = ECOM_OK;
+
+    if (!read)
+        return ecom_fail(err, ECOM_E_NOMEM, "no memory for %zu tokens", n);
+    for (size_t i = 0; i < n; i++)
+        known += (size_t)read_token(tokens[i], &read[known]);
+    qsort(read, known, sizeof(*read), token_order);
+    for (size_t i = 0, run; r == ECOM_OK && i < known; i += run) {
+        run = run_of(read + i, known - i, 0);
+        r = forget(self, read + i, run, err);
+    }
+    free(read);
+    return r;
+}
+
+static int count(ecom__mdb *db, const char *collection, uint64_t *total, int64_t *oldest_ms,
+                 ecom_error *err)
+{
+    ecom__mdb_use use = {NULL, NULL};
+    const bson_t *doc;
+    bson_error_t cause;
+    bson_iter_t at;
+    int r = ecom__mdb_take(db, collection, &use, err);
+
+    if (r < 0)
+        return r;
+    /* clang-format off */
+    bson_t *stages = BCON_NEW("pipeline", "[",
+        "{", "$match", "{", "waits", "{", "$gt", BCON_INT64(0), "}", "}", "}",
+        "{", "$unwind", BCON_UTF8("$outbox"), "}",
+        "{", "$group", "{", "_id", BCON_NULL, "n", "{", "$sum", BCON_INT32(1), "}",
+                       "oldest", "{", "$min", BCON_UTF8("$outbox.since"), "}", "}", "}", "]");
+    /* clang-format on */
+    mongoc_cursor_t *cursor =
+        mongoc_collection_aggregate(use.collection, MONGOC_QUERY_NONE, stages, NULL, NULL);
+    if (mongoc_cursor_next(cursor, &doc)) {
+        *total += (uint64_t)ecom__mdb_number(doc, "n");
+        if (bson_iter_init_find(&at, doc, "oldest") && BSON_ITER_HOLDS_DATE_TIME(&at) &&
+            (*oldest_ms == 0 || bson_iter_date_time(&at) < *oldest_ms))
+            *oldest_ms = bson_iter_date_time(&at);
+    } else if (mongoc_cursor_error(cursor, &cause)) {
+        r = ecom__mdb_fail(&cause, err);
+    }
+    mongoc_cursor_destroy(cursor);
+    bson_destroy(stages);
+    ecom__mdb_give(db, &use);
+    return r;
+}
+
+int ecom__mdb_backlog(void *self, uint64_t *total, int64_t *oldest_ms, ecom_error *err)
+{
+    ecom__mdb *db = self;
+    char(*names)[ECOM__MDB_NAME];
+    uint64_t waiting = 0;
+    int64_t oldest = 0;
+    size_t n = 0;
+    int r = list(db, &names, &n, err);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; r == ECOM_OK && i < n; i++)
+        r = count(db, names[i], &waiting, &oldest, err);
+    free(names);
+    if (r == ECOM_OK) {
+        *total = waiting;
+        *oldest_ms = oldest;
+    }
+    return r;
+}

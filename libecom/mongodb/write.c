@@ -1,0 +1,435 @@
+#include "mongodb/document.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* What is stored of a document now. */
+struct state {
+    uint64_t rev; /* 0: nothing, not even a removed one */
+    int gone, waits, has_event;
+    char by[64];
+};
+
+/* One write of one document, tried until its outcome is known. Each try is the same to the byte and
+ * asks for the revision it was made for, so that of any number of tries, early or late, one at most
+ * has an effect: to try again is safe. */
+struct change {
+    ecom__mdb *db;
+    ecom__mdb_use use;
+    const ecom_store_write *write; /* NULL: a removal */
+    ecom_str id, origin;
+    uint64_t expect, base, rev; /* base: at which it is written; 0: it is new */
+    int over_gone, remove_at_once, sent;
+    int64_t now_ms, until_us;
+    ecom__mdb_content content;
+    ecom_error *err;
+};
+
+enum outcome { DONE = 1, REFUSED, UNKNOWN, AWAY };
+
+static void append_id(bson_t *to, const struct change *c)
+{
+    bson_append_utf8(to, "_id", -1, c->id.p, (int)c->id.n);
+}
+
+static void note_event(struct state *state, const struct change *c, const bson_iter_t *at)
+{
+    ecom_header headers[ECOM_BUS_MAX_HEADERS];
+    ecom_pending event = {0};
+    int64_t number, first = ecom__mdb_event_number(c->rev, 0);
+    bson_iter_t array;
+
+    if (!c->write || !BSON_ITER_HOLDS_ARRAY(at) || !bson_iter_recurse(at, &array))
+        return;
+    while (bson_iter_next(&array))
+        if (ecom__mdb_read_event(&array, &number, &event, headers, NULL) == ECOM_OK &&
+            number == first && ecom_str_eq(event.msg.id, c->write->change->events[0].id))
+            state->has_event = 1;
+}
+
+static void note_state(struct state *state, const struct change *c, const bson_t *doc)
+{
+    bson_iter_t at;
+
+    state->rev = (uint64_t)ecom__mdb_number(doc, "rev");
+    state->gone = bson_iter_init_find(&at, doc, "gone");
+    state->waits = bson_iter_init_find(&at, doc, "waits");
+    if (bson_iter_init_find(&at, doc, "by")) {
+        ecom_str by = ecom__mdb_bytes(&at);
+        if (by.n < sizeof(state->by))
+            memcpy(state->by, by.p ? by.p : "", by.n);
+    }
+    if (c->sent && c->write && c->write->change->nevents && bson_iter_init_find(&at, doc, "outbox"))
+        note_event(state, c, &at);
+}
+
+/* The events are read only when they may tell whether a change of ours got through. */
+static bson_t *state_options(const struct change *c)
+{
+    bson_t *opts = BCON_NEW("limit", BCON_INT64(1));
+    bson_t fields;
+
+    BSON_APPEND_DOCUMENT_BEGIN(opts, "projection", &fields);
+    BSON_APPEND_INT32(&fields, "rev", 1);
+    BSON_APPEND_INT32(&fields, "by", 1);
+    BSON_APPEND_INT32(&fields, "gone", 1);
+    BSON_APPEND_INT32(&fields, "waits", 1);
+    if (c->sent)
+        BSON_APPEND_INT32(&fields, "outbox", 1);
+    bson_append_document_end(opts, &fields);
+    return opts;
+}
+
+static int read_state(struct change *c, struct state *state)
+{
+    bson_t filter = BSON_INITIALIZER, *opts = state_options(c);
+    const bson_t *doc;
+    bson_error_t cause;
+    int r = ECOM_OK;
+
+    memset(state, 0, sizeof(*state));
+    append_id(&filter, c);
+    mongoc_cursor_t *cursor =
+        mongoc_collection_find_with_opts(c->use.collection, &filter, opts, NULL);
+    if (mongoc_cursor_next(cursor, &doc))
+        note_state(state, c, doc);
+    else if (mongoc_cursor_error(cursor, &cause))
+        r = ecom__mdb_fail(&cause, c->err);
+    mongoc_cursor_destroy(cursor);
+    bson_destroy(opts);
+    bson_destroy(&filter);
+    return r;
+}
+
+static int is_ours(const struct change *c, const struct state *state)
+{
+    return (state->rev == c->rev && ecom_str_eq(ecom_str_of(state->by), c->origin)) ||
+           state->has_event;
+}
+
+static void append_head(bson_t *to, const struct change *c)
+{
+    BSON_APPEND_INT64(to, "rev", (int64_t)c->rev);
+    bson_append_utf8(to, "by", -1, c->origin.p, (int)c->origin.n);
+}
+
+static void make_new(const struct change *c, bson_t *doc)
+{
+    const ecom_change *change = c->write->change;
+
+    append_id(doc, c);
+    append_head(doc, c);
+    bson_concat(doc, &c->content.has);
+    if (change->nevents) {
+        BSON_APPEND_INT64(doc, "waits", ecom__mdb_event_number(c->rev, 0));
+        ecom__mdb_append_events(doc, "outbox", c->write, c->rev);
+    }
+}
+
+static void make_filter(const struct change *c, bson_t *filter)
+{
+    append_id(filter, c);
+    BSON_APPEND_INT64(filter, "rev", (int64_t)c->base);
+    if (c->over_gone)
+        BSON_APPEND_BOOL(filter, "gone", true);
+    else
+        BSON_APPEND_NULL(filter, "gone"); /* or not there at all */
+    if (c->remove_at_once)
+        BSON_APPEND_NULL(filter, "waits");
+}
+
+static void make_update(const struct change *c, bson_t *update)
+{
+    const ecom_change *change = c->write->change;
+    bson_t part;
+
+    BSON_APPEND_DOCUMENT_BEGIN(update, "$set", &part);
+    append_head(&part, c);
+    bson_concat(&part, &c->content.has);
+    bson_append_document_end(update, &part);
+    BSON_APPEND_DOCUMENT_BEGIN(update, "$unset", &part);
+    bson_concat(&part, &c->content.lacks);
+    BSON_APPEND_UTF8(&part, "gone", "");
+    BSON_APPEND_UTF8(&part, "removed", "");
+    bson_append_document_end(update, &part);
+    if (change->nevents == 0)
+        return;
+    bson_t push;
+    BSON_APPEND_DOCUMENT_BEGIN(update, "$push", &part);
+    BSON_APPEND_DOCUMENT_BEGIN(&part, "outbox", &push);
+    ecom__mdb_append_events(&push, "$each", c->write, c->rev);
+    bson_append_document_end(&part, &push);
+    bson_append_document_end(update, &part);
+    BSON_APPEND_DOCUMENT_BEGIN(update, "$min", &part);
+    BSON_APPEND_INT64(&part, "waits", ecom__mdb_event_number(c->rev, 0));
+    bson_append_document_end(update, &part);
+}
+
+static void make_removal(const struct change *c, bson_t *update)
+{
+    static const char *const fields[] = {"doc", "text", "keys", "unique"};
+    bson_t part;
+
+    BSON_APPEND_DOCUMENT_BEGIN(update, "$set", &part);
+    append_head(&part, c);
+    BSON_APPEND_BOOL(&part, "gone", true);
+    if (c->remove_at_once)
+        BSON_APPEND_DATE_TIME(&part, "removed", c->now_ms);
+    bson_append_document_end(update, &part);
+    BSON_APPEND_DOCUMENT_BEGIN(update, "$unset", &part);
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        BSON_APPEND_UTF8(&part, fields[i], "");
+    bson_append_document_end(update, &part);
+}
+
+static int outcome_of(struct change *c, bool ok, const bson_t *reply, const bson_error_t *cause)
+{
+    if (ok)
+        return c->base == 0 || ecom__mdb_number(reply, "matchedCount") ? DONE : REFUSED;
+    if (ecom__mdb_is_duplicate(cause))
+        return REFUSED;
+    if (ecom__mdb_is_unknown(cause, reply)) {
+        c->sent = 1;
+        ecom__mdb_fail(cause, c->err);
+        return UNKNOWN;
+    }
+    int r = ecom__mdb_fail(cause, c->err);
+    return r == ECOM_E_UNAVAILABLE ? AWAY : r;
+}
+
+static int attempt(struct change *c)
+{
+    bson_t filter = BSON_INITIALIZER, update = BSON_INITIALIZER, reply;
+    bson_t opts = BSON_INITIALIZER;
+    bson_error_t cause = {0};
+    bool ok;
+    int r;
+
+    BSON_APPEND_BOOL(&opts, "validate", false); /* keys may hold NUL, and we made it all */
+    if (c->base == 0) {
+        make_new(c, &update);
+    } else {
+        make_filter(c, &filter);
+        if (c->write)
+            make_update(c, &update);
+        else
+            make_removal(c, &update);
+    }
+    if (update.len > ECOM__MDB_MAX_BYTES) {
+        r = ecom_fail(c->err, ECOM_E_TOOLARGE,
+                      "the change has %" PRIu32 " bytes as BSON, at most %d are possible",
+                      update.len, ECOM__MDB_MAX_BYTES);
+    } else {
+        if (c->base == 0)
+            ok = mongoc_collection_insert_one(c->use.collection, &update, &opts, &reply, &cause);
+        else
+            ok = mongoc_collection_update_one(c->use.collection, &filter, &update, &opts, &reply,
+                                              &cause);
+        r = outcome_of(c, ok, &reply, &cause);
+        bson_destroy(&reply);
+    }
+    bson_destroy(&filter);
+    bson_destroy(&update);
+    bson_destroy(&opts);
+    return r;
+}
+
+static int fail_conflict(const struct change *c, const struct state *state)
+{
+    if (!state->rev || state->gone)
+        return ecom_fail(c->err, ECOM_E_CONFLICT,
+                         "the document is not there, not at revision %" PRIu64, c->expect);
+    return ecom_fail(c->err, ECOM_E_CONFLICT,
+                     "the document is at revision %" PRIu64 ", not %" PRIu64, state->rev,
+                     c->expect);
+}
+
+static int fail_unknown(const struct change *c)
+{
+    return ecom_fail(c->err, ECOM_E_TIMEOUT,
+                     "the database did not say whether it wrote the document");
+}
+
+static int fail_clash(const struct change *c, ecom_str key)
+{
+    const char *end = memchr(key.p, '=', key.n);
+    size_t n = end ? (size_t)(end - key.p) : 0;
+    char index[ECOM_STORE_MAX_NAME + 1];
+
+    if (n > ECOM_STORE_MAX_NAME)
+        n = ECOM_STORE_MAX_NAME;
+    memcpy(index, key.p, n);
+    index[n] = '\0';
+    return ecom_fail_field(c->err, ECOM_E_EXISTS, index,
+                           "another document has this value in the unique index \"%s\"", index);
+}
+
+/* Which of our unique keys another document has. What the server says of it differs from server to
+ * server; to look is sure. @return ECOM_E_EXISTS; ECOM_OK: none has any more. */
+static int match_keys(const struct change *c, const bson_t *ours, const bson_t *other)
+{
+    bson_iter_t at, a, b;
+
+    if (!bson_iter_init_find(&at, other, "unique") || !BSON_ITER_HOLDS_ARRAY(&at) ||
+        !bson_iter_init(&a, ours))
+        return ECOM_OK;
+    while (bson_iter_next(&a)) {
+        bson_iter_recurse(&at, &b);
+        while (bson_iter_next(&b))
+            if (ecom_str_eq(ecom__mdb_bytes(&a), ecom__mdb_bytes(&b)))
+                return fail_clash(c, ecom__mdb_bytes(&a));
+    }
+    return ECOM_OK;
+}
+
+static int find_clash(struct change *c)
+{
+    bson_iter_t at;
+    bson_t ours, filter = BSON_INITIALIZER, part;
+    const uint8_t *data;
+    const bson_t *other;
+    bson_error_t cause;
+    uint32_t n;
+    int r = ECOM_OK;
+
+    if (!bson_iter_init_find(&at, &c->content.has, "unique"))
+        return ECOM_OK;
+    bson_iter_array(&at, &n, &data);
+    if (!bson_init_static(&ours, data, n))
+        return ECOM_OK;
+    BSON_APPEND_DOCUMENT_BEGIN(&filter, "unique", &part);
+    BSON_APPEND_ARRAY(&part, "$in", &ours);
+    bson_append_document_end(&filter, &part);
+    BSON_APPEND_DOCUMENT_BEGIN(&filter, "_id", &part);
+    bson_append_utf8(&part, "$ne", -1, c->id.p, (int)c->id.n);
+    bson_append_document_end(&filter, &part);
+    bson_t *opts =
+        BCON_NEW("limit", BCON_INT64(1), "projection", "{", "unique", BCON_INT32(1), "}");
+    mongoc_cursor_t *cursor =
+        mongoc_collection_find_with_opts(c->use.collection, &filter, opts, NULL);
+    if (mongoc_cursor_next(cursor, &other))
+        r = match_keys(c, &ours, other);
+    else if (mongoc_cursor_error(cursor, &cause))
+        r = ecom__mdb_fail(&cause, c->err);
+    mongoc_cursor_destroy(cursor);
+    bson_destroy(opts);
+    bson_destroy(&filter);
+    return r;
+}
+
+/* Takes what is stored as the base of the next attempt, if the caller's revision allows it. */
+static int rebase(struct change *c, const struct state *state)
+{
+    uint64_t stored = state->gone ? 0 : state->rev;
+
+    if (!c->write && stored == 0)
+        return ecom_fail(c->err, ECOM_E_NOTFOUND, "no such document");
+    if (c->expect != ECOM_REV_ANY && c->expect != stored)
+        return fail_conflict(c, state);
+    c->base = state->rev;
+    c->over_gone = state->gone;
+    c->remove_at_once = !c->write && !state->waits;
+    c->rev = ecom__mdb_next_rev(c->db, state->rev);
+    return ECOM_OK;
+}
+
+/* An attempt had no effect, or an earlier one had it already. @return DONE; ECOM_OK: try again. */
+static int after_refusal(struct change *c)
+{
+    const uint64_t base = c->base;
+    struct state state;
+    int r = read_state(c, &state);
+
+    if (r < 0)
+        return c->sent ? fail_unknown(c) : r;
+    if (c->sent && is_ours(c, &state))
+        return DONE;
+    /* Somebody wrote since: over ours, or instead of it? */
+    if (c->sent && state.rev != base)
+        return fail_unknown(c);
+    if ((r = rebase(c, &state)) < 0 || state.rev != base || !c->write)
+        return r;
+    return find_clash(c);
+}
+
+/* @return DONE, or a code. */
+static int attempts(struct change *c)
+{
+    int r = ECOM_OK;
+
+    while (r == ECOM_OK) {
+        r = attempt(c);
+        if (r == REFUSED)
+            r = after_refusal(c);
+        else if (r == AWAY && !c->sent)
+            return ECOM_E_UNAVAILABLE;
+        else if (r == AWAY || r == UNKNOWN)
+            r = ECOM_OK;
+        if (r == ECOM_OK && c->db->env->monotonic_us(c->db->env->self) >= c->until_us)
+            return c->sent ? fail_unknown(c)
+                           : ecom_fail(c->err, ECOM_E_UNAVAILABLE,
+                                       "others changed the document again and again for %d ms",
+                                       c->db->timeout_ms);
+    }
+    return r;
+}
+
+static int run(struct change *c, ecom_str collection)
+{
+    char name[ECOM__MDB_NAME];
+    struct state state = {.rev = c->expect};
+    int r;
+
+    ecom__mdb_name(collection, name);
+    c->until_us = c->db->env->monotonic_us(c->db->env->self) + (int64_t)c->db->timeout_ms * 1000;
+    if ((r = ecom__mdb_take(c->db, name, &c->use, c->err)) < 0)
+        return r;
+    if (c->write)
+        r = ecom__mdb_prepare(c->db, &c->use, name, c->err);
+    if (r == ECOM_OK && (c->expect == ECOM_REV_ANY || !c->write))
+        r = read_state(c, &state);
+    if (r == ECOM_OK)
+        r = rebase(c, &state);
+    if (r == ECOM_OK)
+        r = attempts(c);
+    ecom__mdb_give(c->db, &c->use);
+    return r;
+}
+
+int ecom__mdb_put(void *self, const ecom_store_write *write, uint64_t *rev, ecom_error *err)
+{
+    ecom_error own;
+    struct change c = {.db = self,
+                       .write = write,
+                       .id = write->change->id,
+                       .origin = write->origin,
+                       .expect = write->change->expect,
+                       .now_ms = write->now_ms,
+                       .err = err ? err : &own};
+    int r = ecom__mdb_content_init(write->change, &c.content, err);
+
+    if (r < 0)
+        return r;
+    r = run(&c, write->change->collection);
+    ecom__mdb_content_clear(&c.content);
+    if (r != DONE)
+        return r;
+    *rev = c.rev;
+    return ECOM_OK;
+}
+
+int ecom__mdb_remove(void *self, ecom_str collection, ecom_str id, uint64_t expect, ecom_error *err)
+{
+    ecom__mdb *db = self;
+    ecom_id origin = ecom_id_new(db->env);
+    ecom_error own;
+    struct change c = {.db = db,
+                       .id = id,
+                       .origin = ecom_str_of(origin.s),
+                       .expect = expect,
+                       .now_ms = ecom_env_now_ms(db->env),
+                       .err = err ? err : &own};
+    int r = run(&c, collection);
+
+    return r == DONE ? ECOM_OK : r;
+}

@@ -1,0 +1,79 @@
+#include <stdlib.h>
+
+#include "kafka/kafka.h"
+
+enum { DEFAULT_TIMEOUT_MS = 5000, DEFAULT_PARTITIONS = 8 };
+
+static void kafka_close(void *self)
+{
+    struct ecom__kafka *k = self;
+
+    ecom__kafka_producer_unref(k->producer);
+    ecom__kafka_url_clear(&k->url);
+    pthread_mutex_destroy(&k->trouble.mutex);
+    pthread_mutex_destroy(&k->mutex);
+    free(k);
+}
+
+static const ecom_bus_ops kafka_ops = {
+    .size = sizeof(kafka_ops),
+    .caps = ECOM_CAP_DURABLE | ECOM_CAP_CONCURRENT | ECOM_CAP_MULTI_PROCESS,
+    .name = "kafka",
+    .publish = ecom__kafka_publish,
+    .create_topic = ecom__kafka_create_topic,
+    .topics = ecom__kafka_topics,
+    .ping = ecom__kafka_ping,
+    .close = kafka_close,
+    .subscribe = ecom__kafka_subscribe,
+    .poll = ecom__kafka_poll,
+    .wake = ecom__kafka_wake,
+    .ack = ecom__kafka_ack,
+    .lag = ecom__kafka_lag,
+    .leave = ecom__kafka_leave,
+};
+
+/* The core's defaults, for those who call without it. */
+static ecom_bus_options filled(const ecom_bus_options *opts)
+{
+    ecom_bus_options o = ECOM_BUS_OPTIONS_INIT;
+
+    if (opts)
+        o = *opts;
+    o.timeout_ms = o.timeout_ms > 0 ? o.timeout_ms : DEFAULT_TIMEOUT_MS;
+    o.partitions = o.partitions > 0 ? o.partitions : DEFAULT_PARTITIONS;
+    return o;
+}
+
+int ecom_kafka_open(const char *url, const ecom_bus_options *opts, ecom_bus **out, ecom_error *err)
+{
+    ecom_error why = {0};
+
+    if (opts && opts->size < sizeof(*opts))
+        return ecom_fail_field(err, ECOM_E_INVAL, "size",
+                               "options of %u bytes: start from ECOM_BUS_OPTIONS_INIT", opts->size);
+    struct ecom__kafka *k = calloc(1, sizeof(*k));
+    if (!k)
+        return ecom_fail(err, ECOM_E_NOMEM, "opening a bus");
+    k->opts = filled(opts);
+    pthread_mutex_init(&k->mutex, NULL);
+    pthread_mutex_init(&k->trouble.mutex, NULL);
+    int r = ecom__kafka_url_parse(url, &k->url, &why);
+    if (r == ECOM_OK)
+        r = ecom__kafka_producer_new(k, &k->producer, &why);
+    if (r == ECOM_OK)
+        r = ecom_bus_new(&kafka_ops, k, opts, out, &why);
+    if (r < 0) {
+        kafka_close(k);
+        if (err)
+            *err = why;
+    }
+    return r;
+}
+
+const ecom_scheme *ecom_backend_kafka(void)
+{
+    static const ecom_scheme scheme = {
+        .size = sizeof(scheme), .name = "kafka", .open_bus = ecom_kafka_open};
+
+    return &scheme;
+}

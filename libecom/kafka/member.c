@@ -1,0 +1,379 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kafka/kafka.h"
+
+enum {
+    MAX_POLL_MS = 30000,  /* how long one that lives may be silent, at least */
+    MAKE_AGAIN_MS = 1000, /* topics that were deleted */
+    MAX_HEADERS = ECOM_BUS_MAX_HEADERS
+};
+
+static void stash_clear(struct ecom__kafka_member *m)
+{
+    for (; m->stashed; m->stashed--, m->head = (m->head + 1) % ECOM__KAFKA_STASH)
+        rd_kafka_message_destroy(m->stash[m->head]);
+    m->stashed_bytes = 0;
+}
+
+static void client_free(struct ecom__kafka_member *m)
+{
+    stash_clear(m);
+    if (m->rk && m->grouped)
+        rd_kafka_consumer_close(m->rk);
+    if (m->commits)
+        rd_kafka_queue_destroy(m->commits);
+    if (m->queue)
+        rd_kafka_queue_destroy(m->queue);
+    if (m->rk)
+        rd_kafka_destroy_flags(m->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    m->commits = m->queue = NULL;
+    m->rk = NULL;
+}
+
+static void member_free(struct ecom__kafka_member *m)
+{
+    m->closing = 1;
+    client_free(m);
+    free(m->parts);
+    free(m->names);
+    free(m);
+}
+
+/* The subscription with its strings, which are the caller's. */
+static int copy(struct ecom__kafka_member *m, const ecom_subscription *sub)
+{
+    size_t n = sub->group.n;
+
+    for (size_t i = 0; i < sub->ntopics; i++)
+        n += sub->topics[i].n;
+    m->names = malloc(n + 1);
+    if (!m->names)
+        return ECOM_E_NOMEM;
+    m->sub = *sub;
+    char *at = m->names;
+    for (size_t i = 0; i < sub->ntopics; i++) {
+        m->topics[i] = (ecom_str){memcpy(at, sub->topics[i].p, sub->topics[i].n), sub->topics[i].n};
+        at += sub->topics[i].n;
+    }
+    m->sub.topics = m->topics;
+    if (sub->group.n)
+        memcpy(at, sub->group.p, sub->group.n);
+    m->sub.group.p = at;
+    m->grouped = sub->group.n > 0;
+    return ECOM_OK;
+}
+
+/* Heartbeats are what tells a member of a change in its group. */
+static int heartbeat_ms(int32_t session_ms)
+{
+    int ms = session_ms / 20;
+
+    return ms < 50 ? 50 : ms > 3000 ? 3000 : ms;
+}
+
+static int client_new(struct ecom__kafka_member *m, ecom_error *err)
+{
+    char group[ECOM__KAFKA_MAX_NAME], session[16], heartbeat[16], poll[16];
+    const int32_t session_ms = m->sub.session_timeout_ms;
+    const struct ecom__kafka_setting settings[] = {
+        {"group.id", group},
+        {"enable.auto.commit", "false"},
+        {"enable.auto.offset.store", "false"},
+        {"partition.assignment.strategy", "cooperative-sticky"},
+        {"auto.offset.reset", m->sub.start == ECOM_START_LATEST ? "latest" : "earliest"},
+        {"session.timeout.ms", session},
+        {"heartbeat.interval.ms", heartbeat},
+        {"max.poll.interval.ms", poll},
+        {"allow.auto.create.topics", "false"},
+        {"queued.max.messages.kbytes", "16384"},
+        {"fetch.error.backoff.ms", "100"},
+    };
+
+    /* librdkafka wants a name, also of those who join no group. */
+    ecom__kafka_name(m->kafka, m->grouped ? m->sub.group : ecom_str_of("looking-on"), group);
+    snprintf(session, sizeof(session), "%d", session_ms);
+    snprintf(heartbeat, sizeof(heartbeat), "%d", heartbeat_ms(session_ms));
+    snprintf(poll, sizeof(poll), "%d", session_ms > MAX_POLL_MS ? session_ms : MAX_POLL_MS);
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_opaque(conf, m);
+    rd_kafka_conf_set_rebalance_cb(conf, ecom__kafka_on_rebalance);
+    m->rk = ecom__kafka_client(m->kafka, RD_KAFKA_CONSUMER, conf, settings,
+                               sizeof(settings) / sizeof(settings[0]), err);
+    if (!m->rk)
+        return err->code;
+    rd_kafka_poll_set_consumer(m->rk);
+    m->queue = rd_kafka_queue_get_consumer(m->rk);
+    m->commits = rd_kafka_queue_new(m->rk);
+    return m->queue && m->commits ? ECOM_OK : ecom_fail(err, ECOM_E_NOMEM, "joining a group");
+}
+
+/* All partitions of all its topics. */
+static int list_partitions(struct ecom__kafka_member *m, struct ecom__kafka_producer *p,
+                           rd_kafka_topic_partition_list_t *list, ecom_error *err)
+{
+    char name[ECOM__KAFKA_MAX_NAME];
+    int32_t n = 0;
+
+    for (size_t i = 0; i < m->sub.ntopics; i++) {
+        int r = ecom__kafka_partitions(p, m->topics[i], &n, err);
+        if (r < 0)
+            return r;
+        rd_kafka_topic_partition_list_add_range(
+            list, ecom__kafka_name(m->kafka, m->topics[i], name), 0, n - 1);
+    }
+    return ECOM_OK;
+}
+
+/* One that looks on has all partitions, and no group. */
+static int look_on(struct ecom__kafka_member *m, rd_kafka_topic_partition_list_t *list,
+                   ecom_error *err)
+{
+    int r = ecom__kafka_resolve(
+        m, list,
+        m->sub.start == ECOM_START_LATEST ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING, err);
+
+    for (int i = 0; i < list->cnt && r == ECOM_OK; i++) {
+        const rd_kafka_topic_partition_t *at = &list->elems[i];
+        if (ecom__kafka_part_add(m, at->topic, at->partition) < 0)
+            return ecom_fail(err, ECOM_E_NOMEM, "looking on");
+        m->parts[m->nparts - 1].first = m->parts[m->nparts - 1].next = at->offset;
+    }
+    rd_kafka_resp_err_t code = r == ECOM_OK ? rd_kafka_assign(m->rk, list) : 0;
+    return code ? ecom__kafka_fail(m->kafka, code, "looking on", err) : r;
+}
+
+static int join(struct ecom__kafka_member *m, ecom_error *err)
+{
+    rd_kafka_topic_partition_list_t *topics =
+        rd_kafka_topic_partition_list_new((int)m->sub.ntopics);
+    char name[ECOM__KAFKA_MAX_NAME];
+
+    for (size_t i = 0; i < m->sub.ntopics; i++)
+        rd_kafka_topic_partition_list_add(topics, ecom__kafka_name(m->kafka, m->topics[i], name),
+                                          RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(m->rk, topics);
+    rd_kafka_topic_partition_list_destroy(topics);
+    return code ? ecom__kafka_fail(m->kafka, code, "joining a group", err) : ECOM_OK;
+}
+
+/* Everything that asks the cluster. */
+static int begin(struct ecom__kafka_member *m, ecom_error *err)
+{
+    struct ecom__kafka_producer *p = ecom__kafka_producer_ref(m->kafka);
+    rd_kafka_topic_partition_list_t *list = NULL;
+
+    int r = ecom__kafka_topics_make(p, m->topics, m->sub.ntopics, m->kafka->opts.partitions, err);
+    if (r == ECOM_OK)
+        r = client_new(m, err);
+    if (r == ECOM_OK && (!m->grouped || m->sub.start == ECOM_START_LATEST)) {
+        list = rd_kafka_topic_partition_list_new(64);
+        r = list_partitions(m, p, list, err);
+    }
+    if (r == ECOM_OK && !m->grouped)
+        r = look_on(m, list, err);
+    else if (r == ECOM_OK && list)
+        r = ecom__kafka_start_at_end(m, list, err);
+    if (r == ECOM_OK && m->grouped)
+        r = join(m, err);
+    if (list)
+        rd_kafka_topic_partition_list_destroy(list);
+    ecom__kafka_producer_unref(p);
+    return r;
+}
+
+int ecom__kafka_subscribe(void *self, const ecom_subscription *sub, void **member, ecom_error *err)
+{
+    struct ecom__kafka_member *m = calloc(1, sizeof(*m));
+    ecom_error why = {0};
+
+    if (!m || copy(m, sub) < 0) {
+        free(m);
+        return ecom_fail(err, ECOM_E_NOMEM, "joining a group");
+    }
+    m->kafka = self;
+    int r = begin(m, &why);
+    if (r == ECOM_OK) {
+        *member = m;
+        return r;
+    }
+    member_free(m);
+    if (err)
+        *err = why;
+    return r;
+}
+
+/* Topics that were deleted under us are made again, as on joining. */
+static void make_topics_again(struct ecom__kafka_member *m)
+{
+    int64_t now = ecom__kafka_now_ms();
+    ecom_error why;
+    int32_t n;
+
+    if (m->made_ms && now - m->made_ms < MAKE_AGAIN_MS)
+        return;
+    m->made_ms = now;
+    struct ecom__kafka_producer *p = ecom__kafka_producer_ref(m->kafka);
+    for (size_t i = 0; i < m->sub.ntopics; i++)
+        if (ecom__kafka_partitions(p, m->topics[i], &n, &why) == ECOM_E_NOTFOUND)
+            (void)!ecom__kafka_create_topic(m->kafka, m->topics[i], m->kafka->opts.partitions,
+                                            &why);
+    ecom__kafka_producer_unref(p);
+}
+
+/* What came in place of a message. @return 0: go on. */
+static int look_into(struct ecom__kafka_member *m, const rd_kafka_message_t *message,
+                     ecom_error *err)
+{
+    switch (message->err) {
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+        make_topics_again(m);
+        return ECOM_OK;
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT:
+    case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
+    case RD_KAFKA_RESP_ERR__FATAL:
+        return ecom__kafka_fail(m->kafka, message->err, "consuming from Kafka", err);
+    default:
+        return ECOM_OK; /* librdkafka tries again by itself */
+    }
+}
+
+/* Serves events, and stashes one message if there is one. @return 1: it did; 0: nothing came. */
+static int pull(struct ecom__kafka_member *m, int timeout_ms, ecom_error *err)
+{
+    rd_kafka_message_t *message = rd_kafka_consumer_poll(m->rk, timeout_ms);
+
+    if (!message)
+        return 0;
+    if (message->err) {
+        int r = look_into(m, message, err);
+        rd_kafka_message_destroy(message);
+        return r;
+    }
+    if (!ecom__kafka_part_find(m, rd_kafka_topic_name(message->rkt), message->partition)) {
+        rd_kafka_message_destroy(message); /* of a partition that just went */
+        return 0;
+    }
+    m->stash[(m->head + m->stashed++) % ECOM__KAFKA_STASH] = message;
+    m->stashed_bytes += message->len;
+    return 1;
+}
+
+static size_t headers_of(const rd_kafka_message_t *message, ecom_header out[MAX_HEADERS])
+{
+    rd_kafka_headers_t *headers;
+    const char *name;
+    const void *value;
+    size_t size, n = 0;
+
+    if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return 0;
+    while (n < MAX_HEADERS &&
+           rd_kafka_header_get_all(headers, n, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        out[n++] = (ecom_header){ecom_str_of(name), {value, size}};
+    return n;
+}
+
+/* Hands the oldest of the stash over. */
+static int hand_over(struct ecom__kafka_member *m, ecom_msg_fn fn, void *user)
+{
+    rd_kafka_message_t *message = m->stash[m->head];
+    const char *topic = rd_kafka_topic_name(message->rkt);
+    struct ecom__kafka_part *part = ecom__kafka_part_find(m, topic, message->partition);
+    ecom_header headers[MAX_HEADERS];
+
+    m->head = (m->head + 1) % ECOM__KAFKA_STASH;
+    m->stashed--;
+    m->stashed_bytes -= message->len;
+    part->first = part->first < 0 ? message->offset : part->first;
+    part->next = message->offset + 1;
+    ecom_msg msg = {
+        .topic = ecom__kafka_bare_name(m->kafka, topic),
+        .key = {message->key, message->key_len},
+        .body = {message->payload, message->len},
+        .headers = headers,
+        .nheaders = headers_of(message, headers),
+        .time_ms = rd_kafka_message_timestamp(message, NULL),
+        .partition = message->partition,
+        .offset = message->offset,
+    };
+    int stop = fn(user, &msg);
+    rd_kafka_message_destroy(message);
+    return stop;
+}
+
+/* Nothing more is fetched until messages are wanted again. What librdkafka had ready it fetches
+ * again then, so this comes only when the stash is full. */
+static void hold_back(struct ecom__kafka_member *m, int hold)
+{
+    rd_kafka_topic_partition_list_t *list = NULL;
+
+    if (m->paused == hold || rd_kafka_assignment(m->rk, &list) || !list)
+        return;
+    if (hold)
+        rd_kafka_pause_partitions(m->rk, list);
+    else
+        rd_kafka_resume_partitions(m->rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    m->paused = hold;
+}
+
+static int stash_full(const struct ecom__kafka_member *m)
+{
+    return m->stashed == ECOM__KAFKA_STASH || m->stashed_bytes >= ECOM__KAFKA_STASH_BYTES;
+}
+
+/* Without room nothing but events may come: the last of the room is kept for what was on its way
+ * when the partitions were paused. */
+static int serve(struct ecom__kafka_member *m, int timeout_ms, ecom_error *err)
+{
+    if (m->stashed + 1 >= ECOM__KAFKA_STASH || stash_full(m))
+        hold_back(m, 1);
+    else if (m->stashed == 0)
+        hold_back(m, 0);
+    if (m->stashed == ECOM__KAFKA_STASH)
+        return 0;
+    return pull(m, timeout_ms, err);
+}
+
+int ecom__kafka_poll(void *member, int32_t timeout_ms, uint32_t max, ecom_msg_fn fn, void *user,
+                     ecom_error *err)
+{
+    struct ecom__kafka_member *m = member;
+    int64_t deadline_ms = ecom__kafka_now_ms() + timeout_ms;
+    uint32_t given = 0;
+    int stop = 0, r, left = timeout_ms;
+
+    do {
+        int wait = (max && m->stashed) || given || atomic_load(&m->woken) ? 0 : left;
+        r = serve(m, wait, err);
+        if (r < 0 && given == 0)
+            return r;
+        if (given == 0 && atomic_exchange(&m->woken, 0))
+            break;
+        while (m->stashed && given < max && !stop) {
+            given++;
+            stop = hand_over(m, fn, user);
+        }
+        left = ecom__kafka_left_ms(deadline_ms);
+    } while (!stop && (given ? given < max && r > 0 : left > 0 || (r > 0 && !stash_full(m))));
+    return given ? (int)given : ecom_fail(err, ECOM_E_TIMEOUT, "no message came");
+}
+
+void ecom__kafka_wake(void *member)
+{
+    struct ecom__kafka_member *m = member;
+
+    atomic_store(&m->woken, 1);
+    rd_kafka_queue_yield(m->queue);
+}
+
+void ecom__kafka_leave(void *member)
+{
+    member_free(member);
+}

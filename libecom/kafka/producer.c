@@ -1,0 +1,305 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kafka/kafka.h"
+
+enum { POLL_MS = 100, PURGE_MS = 1000 };
+
+/* What became of one message. */
+struct report {
+    struct batch *batch;
+    rd_kafka_resp_err_t code;
+};
+
+/* One publish(). It outlives the call when reports are still missing at its end. */
+struct batch {
+    size_t waited_for;
+    int abandoned;
+    struct report reports[];
+};
+
+static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
+{
+    struct ecom__kafka_producer *p = opaque;
+    struct report *report = message->_private;
+
+    (void)rk;
+    pthread_mutex_lock(&p->mutex);
+    report->code = message->err;
+    if (--report->batch->waited_for == 0 && report->batch->abandoned)
+        free(report->batch);
+    pthread_mutex_unlock(&p->mutex);
+}
+
+static rd_kafka_t *client(struct ecom__kafka_producer *p, ecom_error *err)
+{
+    const int32_t whole = p->kafka->opts.timeout_ms;
+    char timeout[16];
+    const struct ecom__kafka_setting settings[] = {
+        {"enable.idempotence", "true"},
+        {"acks", "all"},
+        {"linger.ms", "0"},
+        {"partitioner", "murmur2_random"},
+        /* librdkafka looks for what is too old once a second. */
+        {"message.timeout.ms", timeout},
+        {"queue.buffering.max.kbytes", "65536"},
+    };
+
+    snprintf(timeout, sizeof(timeout), "%d", whole > 2000 ? whole - 1000 : whole / 2 + 1);
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_opaque(conf, p);
+    rd_kafka_conf_set_dr_msg_cb(conf, on_report);
+    return ecom__kafka_client(p->kafka, RD_KAFKA_PRODUCER, conf, settings,
+                              sizeof(settings) / sizeof(settings[0]), err);
+}
+
+int ecom__kafka_producer_new(struct ecom__kafka *k, struct ecom__kafka_producer **out,
+                             ecom_error *err)
+{
+    struct ecom__kafka_producer *p = calloc(1, sizeof(*p));
+    pthread_condattr_t monotonic;
+
+    if (!p)
+        return ecom_fail(err, ECOM_E_NOMEM, "a producer");
+    p->kafka = k;
+    p->refs = 1;
+    pthread_mutex_init(&p->mutex, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&p->news, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    p->rk = client(p, err);
+    if (!p->rk) {
+        ecom__kafka_producer_unref(p);
+        return err ? err->code : ECOM_E_INVAL;
+    }
+    *out = p;
+    return ECOM_OK;
+}
+
+struct ecom__kafka_producer *ecom__kafka_producer_ref(struct ecom__kafka *k)
+{
+    pthread_mutex_lock(&k->mutex);
+    struct ecom__kafka_producer *p = k->producer;
+    p->refs++;
+    pthread_mutex_unlock(&k->mutex);
+    return p;
+}
+
+void ecom__kafka_producer_unref(struct ecom__kafka_producer *p)
+{
+    if (!p)
+        return;
+    pthread_mutex_lock(&p->kafka->mutex);
+    uint32_t refs = --p->refs;
+    pthread_mutex_unlock(&p->kafka->mutex);
+    if (refs)
+        return;
+    for (size_t i = 0; i < p->ntopics; i++)
+        rd_kafka_topic_destroy(p->topics[i].handle);
+    if (p->rk) { /* what nobody waits for any more */
+        rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        rd_kafka_flush(p->rk, PURGE_MS);
+        rd_kafka_destroy(p->rk);
+    }
+    pthread_cond_destroy(&p->news);
+    pthread_mutex_destroy(&p->mutex);
+    free(p->topics);
+    free(p);
+}
+
+/* After a fatal error a producer sends nothing any more: another takes its place. */
+static void replace(struct ecom__kafka *k, struct ecom__kafka_producer *p)
+{
+    struct ecom__kafka_producer *fresh = NULL;
+    char why[128];
+
+    if (rd_kafka_fatal_error(p->rk, why, sizeof(why)) == RD_KAFKA_RESP_ERR_NO_ERROR ||
+        ecom__kafka_producer_new(k, &fresh, NULL) < 0)
+        return;
+    pthread_mutex_lock(&k->mutex);
+    int ours = k->producer == p; /* else somebody was first */
+    if (ours)
+        k->producer = fresh;
+    pthread_mutex_unlock(&k->mutex);
+    ecom__kafka_producer_unref(ours ? p : fresh);
+}
+
+/* Its handle, if it is known to be there. */
+static rd_kafka_topic_t *handle_of(struct ecom__kafka_producer *p, ecom_str topic)
+{
+    size_t prefix_n = p->kafka->url.prefix_n;
+    rd_kafka_topic_t *handle = NULL;
+
+    pthread_mutex_lock(&p->mutex);
+    for (size_t i = 0; i < p->ntopics && !handle; i++) {
+        const struct ecom__kafka_topic *known = &p->topics[i];
+        if (known->n == prefix_n + topic.n && memcmp(known->name + prefix_n, topic.p, topic.n) == 0)
+            handle = known->handle;
+    }
+    pthread_mutex_unlock(&p->mutex);
+    return handle;
+}
+
+/* A topic that failed may have been deleted: the next publish makes it again. Its handle stays as
+ * long as the producer, others may be using it. */
+static void forget(struct ecom__kafka_producer *p, ecom_str topic)
+{
+    size_t prefix_n = p->kafka->url.prefix_n;
+
+    pthread_mutex_lock(&p->mutex);
+    for (size_t i = 0; i < p->ntopics; i++) {
+        struct ecom__kafka_topic *known = &p->topics[i];
+        if (known->n == prefix_n + topic.n && memcmp(known->name + prefix_n, topic.p, topic.n) == 0)
+            known->n = 0;
+    }
+    pthread_mutex_unlock(&p->mutex);
+}
+
+static rd_kafka_headers_t *headers_of(const ecom_msg *msg)
+{
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(msg->nheaders);
+
+    for (size_t i = 0; headers && i < msg->nheaders; i++) {
+        const ecom_header *h = &msg->headers[i];
+        if (rd_kafka_header_add(headers, h->name.p, (ssize_t)h->name.n,
+                                h->value.n ? h->value.p : "", (ssize_t)h->value.n)) {
+            rd_kafka_headers_destroy(headers);
+            return NULL;
+        }
+    }
+    return headers;
+}
+
+/* Puts one message into librdkafka's queue. */
+static rd_kafka_resp_err_t enqueue(struct ecom__kafka_producer *p, const ecom_msg *msg,
+                                   rd_kafka_topic_t *topic, struct report *report)
+{
+    rd_kafka_headers_t *headers = NULL;
+
+    if (msg->nheaders && !(headers = headers_of(msg)))
+        return RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE;
+    rd_kafka_resp_err_t code = rd_kafka_producev(
+        p->rk, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_KEY(msg->key.n ? msg->key.p : NULL, msg->key.n),
+        RD_KAFKA_V_VALUE((void *)(uintptr_t)(msg->body.n ? msg->body.p : ""), msg->body.n),
+        RD_KAFKA_V_TIMESTAMP(msg->time_ms), RD_KAFKA_V_OPAQUE(report), RD_KAFKA_V_HEADERS(headers),
+        RD_KAFKA_V_END);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR && headers)
+        rd_kafka_headers_destroy(headers);
+    return code;
+}
+
+/* Waits for reports: one thread at a time takes them from librdkafka, for all. Called and returns
+ * with the mutex held. */
+static void await_news(struct ecom__kafka_producer *p, int64_t deadline_ms)
+{
+    struct timespec until = {(time_t)(deadline_ms / 1000), (long)(deadline_ms % 1000) * 1000000};
+    int left = ecom__kafka_left_ms(deadline_ms);
+
+    if (p->polling) {
+        pthread_cond_timedwait(&p->news, &p->mutex, &until);
+        return;
+    }
+    p->polling = 1;
+    pthread_mutex_unlock(&p->mutex);
+    rd_kafka_poll(p->rk, left < POLL_MS ? left : POLL_MS);
+    pthread_mutex_lock(&p->mutex);
+    p->polling = 0;
+    pthread_cond_broadcast(&p->news);
+}
+
+/* Hands messages over until one is refused. @return how many were taken. */
+static size_t enqueue_all(struct ecom__kafka_producer *p, const ecom_msg *msgs, size_t n,
+                          struct batch *batch, int64_t deadline_ms)
+{
+    rd_kafka_topic_t *topic = NULL;
+    size_t i = 0;
+
+    while (i < n) {
+        struct report *report = &batch->reports[i];
+        if (i == 0 || !ecom_str_eq(msgs[i].topic, msgs[i - 1].topic))
+            topic = handle_of(p, msgs[i].topic);
+        report->batch = batch;
+        report->code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+        rd_kafka_resp_err_t code =
+            topic ? enqueue(p, &msgs[i], topic, report) : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+        if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && ecom__kafka_left_ms(deadline_ms)) {
+            pthread_mutex_lock(&p->mutex);
+            await_news(p, deadline_ms);
+            pthread_mutex_unlock(&p->mutex);
+            continue;
+        }
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            report->code = code;
+            break;
+        }
+        i++;
+    }
+    return i;
+}
+
+/* Sends, and waits for all reports. @return the first failure, with @p done before it. */
+static rd_kafka_resp_err_t send_batch(struct ecom__kafka_producer *p, const ecom_msg *msgs, size_t n,
+                                size_t *done, int64_t deadline_ms)
+{
+    struct batch *batch = malloc(sizeof(*batch) + n * sizeof(struct report));
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    size_t i = 0;
+
+    if (!batch)
+        return RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE;
+    *batch = (struct batch){.waited_for = n};
+    size_t sent = enqueue_all(p, msgs, n, batch, deadline_ms);
+    pthread_mutex_lock(&p->mutex);
+    batch->waited_for -= n - sent;
+    while (batch->waited_for && ecom__kafka_left_ms(deadline_ms))
+        await_news(p, deadline_ms);
+    while (i < sent && batch->reports[i].code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        i++;
+    if (i < n)
+        code = batch->reports[i].code;
+    if (batch->waited_for)
+        batch->abandoned = 1;
+    else
+        free(batch);
+    pthread_mutex_unlock(&p->mutex);
+    *done = i;
+    return code;
+}
+
+/* Topics are there, for all that can be told without asking. */
+static int prepare(struct ecom__kafka_producer *p, const ecom_msg *msgs, size_t n, ecom_error *err)
+{
+    int r = ECOM_OK;
+
+    for (size_t i = 0; i < n && r == ECOM_OK; i++) {
+        if (i && ecom_str_eq(msgs[i].topic, msgs[i - 1].topic))
+            continue;
+        if (!handle_of(p, msgs[i].topic))
+            r = ecom__kafka_topics_make(p, &msgs[i].topic, 1, p->kafka->opts.partitions, err);
+    }
+    return r;
+}
+
+int ecom__kafka_publish(void *self, const ecom_msg *msgs, size_t n, size_t *done, ecom_error *err)
+{
+    struct ecom__kafka *k = self;
+    struct ecom__kafka_producer *p = ecom__kafka_producer_ref(k);
+    int64_t deadline_ms = ecom__kafka_now_ms() + k->opts.timeout_ms;
+
+    int r = prepare(p, msgs, n, err);
+    if (r == ECOM_OK) {
+        rd_kafka_resp_err_t code = send_batch(p, msgs, n, done, deadline_ms);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+            ecom__kafka_reached(k);
+        else {
+            forget(p, msgs[*done].topic);
+            replace(k, p);
+            r = ecom__kafka_fail(k, code, "publishing to Kafka", err);
+        }
+    }
+    ecom__kafka_producer_unref(p);
+    return r;
+}

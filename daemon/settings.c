@@ -35,6 +35,8 @@ static const ecom_field fields[] = {
             .doc = "Means SASL_SSL with PLAIN, as Confluent Cloud asks."),
     SETTING(kafka_secret, "KAFKA_API_SECRET", STRING, .flags = ECOM_SECRET, .min = 1, .max = 512,
             .doc = "Belongs to KAFKA_API_KEY."),
+    SETTING(kafka_ca_file, "KAFKA_CA_FILE", STRING, .min = 1, .max = 1024,
+            .doc = "PEM file of a private CA; means TLS. Unset: the system's CAs."),
     SETTING(bus_url, "ECOM_BUS_URL", STRING, .flags = ECOM_SECRET, .min = 1, .max = 2048,
             .doc = "Any bus by its URL; wins over KAFKA_*."),
     SETTING(user_store, "USER_MONGODB_URI", STRING, .flags = ECOM_SECRET, .min = 1, .max = 2048,
@@ -129,6 +131,8 @@ static int check_together(const struct settings *settings, ecom_buf *faults)
 {
     if (settings->kafka_key.n && !settings->kafka_secret.n)
         return add_fault(faults, "KAFKA_API_SECRET: must be set with KAFKA_API_KEY");
+    if (settings->kafka_secret.n && !settings->kafka_key.n)
+        return add_fault(faults, "KAFKA_API_KEY: must be set with KAFKA_API_SECRET");
     return ECOM_OK;
 }
 
@@ -197,12 +201,50 @@ const char *settings_store_url(const struct settings *settings, ecom_str configu
     return print(arena, "sqlite:%s/%s.db", settings->data_dir.p, name);
 }
 
+/* `name=value`, percent-encoded. */
+static int add_option(ecom_buf *url, const char *name, ecom_str value)
+{
+    int r = ecom_buf_printf(url, "%c%s=", strchr(url->p, '?') ? '&' : '?', name);
+
+    for (size_t i = 0; i < value.n && r == ECOM_OK; i++) {
+        unsigned char c = (unsigned char)value.p[i];
+        int plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                    strchr("-._~/", c);
+        r = ecom_buf_printf(url, plain ? "%c" : "%%%02X", c);
+    }
+    return r;
+}
+
+/* A key means SASL_SSL and PLAIN, as Confluent Cloud asks; a CA without one TLS alone. */
+static const char *kafka_url(const struct settings *settings, ecom_arena *arena)
+{
+    ecom_buf url = {0};
+    const char *copy = NULL;
+
+    int r = ecom_buf_printf(&url, "kafka://%s", settings->kafka_servers.p);
+    if (r == ECOM_OK && (settings->kafka_key.n || settings->kafka_ca_file.n))
+        r = add_option(&url, "security.protocol",
+                       ecom_str_of(settings->kafka_key.n ? "SASL_SSL" : "SSL"));
+    if (r == ECOM_OK && settings->kafka_key.n)
+        r = add_option(&url, "sasl.mechanisms", ecom_str_of("PLAIN"));
+    if (r == ECOM_OK && settings->kafka_key.n)
+        r = add_option(&url, "sasl.username", settings->kafka_key);
+    if (r == ECOM_OK && settings->kafka_key.n)
+        r = add_option(&url, "sasl.password", settings->kafka_secret);
+    if (r == ECOM_OK && settings->kafka_ca_file.n)
+        r = add_option(&url, "ssl.ca.location", settings->kafka_ca_file);
+    if (r == ECOM_OK)
+        copy = ecom_arena_copy(arena, ecom_buf_str(&url)).p;
+    ecom_buf_free(&url);
+    return copy;
+}
+
 const char *settings_bus_url(const struct settings *settings, ecom_arena *arena)
 {
     if (settings->bus_url.n)
         return settings->bus_url.p;
     if (settings->kafka_servers.n)
-        return print(arena, "kafka://%s", settings->kafka_servers.p);
+        return kafka_url(settings, arena);
     return print(arena, "sqlite:%s/bus", settings->data_dir.p);
 }
 

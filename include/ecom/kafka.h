@@ -12,6 +12,8 @@
  *     ecom.replication.factor  of topics that are made; default: the cluster's
  *
  * What is not told otherwise: the producer is idempotent and waits for all replicas (`acks=all`),
+ * with one request at a time to each broker (more of them can lose messages that were confirmed,
+ * when a partition's first batches meet a change of its leader: seen with Kafka 3.9 on new topics),
  * keys go to the partitions that Java's clients choose, groups rebalance cooperatively, and offsets
  * are committed by acks alone. A member whose process dies has left after its session's time-out,
  * one that lives and does not poll after `max.poll.interval.ms`, 30 s. With `group.instance.id` the

@@ -51,7 +51,7 @@ static void describe(rd_kafka_resp_err_t code, const char *reason, char *out, si
     else if (code == RD_KAFKA_RESP_ERR__SSL)
         snprintf(out, size, "no TLS with Kafka at %.*s: %.*s", n, host.p, d, detail.p);
     else if (code == RD_KAFKA_RESP_ERR__RESOLVE)
-        snprintf(out, size, "Kafka's host %.*s cannot be found: %.*s", n, host.p, d, detail.p);
+        snprintf(out, size, "Kafka's host %.*s cannot be found", n, host.p);
     else if (strstr(reason, "security.protocol"))
         snprintf(out, size,
                  "Kafka at %.*s closed the connection: does it ask for a key, or for TLS? "
@@ -147,6 +147,11 @@ int ecom__kafka_fail(struct ecom__kafka *k, rd_kafka_resp_err_t native, const ch
          native == RD_KAFKA_RESP_ERR__AUTHENTICATION))
         memcpy(text, k->trouble.text, sizeof(text));
     pthread_mutex_unlock(&k->trouble.mutex);
+    if (!text[0] && native == RD_KAFKA_RESP_ERR__TRANSPORT)
+        snprintf(text, sizeof(text),
+                 "Kafka at %.100s closes the connection: does it ask for a key, or for TLS? "
+                 "(KAFKA_API_KEY, security.protocol)",
+                 k->url.servers);
     if (text[0])
         code = ecom_fail(err, ECOM_E_UNAVAILABLE, "%s", text);
     else

@@ -89,6 +89,8 @@ static int client_new(struct ecom__kafka_member *m, ecom_error *err)
         {"allow.auto.create.topics", "false"},
         {"queued.max.messages.kbytes", "16384"},
         {"fetch.error.backoff.ms", "100"},
+        /* What asks for offsets, of a new partition or for the lag, waits behind it. */
+        {"fetch.wait.max.ms", "100"},
     };
 
     /* librdkafka wants a name, also of those who join no group. */

@@ -88,16 +88,35 @@ int ecom__kafka_ack(void *member, ecom_str topic, int32_t partition, int64_t off
     return ecom__kafka_fail(m->kafka, code, "committing to Kafka", err);
 }
 
-int ecom__kafka_resolve(struct ecom__kafka_member *m, rd_kafka_topic_partition_list_t *list,
-                        int64_t end_or_beginning, ecom_error *err)
+/* A topic that was just made has leaders of whom not everybody knows. */
+static int not_yet(rd_kafka_resp_err_t code)
 {
-    int timeout_ms = m->kafka->opts.timeout_ms;
+    return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+           code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+           code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+           code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+}
 
+static rd_kafka_resp_err_t ask(struct ecom__kafka_member *m, rd_kafka_topic_partition_list_t *list,
+                               int64_t end_or_beginning, int timeout_ms)
+{
     for (int i = 0; i < list->cnt; i++)
         list->elems[i].offset = end_or_beginning;
     rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(m->rk, list, timeout_ms);
     for (int i = 0; i < list->cnt && !code; i++)
         code = list->elems[i].err;
+    return code;
+}
+
+int ecom__kafka_resolve(struct ecom__kafka_member *m, rd_kafka_topic_partition_list_t *list,
+                        int64_t end_or_beginning, ecom_error *err)
+{
+    int64_t deadline_ms = ecom__kafka_now_ms() + m->kafka->opts.timeout_ms;
+    rd_kafka_resp_err_t code;
+
+    while (not_yet(code = ask(m, list, end_or_beginning, ecom__kafka_left_ms(deadline_ms))) &&
+           ecom__kafka_left_ms(deadline_ms))
+        nanosleep(&(struct timespec){0, AGAIN_MS * 1000000L}, NULL);
     return code ? ecom__kafka_fail(m->kafka, code, "asking Kafka for offsets", err) : ECOM_OK;
 }
 
@@ -149,11 +168,11 @@ static int committed(struct ecom__kafka_member *m, rd_kafka_topic_partition_list
                      ecom_error *err)
 {
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-    int ask = 0;
+    int unknown = 0;
 
     for (size_t i = 0; i < m->nparts; i++)
-        ask |= m->grouped && m->parts[i].acked < 0;
-    if (ask)
+        unknown |= m->grouped && m->parts[i].acked < 0;
+    if (unknown)
         code = rd_kafka_committed(m->rk, list, LAG_MS);
     if (code)
         return ecom__kafka_fail(m->kafka, code, "asking Kafka for offsets", err);

@@ -39,6 +39,10 @@ static rd_kafka_t *client(struct ecom__kafka_producer *p, ecom_error *err)
     const struct ecom__kafka_setting settings[] = {
         {"enable.idempotence", "true"},
         {"acks", "all"},
+        /* A leader that does not know the producer takes its first batch whatever its number: if
+         * it was no leader yet for the batch before, that one's repetition then counts as a
+         * duplicate, and is lost although it was confirmed. One at a time, this cannot happen. */
+        {"max.in.flight.requests.per.connection", "1"},
         {"linger.ms", "0"},
         {"partitioner", "murmur2_random"},
         /* librdkafka looks for what is too old once a second. */
@@ -241,8 +245,8 @@ static size_t enqueue_all(struct ecom__kafka_producer *p, const ecom_msg *msgs, 
 }
 
 /* Sends, and waits for all reports. @return the first failure, with @p done before it. */
-static rd_kafka_resp_err_t send_batch(struct ecom__kafka_producer *p, const ecom_msg *msgs, size_t n,
-                                size_t *done, int64_t deadline_ms)
+static rd_kafka_resp_err_t send_batch(struct ecom__kafka_producer *p, const ecom_msg *msgs,
+                                      size_t n, size_t *done, int64_t deadline_ms)
 {
     struct batch *batch = malloc(sizeof(*batch) + n * sizeof(struct report));
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;

@@ -184,12 +184,20 @@ static rd_kafka_resp_err_t enqueue(struct ecom__kafka_producer *p, const ecom_ms
 
     if (msg->nheaders && !(headers = headers_of(msg)))
         return RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE;
-    rd_kafka_resp_err_t code = rd_kafka_producev(
-        p->rk, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-        RD_KAFKA_V_KEY(msg->key.n ? msg->key.p : NULL, msg->key.n),
-        RD_KAFKA_V_VALUE((void *)(uintptr_t)(msg->body.n ? msg->body.p : ""), msg->body.n),
-        RD_KAFKA_V_TIMESTAMP(msg->time_ms), RD_KAFKA_V_OPAQUE(report), RD_KAFKA_V_HEADERS(headers),
-        RD_KAFKA_V_END);
+    const rd_kafka_vu_t fields[] = {
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_KEY,
+         .u.mem = {msg->key.n ? (void *)(uintptr_t)msg->key.p : NULL, msg->key.n}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE,
+         .u.mem = {(void *)(uintptr_t)(msg->body.n ? msg->body.p : ""), msg->body.n}},
+        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = msg->time_ms},
+        {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = report},
+        {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
+    };
+    rd_kafka_error_t *error = rd_kafka_produceva(p->rk, fields, sizeof(fields) / sizeof(fields[0]));
+    rd_kafka_resp_err_t code = rd_kafka_error_code(error); /* of NULL: none */
+    rd_kafka_error_destroy(error);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR && headers)
         rd_kafka_headers_destroy(headers);
     return code;

@@ -9,34 +9,37 @@
 
 enum { MAX_TOPICS = 256, TIMEOUT_MS = 15000 };
 
-/* A line NAME='value' of the file. The values of our servers have no quotes inside. */
+/* What the servers' status file says, read once: lines NAME='value', no quotes inside. */
 static const char *from_file(const char *name)
 {
-    static char line[4096];
+    static char text[8192], *lines[16];
     const char *folder = getenv("ECOM_SERVERS_DIR");
+    char path[4096], *at = text;
     size_t n = strlen(name);
-    char path[4096], *found = NULL;
 
-    snprintf(path, sizeof(path), "%s/kafka/env", folder ? folder : "build/servers");
-    FILE *file = fopen(path, "r");
-    while (file && !found && fgets(line, sizeof(line), file))
-        if (strncmp(line, name, n) == 0 && line[n] == '=' && line[n + 1] == '\'') {
-            found = line + n + 2;
-            found[strcspn(found, "'\n")] = '\0';
+    if (!text[0]) {
+        snprintf(path, sizeof(path), "%s/kafka/env", folder ? folder : SERVERS_DIR);
+        FILE *file = fopen(path, "r");
+        text[file ? fread(text, 1, sizeof(text) - 1, file) : 0] = '\0';
+        if (file)
+            fclose(file);
+        for (size_t i = 0; i < 15 && (lines[i] = strsep(&at, "\n")); i++)
+            lines[i][strcspn(lines[i], "'")] = '\0';
+    }
+    for (size_t i = 0; lines[i]; i++)
+        if (strncmp(lines[i], name, n) == 0 && strcmp(lines[i] + n, "=") == 0) {
+            char *value = lines[i] + n + 2;
+            value[strcspn(value, "'")] = '\0';
+            return value;
         }
-    if (file)
-        fclose(file);
-    return found;
+    return NULL;
 }
 
 const char *server_setting(const char *name)
 {
     const char *value = getenv(name);
 
-    if (value && *value)
-        return value;
-    value = from_file(name);
-    return value ? strdup(value) : NULL; /* for the life of the program */
+    return value && *value ? value : from_file(name);
 }
 
 const char *server_url(void)

@@ -1,4 +1,5 @@
 #include "base/filelock.h"
+#include "base/wait.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -106,20 +107,6 @@ int ecom__filelock_open(const char *path, ecom__filelock **out, ecom_error *err)
     return ECOM_OK;
 }
 
-static struct timespec after_ms(int32_t ms)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
-}
-
 /* What a holder that died left half-done is for the database's own recovery to settle. The wall
  * clock, since ThreadSanitizer knows nothing of pthread_mutex_clocklock(): a clock that is set back
  * prolongs a wait that the holder ends anyway. */
@@ -132,7 +119,7 @@ static int take(pthread_mutex_t *mutex, const struct timespec *until)
 
 int ecom__filelock_take(ecom__filelock *lock, int32_t timeout_ms, ecom_error *err)
 {
-    struct timespec until = after_ms(timeout_ms);
+    struct timespec until = ecom__after_ms(CLOCK_REALTIME, timeout_ms);
     int r = take(&lock->shared->turn, &until);
 
     if (r == 0) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/wait.h"
 
 #define DEFAULT_MAX_BYTES (UINT64_C(1) << 30)
 
@@ -285,7 +286,6 @@ static void memory_free(struct ecom__memory *memory)
 static struct ecom__memory *memory_new(ecom_str name)
 {
     struct ecom__memory *memory = calloc(1, sizeof(*memory));
-    pthread_condattr_t attr;
 
     if (!memory)
         return NULL;
@@ -293,10 +293,7 @@ static struct ecom__memory *memory_new(ecom_str name)
         memcpy(memory->name, name.p, name.n);
     memory->refs = 1;
     pthread_mutex_init(&memory->mutex, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&memory->news, &attr);
-    pthread_condattr_destroy(&attr);
+    ecom__cond_init(&memory->news);
     return memory;
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/wait.h"
+
 /* How long a poll waits before it looks whether others' sessions have run out: their clock is the
  * environment's, which may move while we wait. */
 enum { LOOK_MS = 250 };
@@ -349,18 +351,10 @@ static size_t deliver(struct ecom__memory_member *m, size_t max, ecom_msg_fn fn,
     return given;
 }
 
-static int64_t real_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static void wait_until(struct ecom__memory_member *m, int64_t deadline_ms)
 {
-    if (m->group->nmembers > 1 && deadline_ms > real_ms() + LOOK_MS)
-        deadline_ms = real_ms() + LOOK_MS;
+    if (m->group->nmembers > 1 && deadline_ms > ecom__monotonic_ms() + LOOK_MS)
+        deadline_ms = ecom__monotonic_ms() + LOOK_MS;
     struct timespec t = {(time_t)(deadline_ms / 1000), (long)(deadline_ms % 1000) * 1000000};
     pthread_cond_timedwait(&m->memory->news, &m->memory->mutex, &t);
 }
@@ -368,7 +362,7 @@ static void wait_until(struct ecom__memory_member *m, int64_t deadline_ms)
 static int poll_locked(struct ecom__memory_member *m, int32_t timeout_ms, uint32_t max,
                        ecom_msg_fn fn, void *user, ecom_error *err)
 {
-    int64_t deadline_ms = timeout_ms ? real_ms() + timeout_ms : 0;
+    int64_t deadline_ms = timeout_ms ? ecom__monotonic_ms() + timeout_ms : 0;
 
     for (;;) {
         if (attend(m) < 0)
@@ -376,7 +370,7 @@ static int poll_locked(struct ecom__memory_member *m, int32_t timeout_ms, uint32
         size_t given = !m->woken && max ? deliver(m, max, fn, user) : 0;
         if (given)
             return (int)given;
-        if (m->woken || timeout_ms == 0 || real_ms() >= deadline_ms) {
+        if (m->woken || timeout_ms == 0 || ecom__monotonic_ms() >= deadline_ms) {
             m->woken = 0;
             return ecom_fail(err, ECOM_E_TIMEOUT, "no message came");
         }

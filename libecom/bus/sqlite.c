@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/wait.h"
+
 enum {
     GROUP_COMMIT_MESSAGES = 4000, /* in one transaction, of publishers that wait */
 };
@@ -78,20 +80,6 @@ static void lead(struct ecom__topic_file *topic, const ecom_bus_options *opts)
     pthread_cond_broadcast(&topic->moved);
 }
 
-static struct timespec after_ms(int32_t ms)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
-}
-
 static void withdraw(struct ecom__topic_file *topic, const struct ecom__append *a)
 {
     struct ecom__append **at = &topic->first;
@@ -107,7 +95,7 @@ static void withdraw(struct ecom__topic_file *topic, const struct ecom__append *
 static int append(struct ecom__topic_file *topic, const ecom_bus_options *opts,
                   struct ecom__append *a, ecom_error *err)
 {
-    struct timespec until = after_ms(opts->timeout_ms);
+    struct timespec until = ecom__after_ms(CLOCK_MONOTONIC, opts->timeout_ms);
     int late = 0;
 
     pthread_mutex_lock(&topic->mutex);

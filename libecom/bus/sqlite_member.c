@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/wait.h"
+
 /* How often a member looks by itself: for a bell that nobody could ring, and for members that died
  * without a word. */
 enum { LOOK_MS = 250 };
@@ -197,19 +199,11 @@ static int deliver(struct member *m, uint32_t max, uint32_t *given, ecom_msg_fn 
     return r == 1 ? ECOM_OK : r;
 }
 
-static int64_t real_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 int ecom__sqlite_poll(void *member, int32_t timeout_ms, uint32_t max, ecom_msg_fn fn, void *user,
                       ecom_error *err)
 {
     struct member *m = member;
-    int64_t deadline_ms = timeout_ms ? real_ms() + timeout_ms : 0;
+    int64_t deadline_ms = timeout_ms ? ecom__monotonic_ms() + timeout_ms : 0;
     uint32_t given = 0;
 
     for (;;) {
@@ -221,7 +215,7 @@ int ecom__sqlite_poll(void *member, int32_t timeout_ms, uint32_t max, ecom_msg_f
             return (int)given;
         if (r < 0)
             return r;
-        int64_t left_ms = timeout_ms && !woken ? deadline_ms - real_ms() : 0;
+        int64_t left_ms = timeout_ms && !woken ? deadline_ms - ecom__monotonic_ms() : 0;
         if (left_ms <= 0)
             return ecom_fail(err, ECOM_E_TIMEOUT, "no message came");
         ecom__ear_wait(&m->ear, left_ms < LOOK_MS ? (int32_t)left_ms : LOOK_MS);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/wait.h"
+
 /* A message's rowid: its partition above, its offset below. Each partition is one run of the
  * table, and appending never moves anything. */
 enum { OFFSET_BITS = 48, PAGE_BYTES = 4096 };
@@ -137,7 +139,6 @@ int ecom__topic_file_open(const char *dir, const ecom_bus_options *opts, ecom_st
                           int32_t partitions, struct ecom__topic_file **out, ecom_error *err)
 {
     struct ecom__topic_file *topic = calloc(1, sizeof(*topic));
-    pthread_condattr_t attr;
     int r;
 
     if (!topic)
@@ -146,10 +147,7 @@ int ecom__topic_file_open(const char *dir, const ecom_bus_options *opts, ecom_st
     memcpy(topic->name, name.p, name.n);
     topic->last = &topic->first;
     pthread_mutex_init(&topic->mutex, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&topic->moved, &attr);
-    pthread_condattr_destroy(&attr);
+    ecom__cond_init(&topic->moved);
     r = ecom__bus_file_open(&topic->file, dir, "topic", topic->name, opts->timeout_ms,
                             ECOM__BUS_MAX_TOPICS, steps, 1, err);
     if (r == ECOM_OK)

@@ -76,20 +76,20 @@ static int drained(const ecom_consumer *c)
 {
     if (!c->draining)
         return 0;
-    return ecom__thread_now_ms() >= c->deadline_ms ||
+    return ecom__monotonic_ms() >= c->deadline_ms ||
            (ecom__window_running(c->window) == 0 && ecom__window_ready(c->window) == 0);
 }
 
 /* Waits for at most @p ms, or until there is room, when that is what it waits for. */
 static void rest(ecom_consumer *c, int64_t ms, int for_room)
 {
-    int64_t until = ecom__thread_now_ms() + ms, left;
+    int64_t until = ecom__monotonic_ms() + ms, left;
     int draining = c->draining;
 
-    while ((left = until - ecom__thread_now_ms()) > 0 && draining == c->draining && !drained(c) &&
+    while ((left = until - ecom__monotonic_ms()) > 0 && draining == c->draining && !drained(c) &&
            !(for_room && ecom__consumer_room(c) > 0)) {
-        if (c->draining && c->deadline_ms - ecom__thread_now_ms() < left)
-            left = c->deadline_ms - ecom__thread_now_ms();
+        if (c->draining && c->deadline_ms - ecom__monotonic_ms() < left)
+            left = c->deadline_ms - ecom__monotonic_ms();
         ecom__cond_wait_ms(&c->space, &c->mutex, left > 0 ? left : 0);
     }
 }
@@ -119,7 +119,7 @@ static void poll_round(ecom_consumer *c, int64_t *acked_ms)
 {
     /* Whether the bus is there must be known at once, not when the first poll has waited. */
     int64_t wait = c->stats.healthy ? patience_ms(c) : 0;
-    int64_t since = ecom__thread_now_ms() - *acked_ms;
+    int64_t since = ecom__monotonic_ms() - *acked_ms;
     int full = ecom__consumer_room(c) == 0;
     ecom_error err = {0};
     ecom__mark mark;
@@ -132,7 +132,7 @@ static void poll_round(ecom_consumer *c, int64_t *acked_ms)
     pthread_mutex_unlock(&c->mutex);
     if (due) {
         ecom__consumer_ack(c);
-        *acked_ms = ecom__thread_now_ms();
+        *acked_ms = ecom__monotonic_ms();
     }
     int r = ecom__consumer_poll(c, full ? 0 : (int32_t)wait, &err);
     pthread_mutex_lock(&c->mutex);
@@ -208,7 +208,7 @@ void ecom_consumer_stop(ecom_consumer *c, int32_t deadline_ms)
         return;
     pthread_mutex_lock(&c->mutex);
     c->draining = 1;
-    c->deadline_ms = ecom__thread_now_ms() + deadline_ms;
+    c->deadline_ms = ecom__monotonic_ms() + deadline_ms;
     pthread_cond_broadcast(&c->space);
     wake_poller(c);
     pthread_mutex_unlock(&c->mutex);

@@ -17,10 +17,10 @@ static void on_events(void *user)
  * they would only have it knocked at more often. */
 static void rest(ecom_relay *relay, int64_t ms, int away)
 {
-    int64_t until = ecom__thread_now_ms() + ms, left;
+    int64_t until = ecom__monotonic_ms() + ms, left;
 
     while (!relay->stopping && (away || !relay->signalled) &&
-           (left = until - ecom__thread_now_ms()) > 0)
+           (left = until - ecom__monotonic_ms()) > 0)
         ecom__cond_wait_ms(&relay->wake, &relay->mutex, left);
 }
 
@@ -28,7 +28,7 @@ static void rest(ecom_relay *relay, int64_t ms, int away)
 static void drain(ecom_relay *relay)
 {
     for (;;) {
-        int64_t left = relay->deadline_ms - ecom__thread_now_ms();
+        int64_t left = relay->deadline_ms - ecom__monotonic_ms();
         int32_t wait_ms = 0;
         if (left <= 0)
             return;
@@ -86,7 +86,7 @@ void ecom_relay_stop(ecom_relay *relay, int32_t deadline_ms)
     ecom_store_on_events(relay->store, NULL, NULL);
     pthread_mutex_lock(&relay->mutex);
     relay->stopping = 1;
-    relay->deadline_ms = ecom__thread_now_ms() + deadline_ms;
+    relay->deadline_ms = ecom__monotonic_ms() + deadline_ms;
     pthread_cond_signal(&relay->wake);
     pthread_mutex_unlock(&relay->mutex);
     pthread_join(relay->thread, NULL);

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 int ecom__thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg, const char *what,
                        ecom_error *err)
@@ -22,16 +21,6 @@ int ecom__thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg, co
     return ECOM_E_NOMEM;
 }
 
-void ecom__cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t attr;
-
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &attr);
-    pthread_condattr_destroy(&attr);
-}
-
 void ecom__cond_wait_ms(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t ms)
 {
     struct timespec until;
@@ -40,20 +29,6 @@ void ecom__cond_wait_ms(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t ms
         pthread_cond_wait(cond, mutex);
         return;
     }
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    until = ecom__after_ms(CLOCK_MONOTONIC, ms);
     pthread_cond_timedwait(cond, mutex, &until);
-}
-
-int64_t ecom__thread_now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }

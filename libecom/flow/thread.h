@@ -7,14 +7,12 @@
 
 #include "ecom/base.h"
 
+#include "base/wait.h"
+
 /* Starts a thread with all signals blocked: they are the program's. @p what is for the error. */
 int ecom__thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg, const char *what,
                        ecom_error *err);
-/* A condition whose timed waits go by the monotonic clock. */
-void ecom__cond_init(pthread_cond_t *cond);
-/* Waits for at most @p ms, which may be 0; negative: without end. */
+/* Waits on an ecom__cond_init() for at most @p ms, which may be 0; negative: without end. */
 void ecom__cond_wait_ms(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t ms);
-/* Milliseconds of the machine's monotonic clock: for deadlines of shells. */
-int64_t ecom__thread_now_ms(void);
 
 #endif

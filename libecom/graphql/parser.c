@@ -1,5 +1,6 @@
 #include "graphql/parser.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void ecom__gql_advance(struct gql_parser *p)
@@ -83,11 +84,11 @@ int ecom__gql_take_word(struct gql_parser *p, const char *word)
 
 void ecom__gql_expect_word(struct gql_parser *p, const char *word)
 {
-    char text[32] = "\"";
+    char text[32];
 
     if (ecom__gql_take_word(p, word))
         return;
-    strcat(strncat(text, word, 28), "\"");
+    snprintf(text, sizeof(text), "\"%.28s\"", word);
     expected(p, text);
 }
 

@@ -64,7 +64,7 @@ static struct lookup *start(const struct url *url)
     memcpy(l->host, url->host, sizeof(l->host));
     memcpy(l->port, url->port, sizeof(l->port));
     pthread_mutex_init(&l->lock, NULL);
-    ecom__http_cond_init(&l->done);
+    ecom__cond_init(&l->done);
     l->refs = 2;
     if (ecom__http_thread_start(&thread, look_up, l) != 0) {
         l->refs = 1;
@@ -83,7 +83,7 @@ static int await(struct lookup *l, const struct deadline *deadline, int *result,
 
     pthread_mutex_lock(&l->lock);
     while (!l->is_done && (left = ecom__http_deadline_left_ms(deadline)) > 0) {
-        struct timespec until = ecom__http_cond_in_ms(left);
+        struct timespec until = ecom__after_ms(CLOCK_MONOTONIC, left);
         pthread_cond_timedwait(&l->done, &l->lock, &until);
     }
     int done = l->is_done;

@@ -119,7 +119,7 @@ int ecom_http_server_new(const ecom_http_options *opts, ecom_http_server **out, 
     set_defaults(&server->opts);
     server->port = server->opts.port;
     pthread_mutex_init(&server->lock, NULL);
-    ecom__http_cond_init(&server->ended);
+    ecom__cond_init(&server->ended);
     int r = check_options(&server->opts, err);
     if (r == ECOM_OK)
         r = set_up(server, err);
@@ -259,7 +259,7 @@ static void enter(ecom_http_server *server, enum stage stage)
 
 static void wait_for_loops(ecom_http_server *server, int32_t deadline_ms)
 {
-    struct timespec until = ecom__http_cond_in_ms(deadline_ms);
+    struct timespec until = ecom__after_ms(CLOCK_MONOTONIC, deadline_ms);
 
     pthread_mutex_lock(&server->lock);
     while (server->alive && pthread_cond_timedwait(&server->ended, &server->lock, &until) == 0)

@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/wait.h"
+
 #include "kafka/kafka.h"
 
 enum { POLL_MS = 100, PURGE_MS = 1000 };
@@ -62,17 +64,13 @@ int ecom__kafka_producer_new(struct ecom__kafka *k, struct ecom__kafka_producer 
                              ecom_error *err)
 {
     struct ecom__kafka_producer *p = calloc(1, sizeof(*p));
-    pthread_condattr_t monotonic;
 
     if (!p)
         return ecom_fail(err, ECOM_E_NOMEM, "a producer");
     p->kafka = k;
     p->refs = 1;
     pthread_mutex_init(&p->mutex, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&p->news, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    ecom__cond_init(&p->news);
     p->rk = client(p, err);
     if (!p->rk) {
         ecom__kafka_producer_unref(p);

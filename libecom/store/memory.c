@@ -1,6 +1,5 @@
 #include "store/store.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,15 +214,7 @@ static int events_new(const ecom_store_write *write, struct event **out)
 
 static int check_rev(const struct doc *doc, uint64_t expect, ecom_error *err)
 {
-    uint64_t stored = doc && doc->content ? doc->rev : 0;
-
-    if (expect == ECOM_REV_ANY || expect == stored)
-        return ECOM_OK;
-    if (!stored)
-        return ecom_fail(err, ECOM_E_CONFLICT,
-                         "the document is not there, not at revision %" PRIu64, expect);
-    return ecom_fail(err, ECOM_E_CONFLICT, "the document is at revision %" PRIu64 ", not %" PRIu64,
-                     stored, expect);
+    return ecom__check_rev(doc && doc->content ? doc->rev : 0, expect, err);
 }
 
 /* The first entry with these three behind that of @p id, or NULL. */

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/sqlite.h"
+#include "base/wait.h"
 #include "store/pack.h"
 #include "store/range.h"
 
@@ -70,7 +71,6 @@ static int reader_open(const ecom__readers *readers, ecom__reader **out, ecom_er
 int ecom__readers_init(ecom__readers *readers, const char *path, int32_t timeout_ms,
                        ecom_error *err)
 {
-    pthread_condattr_t monotonic;
 
     memset(readers, 0, sizeof(*readers));
     readers->timeout_ms = timeout_ms;
@@ -78,10 +78,7 @@ int ecom__readers_init(ecom__readers *readers, const char *path, int32_t timeout
     if (!readers->path)
         return ecom_fail(err, ECOM_E_NOMEM, "no memory for a path");
     pthread_mutex_init(&readers->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&readers->returned, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    ecom__cond_init(&readers->returned);
     return ECOM_OK;
 }
 
@@ -98,16 +95,9 @@ void ecom__readers_clear(ecom__readers *readers)
 
 static void wait_for_one(ecom__readers *readers)
 {
-    struct timespec until;
+    struct timespec until = ecom__after_ms(CLOCK_MONOTONIC, readers->timeout_ms);
     int late = 0;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += readers->timeout_ms / 1000;
-    until.tv_nsec += (long)(readers->timeout_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     readers->waiting++;
     while (!readers->idle && readers->open == ECOM__READERS && late != ETIMEDOUT)
         late = pthread_cond_timedwait(&readers->returned, &readers->lock, &until);

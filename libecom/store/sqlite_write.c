@@ -1,12 +1,12 @@
 #include "store/sqlite_write.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/sqlite.h"
 #include "store/pack.h"
+#include "store/store.h"
 
 enum { APPLICATION_ID = 0x65436F53 }; /* "eCoS" */
 
@@ -107,17 +107,6 @@ static int read_stored(ecom__sqlite_writer *w, const struct job *job, struct sto
     r = ecom_buf_append(&stored->entries, ecom__sqlite_column(stmt, 2));
     sqlite3_reset(stmt);
     return r < 0 ? ecom_fail(err, r, "no memory for a document's entries") : ECOM_OK;
-}
-
-static int check_rev(uint64_t stored, uint64_t expect, ecom_error *err)
-{
-    if (expect == ECOM_REV_ANY || expect == stored)
-        return ECOM_OK;
-    if (!stored)
-        return ecom_fail(err, ECOM_E_CONFLICT,
-                         "the document is not there, not at revision %" PRIu64, expect);
-    return ecom_fail(err, ECOM_E_CONFLICT, "the document is at revision %" PRIu64 ", not %" PRIu64,
-                     stored, expect);
 }
 
 static void bind_entry(sqlite3_stmt *stmt, const struct job *job, const ecom_entry *entry)
@@ -253,7 +242,7 @@ static int write_doc(ecom__sqlite_writer *w, const struct job *job, const struct
 static int put(ecom__sqlite_writer *w, struct job *job, struct stored *stored, ecom_error *err)
 {
     const ecom_change *change = job->write->change;
-    int r = check_rev(stored->rev, job->expect, err);
+    int r = ecom__check_rev(stored->rev, job->expect, err);
     int same = ecom_str_eq(ecom_buf_str(&stored->entries), ecom_buf_str(&job->entries));
 
     if (r < 0 || (!same && (r = check_unique(w, job, err)) < 0))
@@ -274,7 +263,7 @@ static int drop(ecom__sqlite_writer *w, struct job *job, struct stored *stored, 
 
     if (!stored->rev)
         return ecom_fail(err, ECOM_E_NOTFOUND, "no such document");
-    if ((r = check_rev(stored->rev, job->expect, err)) < 0 ||
+    if ((r = ecom__check_rev(stored->rev, job->expect, err)) < 0 ||
         (r = replace_entries(w, job, ecom_buf_str(&stored->entries), (ecom_str){NULL, 0}, err)) < 0)
         return r;
     sqlite3_bind_int64(w->stmts[ECOM__DROP_DOC], 1, stored->rowid);

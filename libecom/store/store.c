@@ -1,14 +1,15 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/limits.h"
 #include "base/options.h"
 #include "base/scheme.h"
+#include "base/wait.h"
 #include "ecom-config.h"
 
 enum { DEFAULT_TIMEOUT_MS = 5000, DEFAULT_PAGE = 100 };
@@ -35,6 +36,17 @@ struct listening {
     struct listening *outer;
 };
 static _Thread_local struct listening *listening;
+
+int ecom__check_rev(uint64_t stored, uint64_t expect, ecom_error *err)
+{
+    if (expect == ECOM_REV_ANY || expect == stored)
+        return ECOM_OK;
+    if (!stored)
+        return ecom_fail(err, ECOM_E_CONFLICT,
+                         "the document is not there, not at revision %" PRIu64, expect);
+    return ecom_fail(err, ECOM_E_CONFLICT, "the document is at revision %" PRIu64 ", not %" PRIu64,
+                     stored, expect);
+}
 
 int ecom__store_options(const ecom_store_options *in, ecom_store_options *out, ecom_error *err)
 {
@@ -69,7 +81,6 @@ int ecom_store_new(const ecom_store_ops *ops, void *self, const ecom_store_optio
                    ecom_store **out, ecom_error *err)
 {
     ecom_store_options options;
-    pthread_condattr_t monotonic;
     int r;
 
     if ((r = check_ops(ops, err)) < 0 || (r = ecom__store_options(opts, &options, err)) < 0)
@@ -83,10 +94,7 @@ int ecom_store_new(const ecom_store_ops *ops, void *self, const ecom_store_optio
     store->timeout_ms = options.timeout_ms;
     store->origin = ecom_id_new(options.env);
     pthread_mutex_init(&store->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&store->left, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    ecom__cond_init(&store->left);
     *out = store;
     return ECOM_OK;
 }
@@ -121,20 +129,6 @@ int ecom__store_open_sqlite(const char *path, const ecom_store_options *opts, ec
 }
 #endif
 
-static struct timespec after_ms(int32_t ms)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
-}
-
 /* Lets a call in: at once, or, where the backend takes one at a time, when its turn comes. */
 static int enter(ecom_store *store, ecom_error *err)
 {
@@ -143,7 +137,7 @@ static int enter(ecom_store *store, ecom_error *err)
 
     pthread_mutex_lock(&store->lock);
     if (!store->closing && store->inside >= room) {
-        struct timespec until = after_ms(store->timeout_ms);
+        struct timespec until = ecom__after_ms(CLOCK_MONOTONIC, store->timeout_ms);
         int late = 0;
         store->waiting++;
         while (!store->closing && store->inside >= room && late != ETIMEDOUT)

@@ -14,4 +14,7 @@ int ecom__store_open_memory(const char *name, const ecom_store_options *opts, ec
 int ecom__store_open_sqlite(const char *path, const ecom_store_options *opts, ecom_store **out,
                             ecom_error *err);
 
+/* Is the stored revision, 0: none, the one that the change expects? ECOM_E_CONFLICT. */
+int ecom__check_rev(uint64_t stored, uint64_t expect, ecom_error *err);
+
 #endif

@@ -42,8 +42,8 @@ HEADER_ROOMS = {
     'kafka': 'kafka',
     'lambda': 'lambda',
 }
-# A header of inline functions alone needs no symbol of another library.
-INLINE = {'base/options.h'}
+# Headers of inline functions alone need no symbol of another library.
+INLINE = {'base/options.h', 'base/wait.h'}
 ROOM_OF = {name: room for room, names in HEADER_ROOMS.items() for name in names.split()}
 
 results = []

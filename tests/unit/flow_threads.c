@@ -69,15 +69,15 @@ static int handle(void *user, const ecom_delivery *d, ecom_error *err)
 }
 
 /* Waits under the mutex until the condition holds. */
-#define WAIT_FOR(condition)                                    \
-    do {                                                       \
-        int64_t until_ = ecom__thread_now_ms() + PATIENCE_MS;  \
-        pthread_mutex_lock(&mutex);                            \
-        while (!(condition) && ecom__thread_now_ms() < until_) \
-            ecom__cond_wait_ms(&changed, &mutex, 10);          \
-        int held_ = (condition);                               \
-        pthread_mutex_unlock(&mutex);                          \
-        CHECK(held_, "did not happen: %s", #condition);        \
+#define WAIT_FOR(condition)                                   \
+    do {                                                      \
+        int64_t until_ = ecom__monotonic_ms() + PATIENCE_MS;  \
+        pthread_mutex_lock(&mutex);                           \
+        while (!(condition) && ecom__monotonic_ms() < until_) \
+            ecom__cond_wait_ms(&changed, &mutex, 10);         \
+        int held_ = (condition);                              \
+        pthread_mutex_unlock(&mutex);                         \
+        CHECK(held_, "did not happen: %s", #condition);       \
     } while (0)
 
 static const ecom_str orders[] = {{"orders", 6}};
@@ -167,8 +167,8 @@ static void it_is_healthy_as_soon_as_it_reached_the_bus(void)
     ecom_consumer_options opts = options_of(fake.bus);
     CHECK_CODE(ECOM_OK, ecom_consumer_new(&opts, &consumer, &e), e);
     CHECK_CODE(ECOM_OK, ecom_consumer_start(consumer, &e), e);
-    int64_t until = ecom__thread_now_ms() + PATIENCE_MS;
-    while (!stats.healthy && ecom__thread_now_ms() < until)
+    int64_t until = ecom__monotonic_ms() + PATIENCE_MS;
+    while (!stats.healthy && ecom__monotonic_ms() < until)
         ecom_consumer_stats_get(consumer, &stats);
     CHECK_I64(1, stats.healthy);
     pthread_mutex_lock(&fake.mutex);
@@ -210,11 +210,11 @@ static void as_many_handlers_as_threads_run_at_a_time(void)
 static void *release_when_told_to_stop(void *arg)
 {
     struct fake_bus *fake = arg;
-    int64_t until = ecom__thread_now_ms() + PATIENCE_MS;
+    int64_t until = ecom__monotonic_ms() + PATIENCE_MS;
     uint32_t max = 1;
 
     /* A poll that asks for nothing shows that the consumer drains. */
-    while (max != 0 && ecom__thread_now_ms() < until) {
+    while (max != 0 && ecom__monotonic_ms() < until) {
         pthread_mutex_lock(&fake->mutex);
         max = fake->last_max;
         if (max != 0)
@@ -245,8 +245,8 @@ static void stopping_finishes_what_is_in_flight_acks_and_leaves(void)
     for (int i = 0; i < 3; i++)
         give(&fake, offsets, 5); /* one runs, two behind it are in flight, too */
     ecom_consumer_stats stats = {0};
-    int64_t until = ecom__thread_now_ms() + PATIENCE_MS;
-    while (stats.in_flight < 3 && ecom__thread_now_ms() < until)
+    int64_t until = ecom__monotonic_ms() + PATIENCE_MS;
+    while (stats.in_flight < 3 && ecom__monotonic_ms() < until)
         ecom_consumer_stats_get(consumer, &stats);
     CHECK_U64(3, stats.in_flight);
     CHECK(pthread_create(&releaser, NULL, release_when_told_to_stop, &fake) == 0, "no thread");
@@ -289,9 +289,9 @@ static void past_the_deadline_the_group_goes_on_without_a_handler_that_does_not_
     give(&fake, offsets, 1);
     WAIT_FOR(state.running == 1);
     CHECK(pthread_create(&stopper, NULL, stop_now, consumer) == 0, "no thread");
-    int64_t until = ecom__thread_now_ms() + PATIENCE_MS;
+    int64_t until = ecom__monotonic_ms() + PATIENCE_MS;
     int members = 1;
-    while (members && ecom__thread_now_ms() < until) {
+    while (members && ecom__monotonic_ms() < until) {
         pthread_mutex_lock(&fake.mutex);
         members = fake.members;
         pthread_mutex_unlock(&fake.mutex);

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "federation.graphql.h"
+#include "get.openapi.h"
+#include "post.openapi.h"
 #include "schema.graphql.h"
 
 struct gateway {
@@ -84,7 +86,7 @@ static int open_upstream(struct gateway *gateway, const struct daemon *d, ecom_e
 /* The shop's schema and what a federation asks for beside it. */
 static ecom_str whole_schema(ecom_arena *arena)
 {
-    const size_t shop = sizeof(schema_graphql), n = shop + sizeof(federation_graphql);
+    const size_t shop = sizeof(schema_graphql) - 1, n = shop + sizeof(federation_graphql) - 1;
     char *sdl = ecom_arena_alloc(arena, n);
 
     if (sdl) {
@@ -130,11 +132,13 @@ static const ecom_route routes[] = {
     {.method = "POST",
      .pattern = "/graphql",
      .handle = handle_graphql,
-     .summary = "A GraphQL request: {query, operationName?, variables?}."},
+     .summary = "A GraphQL request: {query, operationName?, variables?}.",
+     .openapi = (const char *)post_openapi},
     {.method = "GET",
      .pattern = "/graphql",
      .handle = handle_graphql,
-     .summary = "A GraphQL query: ?query=&operationName=&variables=."},
+     .summary = "A GraphQL query: ?query=&operationName=&variables=.",
+     .openapi = (const char *)get_openapi},
 };
 
 static const struct daemon_spec spec = {

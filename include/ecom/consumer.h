@@ -82,9 +82,8 @@ ECOM_API ECOM_MUST_USE int ecom_consumer_new(const ecom_consumer_options *opts, 
 ECOM_API int ecom_consumer_step(ecom_consumer *consumer, int32_t timeout_ms, ecom_error *err);
 /** How long until the next retry is due, in ms; -1: none waits. */
 ECOM_API int64_t ecom_consumer_next_due_ms(const ecom_consumer *consumer);
-/** Runs on threads of its own: one that polls, and up to opts.threads that
-X
- *  in them. @return ECOM_E_INVAL: it runs already; ECOM_E_NOMEM: no threads. */
+/** Runs on threads of its own: one that polls, and up to opts.threads that run
+ *  handlers, made as there is work for them. @return ECOM_E_INVAL: it runs already; ECOM_E_NOMEM: no threads. */
 ECOM_API ECOM_MUST_USE int ecom_consumer_start(ecom_consumer *consumer, ecom_error *err);
 /** Takes no more, finishes what is in flight for at most @p deadline_ms, acks, leaves the group.
  *  Retries that wait are not waited for: they come again, as does what did not get done. A handler

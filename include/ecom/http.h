@@ -27,8 +27,10 @@ typedef int (*ecom_http_handler)(void *user, ecom_exchange *x, ecom_error *err);
 enum {
     ECOM_ROUTE_AUTH = 1 << 0,       /**< a valid Bearer token is needed; 401 otherwise */
     ECOM_ROUTE_IDEMPOTENT = 1 << 1, /**< documents the Idempotency-Key header */
-    ECOM_ROUTE_INTERNAL = 1 << 2,   /**< not in the OpenAPI document */
-    ECOM_ROUTE_ON_LOOP = 1 << 3     /**< never blocks: run on the event loop itself */
+    ECOM_ROUTE_INTERNAL = 1 << 2,   /**< not in the OpenAPI document; quiet, too */
+    ECOM_ROUTE_ON_LOOP = 1 << 3,    /**< never blocks: run on the event loop itself */
+    ECOM_ROUTE_LIMITED = 1 << 4,    /**< documents that it may answer 429, with Retry-After */
+    ECOM_ROUTE_QUIET = 1 << 5       /**< in the access log at debug: what is asked all the time */
 };
 
 /** One route. From the table come dispatch, body and query reading, 405 with Allow, OPTIONS, HEAD
@@ -43,6 +45,12 @@ typedef struct ecom_route {
     const ecom_record *response; /**< of success, for documentation; nullable */
     int32_t status;              /**< of success; 0: 200 */
     const char *summary;         /**< one line for documentation */
+    /** What generated clients call it: a letter, then letters, digits and _; no two routes share
+     *  one. NULL: made of method and pattern, "getOrdersById". */
+    const char *operation;
+    /** For what no record can say: a JSON object with the operation's `parameters`, `requestBody`
+     *  and `responses`, which then stand alone in the OpenAPI document. NULL: from the above. */
+    const char *openapi;
 } ecom_route;
 
 /** Zero always means the default. What is pointed to must outlive the server. */
@@ -89,7 +97,8 @@ ECOM_API void ecom_http_server_stop(ecom_http_server *server, int32_t deadline_m
 /** Stops at once if it runs. NULL is fine. */
 ECOM_API void ecom_http_server_free(ecom_http_server *server);
 /** Appends the OpenAPI 3.1 document that GET /openapi.json serves. Records of one name must be one
- *  record. @return ECOM_E_INVAL (routes); ECOM_E_TOOLARGE: more than 256 records; ECOM_E_NOMEM. */
+ *  record. @return ECOM_E_INVAL (routes, or a route's `openapi` is no JSON object);
+ *  ECOM_E_TOOLARGE: more than 256 records; ECOM_E_NOMEM. */
 ECOM_API ECOM_MUST_USE int ecom_http_openapi(const ecom_http_options *opts, ecom_buf *out);
 
 /* The request. Slices live as long as the exchange. */

@@ -102,12 +102,14 @@ ECOM_API ECOM_MUST_USE int ecom_store_open(const char *url, const ecom_store_opt
  *
  * @param change  borrowed.
  * @param rev     out, nullable: the new revision, larger than every one before it of this document.
- * @return ECOM_OK: it is durable. ECOM_E_CONFLICT: stored revision is another. ECOM_E_EXISTS: a
- *         unique entry is taken, err->field names the index (its first 63 bytes); nothing was
- * written. ECOM_E_INVAL, ECOM_E_TOOLARGE (a limit above). ECOM_E_TIMEOUT: it may have been written;
- * read again. ECOM_E_UNAVAILABLE, ECOM_E_FULL, ECOM_E_CORRUPT, ECOM_E_NOMEM: it was not. A conflict
- * is reported before a clash. Threads: any; blocks up to options.timeout_ms: never on an event
- * loop. Writers at the same time share one sync.   Since: 0.1
+ * @return ECOM_OK: it is durable.
+ *         ECOM_E_CONFLICT: the stored revision is another; reported before a clash.
+ *         ECOM_E_EXISTS: a unique entry is taken; err->field names the index (its first 63 bytes).
+ *         ECOM_E_INVAL, ECOM_E_TOOLARGE: a limit above.
+ *         ECOM_E_TIMEOUT: it may have been written; read again.
+ *         ECOM_E_UNAVAILABLE, ECOM_E_FULL, ECOM_E_CORRUPT, ECOM_E_NOMEM: it was not.
+ * Threads: any; blocks up to options.timeout_ms: never on an event loop. Writers at the same time
+ * share one sync.   Since: 0.1
  */
 ECOM_API ECOM_MUST_USE int ecom_store_put(ecom_store *store, const ecom_change *change,
                                           uint64_t *rev, ecom_error *err);

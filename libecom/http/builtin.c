@@ -50,14 +50,52 @@ static int metrics(void *user, ecom_exchange *x, ecom_error *err)
     return ecom_metrics_write(x->server->opts.metrics, ecom_exchange_out(x));
 }
 
+#define STATUS_SCHEMA(value_)                                            \
+    "\"content\":{\"application/"                                        \
+    "json\":{\"schema\":{\"type\":\"object\",\"required\":[\"status\"]," \
+    "\"properties\":{\"status\":{\"const\":\"" value_ "\"},\"reason\":{\"type\":\"string\"}}}}}"
+
+/* What no record can say, for the OpenAPI document. */
+static const char healthz_openapi[] =
+    "{\"responses\":{\"200\":{\"description\":\"Alive\"," STATUS_SCHEMA("ok") "}}}";
+static const char readyz_openapi[] =
+    "{\"responses\":{\"200\":{\"description\":\"Ready\"," STATUS_SCHEMA(
+        "ready") "},\"503\":{\"description\":\"Not ready, and why\",\"headers\":{\"Retry-After\":{"
+                 "\"schema\":{\"type\":\"integer\"}}}," STATUS_SCHEMA("unavailable") "}}}";
+static const char openapi_openapi[] =
+    "{\"responses\":{\"200\":{\"description\":\"OpenAPI 3.1\",\"content\":{\"application/json\":{"
+    "\"schema\":{\"type\":\"object\"}}}}}}";
+static const char metrics_openapi[] =
+    "{\"responses\":{\"200\":{\"description\":\"Prometheus\",\"content\":{\"text/plain\":{"
+    "\"schema\":{\"type\":\"string\"}}}}}}";
+
 const ecom_route *ecom__http_builtin_routes(const ecom_http_options *opts, size_t *n)
 {
-    enum { ON_LOOP = ECOM_ROUTE_INTERNAL | ECOM_ROUTE_ON_LOOP };
     static const ecom_route routes[] = {
-        {.method = "GET", .pattern = "/healthz", .handle = healthz, .flags = ON_LOOP},
-        {.method = "GET", .pattern = "/openapi.json", .handle = openapi, .flags = ON_LOOP},
-        {.method = "GET", .pattern = "/readyz", .handle = readyz, .flags = ECOM_ROUTE_INTERNAL},
-        {.method = "GET", .pattern = "/metrics", .handle = metrics, .flags = ECOM_ROUTE_INTERNAL},
+        {.method = "GET",
+         .pattern = "/healthz",
+         .handle = healthz,
+         .flags = ECOM_ROUTE_ON_LOOP | ECOM_ROUTE_QUIET,
+         .summary = "That it is alive.",
+         .openapi = healthz_openapi},
+        {.method = "GET",
+         .pattern = "/openapi.json",
+         .handle = openapi,
+         .flags = ECOM_ROUTE_ON_LOOP | ECOM_ROUTE_QUIET,
+         .summary = "This document.",
+         .openapi = openapi_openapi},
+        {.method = "GET",
+         .pattern = "/readyz",
+         .handle = readyz,
+         .flags = ECOM_ROUTE_QUIET,
+         .summary = "Whether it can do its work: store, bus and consumer.",
+         .openapi = readyz_openapi},
+        {.method = "GET",
+         .pattern = "/metrics",
+         .handle = metrics,
+         .flags = ECOM_ROUTE_QUIET,
+         .summary = "Its metrics, for Prometheus.",
+         .openapi = metrics_openapi},
     };
 
     *n = sizeof(routes) / sizeof(routes[0]) - !opts->metrics;

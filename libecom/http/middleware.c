@@ -67,14 +67,22 @@ void ecom__http_identify(struct ecom_exchange *x)
     x->log = ecom_log_with(x->server->opts.log, id);
 }
 
+/* Truth: the credentials are a Bearer's, however malformed. */
+static int is_bearer(ecom_str value)
+{
+    ecom_str scheme = {value.p, value.n < 6 ? value.n : 6};
+
+    return ecom__http_same(scheme, LIT("Bearer")) && (value.n == 6 || value.p[6] == ' ');
+}
+
 /* Cuts a token out of `Bearer TOKEN`; what it may hold is RFC 6750's b68token. */
 static ecom_str bearer(ecom_str value)
 {
-    ecom_str scheme = {value.p, value.n < 7 ? value.n : 7}, none = {NULL, 0};
+    ecom_str none = {NULL, 0};
 
-    if (!ecom__http_same(scheme, LIT("Bearer ")))
+    if (!is_bearer(value))
         return none;
-    ecom_str token = ecom__http_trim((ecom_str){value.p + 7, value.n - 7});
+    ecom_str token = ecom__http_trim((ecom_str){value.p + 6, value.n - 6});
     for (size_t i = 0; i < token.n; i++) {
         char c = token.p[i];
         if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -98,7 +106,7 @@ int ecom__http_authenticate(struct ecom_exchange *x, ecom_error *err)
     else
         r = ecom_jwt_verify(jwt, token, x->arena, &x->claims, err);
     x->has_claims = r == ECOM_OK;
-    x->bad_token = r == ECOM_E_UNAUTHENTICATED && value.p;
+    x->bad_token = r == ECOM_E_UNAUTHENTICATED && is_bearer(value);
     return needed || (r < 0 && r != ECOM_E_UNAUTHENTICATED) ? r : ECOM_OK;
 }
 

@@ -59,7 +59,7 @@ static void count(const struct ecom_exchange *x, int64_t us)
 
 static void log_access(const struct ecom_exchange *x, int64_t us)
 {
-    int quiet = x->route && x->route->def.flags & ECOM_ROUTE_INTERNAL;
+    int quiet = x->route && x->route->def.flags & (ECOM_ROUTE_INTERNAL | ECOM_ROUTE_QUIET);
     const ecom_log_field fields[] = {
         {.name = "method", .text = {x->head.method.p ? x->head.method.p : "", x->head.method.n}},
         {.name = "path", .text = {x->target.raw.p ? x->target.raw.p : "", x->target.raw.n}},

@@ -5,7 +5,7 @@
 #include "http/builtin.h"
 #include "http/server.h"
 
-enum { MAX_SCHEMAS = 256 };
+enum { MAX_SCHEMAS = 256, KEY_MAX = 255 /* ECOM_KEY_MAX: the shop lies above us */ };
 
 /* A record as a schema: what is sent as a body and what comes back differ. */
 struct schema {
@@ -18,6 +18,7 @@ struct document {
     ecom_buf *out;
     const ecom_http_options *opts;
     struct router router;
+    const char **ids; /* of the operations, as the router's routes */
     struct schema schemas[MAX_SCHEMAS];
     size_t nschemas;
     ecom_arena *arena;
@@ -132,6 +133,16 @@ static void put_query_parameters(struct document *d, const ecom_record *query, c
     ecom_buf_free(&text);
 }
 
+static void put_key_parameter(struct document *d)
+{
+    put(d, "{\"in\":\"header\",\"name\":\"Idempotency-Key\",\"required\":false,"
+           "\"description\":\"The same key and body give the first answer again.\","
+           "\"schema\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":");
+    if (d->result == ECOM_OK)
+        d->result = ecom_buf_printf(d->out, "%d", KEY_MAX);
+    put(d, ",\"pattern\":\"^[ -~]+$\"}}");
+}
+
 static void put_parameters(struct document *d, const struct route *route)
 {
     const char *before = ",\"parameters\":[";
@@ -140,13 +151,32 @@ static void put_parameters(struct document *d, const struct route *route)
     put_query_parameters(d, route->def.query, &before);
     if (route->def.flags & ECOM_ROUTE_IDEMPOTENT) {
         put(d, before);
-        put(d, "{\"in\":\"header\",\"name\":\"Idempotency-Key\",\"required\":false,"
-               "\"description\":\"The same key and body give the first answer again.\","
-               "\"schema\":{\"type\":\"string\"}}");
+        put_key_parameter(d);
         before = ",";
     }
     if (before[1] == '\0')
         put(d, "]");
+}
+
+/* Failures that generated clients should know by their headers or by name; the others are one. */
+static void put_failures(struct document *d, uint32_t flags)
+{
+    static const struct {
+        uint32_t flag; /* 0: of all */
+        const char *response;
+    } failures[] = {
+        {ECOM_ROUTE_AUTH, "\"401\":{\"$ref\":\"#/components/responses/Unauthenticated\"}"},
+        {ECOM_ROUTE_IDEMPOTENT, "\"409\":{\"$ref\":\"#/components/responses/Conflict\"}"},
+        {ECOM_ROUTE_IDEMPOTENT, "\"422\":{\"$ref\":\"#/components/responses/KeyReused\"}"},
+        {ECOM_ROUTE_LIMITED, "\"429\":{\"$ref\":\"#/components/responses/TooManyRequests\"}"},
+        {0, "\"503\":{\"$ref\":\"#/components/responses/Unavailable\"}"},
+    };
+
+    for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++)
+        if ((flags & failures[i].flag) == failures[i].flag) {
+            put(d, ",");
+            put(d, failures[i].response);
+        }
 }
 
 static void put_responses(struct document *d, const ecom_route *def)
@@ -158,25 +188,121 @@ static void put_responses(struct document *d, const ecom_route *def)
         put(d, ",");
         put_content(d, "application/json", def->response, 0);
     }
-    put(d, "},\"default\":{\"description\":\"Failure\",");
+    put(d, "}");
+    put_failures(d, def->flags);
+    put(d, ",\"default\":{\"description\":\"Failure\",");
     put_content(d, "application/problem+json", NULL, 0);
     put(d, "}}");
 }
 
-/* Unique, as the pair of method and path is. */
-static void put_operation_id(struct document *d, const ecom_route *def)
+/* The members that a route brings itself. */
+static void put_own(struct document *d, const char *openapi)
 {
-    ecom_buf id = {0};
-    int r = ecom_buf_printf(&id, "%s %s", def->method, def->pattern);
+    const ecom_json *object = NULL;
 
     if (d->result == ECOM_OK)
-        d->result = r;
-    put_member(d, "\"operationId\":", id.p);
-    ecom_buf_free(&id);
+        d->result = ecom_json_parse(ecom_str_of(openapi), NULL, d->arena, &object, NULL);
+    if (d->result == ECOM_OK && object->kind != ECOM_JSON_OBJECT)
+        d->result = ECOM_E_INVAL;
+    for (const ecom_json *m = object ? object->first : NULL; m && d->result == ECOM_OK;
+         m = m->next) {
+        put(d, ",");
+        d->result = ecom_json_write_str(d->out, m->name);
+        put(d, ":");
+        if (d->result == ECOM_OK)
+            d->result = ecom_json_write(d->out, m);
+    }
 }
 
-static void put_operation(struct document *d, const struct route *route)
+/* Appends what is a letter or a digit, each run of them with a capital. */
+static int add_words(ecom_buf *id, ecom_str text)
 {
+    int r = ECOM_OK;
+
+    for (size_t i = 0, start = 1; i < text.n && r == ECOM_OK; i++) {
+        char c = text.p[i];
+        int small = c >= 'a' && c <= 'z';
+        if (!small && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9')) {
+            start = 1;
+            continue;
+        }
+        r = ecom_buf_printf(id, "%c", small && start ? c - 'a' + 'A' : c);
+        start = 0;
+    }
+    return r;
+}
+
+/* `GET /orders/{id}` is getOrdersById. */
+static int make_id(const struct route *route, ecom_buf *id)
+{
+    int r = ECOM_OK;
+
+    for (const char *p = route->def.method; *p && r == ECOM_OK; p++)
+        r = ecom_buf_printf(id, "%c", *p | 0x20);
+    for (size_t i = 0; i < route->nparts && r == ECOM_OK; i++) {
+        if (route->parts[i].param)
+            r = ecom_buf_append(id, LIT("By"));
+        if (r == ECOM_OK)
+            r = add_words(id, route->parts[i].text);
+    }
+    return r;
+}
+
+static int is_taken(const struct document *d, const char *id)
+{
+    for (size_t i = 0; i < d->router.n; i++)
+        if (d->ids[i] && strcmp(d->ids[i], id) == 0)
+            return 1;
+    return 0;
+}
+
+/* What is made of method and path gets a number where that is called already. */
+static int name_operation(struct document *d, size_t i)
+{
+    ecom_buf id = {0};
+    int r = make_id(&d->router.routes[i], &id);
+    size_t n = id.n;
+
+    for (int number = 2; r == ECOM_OK && is_taken(d, id.p); number++) {
+        id.n = n;
+        r = ecom_buf_printf(&id, "_%d", number);
+    }
+    if (r == ECOM_OK && !(d->ids[i] = ecom_arena_copy(d->arena, ecom_buf_str(&id)).p))
+        r = ECOM_E_NOMEM;
+    ecom_buf_free(&id);
+    return r;
+}
+
+static int name_operations(struct document *d)
+{
+    int r = ECOM_OK;
+
+    d->ids = ecom_arena_alloc(d->arena, (d->router.n + 1) * sizeof(*d->ids));
+    if (!d->ids)
+        return ECOM_E_NOMEM;
+    for (size_t i = 0; i < d->router.n; i++)
+        d->ids[i] = d->router.routes[i].def.operation;
+    for (size_t i = 0; i < d->router.n && r == ECOM_OK; i++)
+        if (!d->ids[i])
+            r = name_operation(d, i);
+    return r;
+}
+
+/* What the route's records say. */
+static void put_described(struct document *d, const struct route *route)
+{
+    put_parameters(d, route);
+    if (route->def.request) {
+        put(d, ",\"requestBody\":{\"required\":true,");
+        put_content(d, "application/json", route->def.request, 1);
+        put(d, "}");
+    }
+    put_responses(d, &route->def);
+}
+
+static void put_operation(struct document *d, size_t index)
+{
+    const struct route *route = &d->router.routes[index];
     const ecom_route *def = &route->def;
     char method[16];
     size_t n = 0;
@@ -186,16 +312,13 @@ static void put_operation(struct document *d, const struct route *route)
     method[n] = '\0';
     put_str(d, method);
     put(d, ":{");
-    put_operation_id(d, def);
+    put_member(d, "\"operationId\":", d->ids[index]);
     if (def->summary)
         put_member(d, ",\"summary\":", def->summary);
-    put_parameters(d, route);
-    if (def->request) {
-        put(d, ",\"requestBody\":{\"required\":true,");
-        put_content(d, "application/json", def->request, 1);
-        put(d, "}");
-    }
-    put_responses(d, def);
+    if (def->openapi)
+        put_own(d, def->openapi);
+    else
+        put_described(d, route);
     if (def->flags & ECOM_ROUTE_AUTH)
         put(d, ",\"security\":[{\"bearer\":[]}]");
     put(d, "}");
@@ -230,17 +353,53 @@ static void put_paths(struct document *d)
             put_str(d, def->pattern);
             put(d, ":{");
         }
-        put_operation(d, &d->router.routes[i]);
+        put_operation(d, i);
         last = def->pattern;
     }
     put(d, last ? "}}" : "}");
 }
 
-static void put_components(struct document *d)
+/* A response that operations refer to; the header is nullable. */
+static void put_failure(struct document *d, const char *name, const char *description,
+                        const char *header)
 {
-    put(d, ",\"components\":{\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":"
-           "\"bearer\",\"bearerFormat\":\"JWT\"}},\"schemas\":{\"Problem\":{\"type\":\"object\","
-           "\"description\":\"RFC 9457\",\"required\":[\"type\",\"title\",\"status\"],"
+    put_str(d, name);
+    put_member(d, ":{\"description\":", description);
+    put(d, ",");
+    if (header) {
+        put(d, "\"headers\":{");
+        put(d, header);
+        put(d, "},");
+    }
+    put_content(d, "application/problem+json", NULL, 0);
+    put(d, "}");
+}
+
+static void put_component_responses(struct document *d)
+{
+    static const char retry_after[] = "\"Retry-After\":{\"description\":\"Seconds to wait\","
+                                      "\"required\":true,\"schema\":{\"type\":\"integer\","
+                                      "\"minimum\":1}}";
+
+    put(d, ",\"responses\":{");
+    put_failure(d, "Unauthenticated", "No token, or none that holds",
+                "\"WWW-Authenticate\":{\"description\":\"RFC 6750\",\"required\":true,"
+                "\"schema\":{\"type\":\"string\"}}");
+    put(d, ",");
+    put_failure(d, "Conflict", "In the way of another, or of a request with the same key", NULL);
+    put(d, ",");
+    put_failure(d, "KeyReused", "The Idempotency-Key was used for another request", NULL);
+    put(d, ",");
+    put_failure(d, "TooManyRequests", "Too often", retry_after);
+    put(d, ",");
+    put_failure(d, "Unavailable", "Not now", retry_after);
+    put(d, "}");
+}
+
+static void put_component_schemas(struct document *d)
+{
+    put(d, ",\"schemas\":{\"Problem\":{\"type\":\"object\","
+           "\"description\":\"RFC 9457\",\"required\":[\"type\",\"title\",\"status\",\"code\"],"
            "\"properties\":{\"type\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},"
            "\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},\"field\":{"
            "\"type\":\"string\",\"description\":\"Path of the input at fault\"},\"code\":{"
@@ -252,7 +411,16 @@ static void put_components(struct document *d)
         if (d->result == ECOM_OK)
             d->result = ecom_record_schema(d->schemas[i].record, d->schemas[i].request, d->out);
     }
-    put(d, "}}");
+    put(d, "}");
+}
+
+static void put_components(struct document *d)
+{
+    put(d, ",\"components\":{\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":"
+           "\"bearer\",\"bearerFormat\":\"JWT\"}}");
+    put_component_responses(d);
+    put_component_schemas(d);
+    put(d, "}");
 }
 
 static void put_document(struct document *d)
@@ -278,11 +446,16 @@ int ecom_http_openapi(const ecom_http_options *opts, ecom_buf *out)
     struct document d = {.opts = opts};
     ecom_buf text = {0};
 
+    size_t nown;
+    const ecom_route *own = ecom__http_builtin_routes(opts, &nown);
+
     d.out = &text;
-    d.result = ecom__http_router_init(&d.router, opts->routes, opts->nroutes, NULL, 0, NULL);
+    d.result = ecom__http_router_init(&d.router, opts->routes, opts->nroutes, own, nown, NULL);
     d.arena = ecom_arena_new(0);
     if (d.result == ECOM_OK && !d.arena)
         d.result = ECOM_E_NOMEM;
+    if (d.result == ECOM_OK)
+        d.result = name_operations(&d);
     put_document(&d);
     if (d.result == ECOM_OK)
         d.result = ecom_buf_append(out, ecom_buf_str(&text));

@@ -6,44 +6,46 @@
 
 #include "http/server.h"
 
+/* The code is what a problem says that has none of its own. */
 static const struct {
     int32_t status;
     const char *reason;
+    int32_t code;
 } reasons[] = {
-    {200, "OK"},
-    {201, "Created"},
-    {202, "Accepted"},
-    {204, "No Content"},
-    {301, "Moved Permanently"},
-    {302, "Found"},
-    {303, "See Other"},
-    {304, "Not Modified"},
-    {307, "Temporary Redirect"},
-    {308, "Permanent Redirect"},
-    {400, "Bad Request"},
-    {401, "Unauthorized"},
-    {403, "Forbidden"},
-    {404, "Not Found"},
-    {405, "Method Not Allowed"},
-    {406, "Not Acceptable"},
-    {408, "Request Timeout"},
-    {409, "Conflict"},
-    {410, "Gone"},
-    {412, "Precondition Failed"},
-    {413, "Content Too Large"},
-    {414, "URI Too Long"},
-    {415, "Unsupported Media Type"},
-    {417, "Expectation Failed"},
-    {422, "Unprocessable Content"},
-    {429, "Too Many Requests"},
-    {431, "Request Header Fields Too Large"},
-    {500, "Internal Server Error"},
-    {501, "Not Implemented"},
-    {502, "Bad Gateway"},
-    {503, "Service Unavailable"},
-    {504, "Gateway Timeout"},
-    {505, "HTTP Version Not Supported"},
-    {507, "Insufficient Storage"},
+    {200, "OK", ECOM_OK},
+    {201, "Created", ECOM_OK},
+    {202, "Accepted", ECOM_OK},
+    {204, "No Content", ECOM_OK},
+    {301, "Moved Permanently", ECOM_OK},
+    {302, "Found", ECOM_OK},
+    {303, "See Other", ECOM_OK},
+    {304, "Not Modified", ECOM_OK},
+    {307, "Temporary Redirect", ECOM_OK},
+    {308, "Permanent Redirect", ECOM_OK},
+    {400, "Bad Request", ECOM_E_INVAL},
+    {401, "Unauthorized", ECOM_E_UNAUTHENTICATED},
+    {403, "Forbidden", ECOM_E_FORBIDDEN},
+    {404, "Not Found", ECOM_E_NOTFOUND},
+    {405, "Method Not Allowed", ECOM_E_NOTSUP},
+    {406, "Not Acceptable", ECOM_E_NOTSUP},
+    {408, "Request Timeout", ECOM_E_TIMEOUT},
+    {409, "Conflict", ECOM_E_CONFLICT},
+    {410, "Gone", ECOM_E_NOTFOUND},
+    {412, "Precondition Failed", ECOM_E_CONFLICT},
+    {413, "Content Too Large", ECOM_E_TOOLARGE},
+    {414, "URI Too Long", ECOM_E_TOOLARGE},
+    {415, "Unsupported Media Type", ECOM_E_NOTSUP},
+    {417, "Expectation Failed", ECOM_E_NOTSUP},
+    {422, "Unprocessable Content", ECOM_E_UNPROCESSABLE},
+    {429, "Too Many Requests", ECOM_E_RATE},
+    {431, "Request Header Fields Too Large", ECOM_E_TOOLARGE},
+    {500, "Internal Server Error", ECOM_E_BACKEND},
+    {501, "Not Implemented", ECOM_E_NOTSUP},
+    {502, "Bad Gateway", ECOM_E_UNAVAILABLE},
+    {503, "Service Unavailable", ECOM_E_UNAVAILABLE},
+    {504, "Gateway Timeout", ECOM_E_TIMEOUT},
+    {505, "HTTP Version Not Supported", ECOM_E_NOTSUP},
+    {507, "Insufficient Storage", ECOM_E_FULL},
 };
 _Static_assert(sizeof(reasons) / sizeof(reasons[0]) == RESPONSE_REASONS, "response.h counts them");
 
@@ -191,19 +193,26 @@ static int put_member(ecom_buf *out, const char *name, ecom_str value)
     return r < 0 ? r : ecom_json_write_str(out, value);
 }
 
+static int code_of(int32_t status, const ecom_error *err)
+{
+    int i = ecom__http_reason_index(status);
+
+    return err->code || i < 0 ? err->code : reasons[i].code;
+}
+
+/* A title of `about:blank` is the status' own phrase (RFC 9457 4.2.1). */
 static int write_problem(struct ecom_exchange *x, const ecom_error *err)
 {
-    const ecom_code_info *info = ecom_code_of(err->code);
     ecom_buf *out = &x->out;
     int r = ecom_buf_printf(out, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d",
-                            err->code ? info->title : reason_of(x->status), (int)x->status);
+                            reason_of(x->status), (int)x->status);
 
     if (r == ECOM_OK)
         r = put_member(out, "detail", ecom_str_of(err->text));
     if (r == ECOM_OK)
         r = put_member(out, "field", ecom_str_of(err->field));
-    if (r == ECOM_OK && err->code)
-        r = put_member(out, "code", ecom_str_of(info->name));
+    if (r == ECOM_OK)
+        r = put_member(out, "code", ecom_str_of(ecom_code_of(code_of(x->status, err))->name));
     if (r == ECOM_OK)
         r = put_member(out, "correlationId", x->log.correlation_id);
     return r < 0 ? r : ecom_buf_append(out, LIT("}"));
@@ -228,14 +237,29 @@ static int add_allow(struct ecom_exchange *x)
     return r;
 }
 
+/* RFC 6750 3: an error is told to who sent a token only. */
+static int add_challenge(struct ecom_exchange *x)
+{
+    ecom_buf challenge = {0};
+    int r = ecom_buf_append(&challenge, LIT("Bearer realm=\""));
+
+    for (const char *p = x->server->opts.name; *p && r == ECOM_OK; p++)
+        r = ecom_buf_printf(&challenge, *p == '"' || *p == '\\' ? "\\%c" : "%c", *p);
+    if (r == ECOM_OK)
+        r = ecom_buf_append(&challenge,
+                            x->bad_token ? LIT("\", error=\"invalid_token\"") : LIT("\""));
+    if (r == ECOM_OK)
+        r = ecom_exchange_add_header(x, "WWW-Authenticate", ecom_buf_str(&challenge));
+    ecom_buf_free(&challenge);
+    return r;
+}
+
 /* What a status asks for beside itself. */
 static int add_headers(struct ecom_exchange *x, const ecom_error *err)
 {
     switch (x->status) {
     case 401:
-        return ecom_exchange_add_header(x, "WWW-Authenticate",
-                                        x->bad_token ? LIT("Bearer error=\"invalid_token\"")
-                                                     : LIT("Bearer"));
+        return add_challenge(x);
     case 405:
         return add_allow(x);
     case 429:

@@ -48,6 +48,17 @@ static int add_part(struct route *route, ecom_str text, ecom_error *err)
     return ECOM_OK;
 }
 
+/* What programs can call a function. */
+static int is_identifier(const char *name)
+{
+    for (const char *p = name; *p; p++) {
+        int letter = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z');
+        if (!letter && (p == name || !((*p >= '0' && *p <= '9') || *p == '_')))
+            return 0;
+    }
+    return *name != '\0';
+}
+
 static int compile(struct route *route, const ecom_route *def, ecom_error *err)
 {
     route->def = *def;
@@ -66,6 +77,9 @@ static int compile(struct route *route, const ecom_route *def, ecom_error *err)
     if (def->status && (def->status < 200 || def->status > 599))
         return ecom_fail(err, ECOM_E_INVAL, "route %s %s: status %d is not in 200 to 599",
                          def->method, def->pattern, (int)def->status);
+    if (def->operation && !is_identifier(def->operation))
+        return ecom_fail(err, ECOM_E_INVAL, "route %s %s: operation \"%s\" is not an identifier",
+                         def->method, def->pattern, def->operation);
     for (const char *p = def->pattern; *p;) {
         const char *end = strchr(p + 1, '/');
         size_t n = end ? (size_t)(end - p) : strlen(p);
@@ -90,6 +104,18 @@ static const struct route *rival(const struct router *router, const struct route
     return NULL;
 }
 
+static int check_operation(const struct router *router, const ecom_route *def, ecom_error *err)
+{
+    for (size_t i = 0; def->operation && i < router->n; i++) {
+        const ecom_route *other = &router->routes[i].def;
+        if (other->operation && strcmp(other->operation, def->operation) == 0)
+            return ecom_fail(err, ECOM_E_INVAL, "route %s %s: operation %s is %s %s already",
+                             def->method, def->pattern, def->operation, other->method,
+                             other->pattern);
+    }
+    return ECOM_OK;
+}
+
 int ecom__http_router_init(struct router *router, const ecom_route *routes, size_t n,
                            const ecom_route *own, size_t nown, ecom_error *err)
 {
@@ -98,7 +124,8 @@ int ecom__http_router_init(struct router *router, const ecom_route *routes, size
         return ecom_fail(err, ECOM_E_NOMEM, "routes");
     for (size_t i = 0; i < n + nown; i++) {
         struct route *route = &router->routes[router->n];
-        if (compile(route, i < n ? &routes[i] : &own[i - n], err) < 0)
+        if (compile(route, i < n ? &routes[i] : &own[i - n], err) < 0 ||
+            check_operation(router, &route->def, err) < 0)
             goto fail;
         const struct route *other = rival(router, route);
         if (!other) {

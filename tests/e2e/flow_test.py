@@ -1,4 +1,10 @@
 """The typical flow through real processes, and the refusals on its way."""
+import json
+import os
+import re
+import subprocess
+import sys
+
 from shop import DAEMONS, PORTS, Shop, equal, run_tests
 
 CREATE_ORDER = '''mutation CreateOrder($userId: String!, $amount: Float!) {
@@ -94,13 +100,32 @@ def the_same_idempotency_key_makes_one_order():
         equal(1, len(shop.messages('order-events')))
 
 
+def validate(path, api):
+    """By openapi-spec-validator, which need not be here in a quick run."""
+    venv = os.path.join(os.environ.get('ECOM_TEST_VENV', ''), 'bin', 'python3')
+    python = venv if os.path.exists(venv) else sys.executable
+    with open(path, 'w') as file:
+        json.dump(api, file)
+    run = subprocess.run([python, '-m', 'openapi_spec_validator', path], capture_output=True,
+                         text=True)
+    missing = 'No module named' in run.stderr and os.environ.get('CI') != 'true'
+    assert missing or run.returncode == 0, run.stdout + run.stderr
+
+
 def every_daemon_tells_its_health_metrics_and_api():
     with Shop() as shop:
         for daemon in DAEMONS:
             for path in ('/healthz', '/readyz', '/metrics', '/openapi.json'):
                 answer = shop.call(daemon, 'GET', path)
                 equal(200, answer.status, daemon, path, answer.body)
-            equal('3.1', shop.call(daemon, 'GET', '/openapi.json').json['openapi'][:3])
+            api = shop.call(daemon, 'GET', '/openapi.json').json
+            equal('3.1', api['openapi'][:3])
+            names = [operation['operationId'] for path in api['paths'].values()
+                     for operation in path.values()]
+            equal(len(names), len(set(names)), daemon, names)
+            assert all(re.fullmatch('[A-Za-z][A-Za-z0-9]*', name) for name in names), names
+            validate(os.path.join(shop.folder, 'api.json'), api)
+            assert {'/healthz', '/readyz', '/metrics', '/openapi.json'} <= set(api['paths']), api
         doctor = shop.run('doctor')
         equal(0, doctor.returncode, doctor.stdout, doctor.stderr)
 

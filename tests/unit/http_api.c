@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "ecom/shop.h"
 #include "http_wire.h"
 
 #define SECRET "0123456789abcdef0123456789abcdef"
@@ -278,13 +279,20 @@ static void query_parameters_are_read_by_their_record(void)
 
 static void a_route_may_ask_for_a_token_and_all_see_a_valid_one(void)
 {
-    static const char *const bad[] = {"",
-                                      "Authorization: Bearer\r\n",
-                                      "Authorization: Bearer x.y.z\r\n",
-                                      "Authorization: Basic YTpi\r\n",
-                                      "Authorization: Bearer a b\r\n",
-                                      "Authorization: Bearer \"x\"\r\n",
-                                      "Authorization: BearerX\r\n"};
+    static const struct {
+        const char *header;
+        int is_bearer; /* only then is the token at fault: RFC 6750 3 */
+    } bad[] = {
+        {"", 0},
+        {"Authorization: Bearer\r\n", 1},
+        {"Authorization: Bearer x.y.z\r\n", 1},
+        {"Authorization: bearer x\r\n", 1},
+        {"Authorization: Basic YTpi\r\n", 0},
+        {"Authorization: Bearer a b\r\n", 1},
+        {"Authorization: Bearer \"x\"\r\n", 1},
+        {"Authorization: BearerX\r\n", 0},
+        {"Authorization:\r\n", 0},
+    };
     struct world w;
     ecom_buf token = {0}, header = {0};
     ecom_error e;
@@ -292,10 +300,11 @@ static void a_route_may_ask_for_a_token_and_all_see_a_valid_one(void)
     CHECK(world_open(&w), "no world");
     CHECK_CODE(ECOM_OK, ecom_jwt_issue(w.jwt, S("u1"), S("a@b.c"), &token, NULL, &e), e);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        CHECK_I64(401, ask(&w, "GET /me", bad[i], NULL));
-        CHECK_STR(*bad[i] ? "Bearer error=\"invalid_token\"" : "Bearer",
+        CHECK_I64(401, ask(&w, "GET /me", bad[i].header, NULL));
+        CHECK_STR(bad[i].is_bearer ? "Bearer realm=\"note-service\", error=\"invalid_token\""
+                                   : "Bearer realm=\"note-service\"",
                   wire_header(&w.answer, "WWW-Authenticate"));
-        CHECK_I64(200, ask(&w, "GET /who", bad[i], NULL));
+        CHECK_I64(200, ask(&w, "GET /who", bad[i].header, NULL));
         CHECK_STR("nobody", w.answer.body);
     }
     CHECK(ecom_buf_printf(&header, "Authorization: bEARER  %s\r\n", token.p) == 0, "memory");
@@ -394,7 +403,8 @@ static void every_kind_of_failure_has_its_status_and_problem(void)
         snprintf(status, sizeof(status), "\"status\":%d", info->http);
         CHECK_I64(info->http, ask(&w, line, "", NULL));
         CHECK_HAS(status, w.answer.body);
-        CHECK_HAS(info->title, w.answer.body);
+        snprintf(status, sizeof(status), "\"code\":\"%s\"", info->name);
+        CHECK_HAS(status, w.answer.body);
         CHECK(has(w.answer.body, "because \\\"") == (info->http < 500), "%s", info->name);
         CHECK(has(w.answer.body, "a\\\"b") == (info->http < 500), "%s", info->name);
     }
@@ -405,6 +415,34 @@ static void every_kind_of_failure_has_its_status_and_problem(void)
     CHECK_I64(503, ask(&w, "GET /nomem", "", NULL));
     CHECK_HAS("2 ", ecom_buf_str(&w.lines));
     CHECK_HAS("because \"7\"", ecom_buf_str(&w.lines));
+    world_close(&w);
+}
+
+/* Who refuses makes no difference: a title is the status' phrase, and a code is always there. */
+static void problems_have_one_shape_whoever_makes_them(void)
+{
+    static const struct {
+        const char *line, *headers, *start, *code;
+    } made[] = {
+        {"GET /fail/3", "", "\"Not Found\",\"status\":404,", "\"code\":\"NOTFOUND\","},
+        {"GET /nothing", "", "\"Not Found\",\"status\":404,", "\"code\":\"NOTFOUND\","},
+        {"PUT /notes", "", "\"Method Not Allowed\",\"status\":405,", "\"code\":\"NOTSUP\","},
+        {"GET /fail/17", "", "\"Unprocessable Content\",\"status\":422,",
+         "\"code\":\"UNPROCESSABLE\","},
+        {"POST /notes", "Content-Length: 1048577\r\n", "\"Content Too Large\",\"status\":413,",
+         "\"code\":\"TOOLARGE\","},
+    };
+    struct world w;
+
+    CHECK(world_open(&w), "no world");
+    for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
+        ask(&w, made[i].line, made[i].headers, NULL);
+        CHECK_HAS("{\"type\":\"about:blank\",\"title\":", w.answer.body);
+        CHECK_HAS(made[i].start, w.answer.body);
+        CHECK_HAS("\"detail\":\"", w.answer.body);
+        CHECK_HAS(made[i].code, w.answer.body);
+        CHECK_HAS("\"correlationId\":\"", w.answer.body);
+    }
     world_close(&w);
 }
 
@@ -592,7 +630,39 @@ static void a_server_that_runs_out_of_memory_while_made_leaks_nothing(void)
     }
 }
 
+static void an_operation_has_a_name_of_its_own_and_keys_their_limit(void)
+{
+    ecom_route twice[] = {{.method = "GET", .pattern = "/a", .handle = who, .operation = "getIt"},
+                          {.method = "GET", .pattern = "/b", .handle = who, .operation = "getIt"}};
+    const ecom_http_options opts = {.size = sizeof(opts), .routes = twice, .nroutes = 2};
+    static const char *const bad[] = {"", "1a", "_a", "a b", "a-b", "\xc3\xa4"};
+    ecom_http_server *server = NULL;
+    char most[32];
+    ecom_buf out = {0};
+    ecom_error e;
+
+    CHECK_CODE(ECOM_E_INVAL, ecom_http_server_new(&opts, &server, &e), e);
+    CHECK_TEXT("GET /b: operation getIt is GET /a already", e);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        twice[1].operation = bad[i];
+        CHECK_CODE(ECOM_E_INVAL, ecom_http_server_new(&opts, &server, &e), e);
+        CHECK_TEXT("is not an identifier", e);
+    }
+    twice[1].operation = "getB_2";
+    twice[1].openapi = "[]";
+    CHECK_I64(ECOM_E_INVAL, ecom_http_openapi(&opts, &out));
+    twice[1].openapi = "{";
+    CHECK_I64(ECOM_E_INVAL, ecom_http_openapi(&opts, &out));
+    twice[1].openapi = "{}";
+    twice[0].flags = ECOM_ROUTE_IDEMPOTENT;
+    CHECK_I64(ECOM_OK, ecom_http_openapi(&opts, &out));
+    snprintf(most, sizeof(most), "\"maxLength\":%d,", ECOM_KEY_MAX);
+    CHECK_HAS(most, ecom_buf_str(&out));
+    ecom_buf_free(&out);
+}
+
 static const struct check_case cases[] = {
+    CASE(an_operation_has_a_name_of_its_own_and_keys_their_limit),
     CASE(a_body_is_read_by_its_record_and_refused_with_the_field_at_fault),
     CASE(only_json_is_taken_where_a_record_is_expected),
     CASE(query_parameters_are_read_by_their_record),
@@ -600,6 +670,7 @@ static const struct check_case cases[] = {
     CASE(a_correlation_id_is_taken_or_made_and_echoed),
     CASE(a_valid_traceparent_goes_on_with_a_span_of_ours),
     CASE(every_kind_of_failure_has_its_status_and_problem),
+    CASE(problems_have_one_shape_whoever_makes_them),
     CASE(a_handler_cannot_break_the_framing_with_headers),
     CASE(each_request_is_logged_once_without_its_query),
     CASE(health_readiness_and_metrics_have_routes),

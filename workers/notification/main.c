@@ -35,7 +35,8 @@ static const ecom_route routes[] = {
      .flags = ECOM_ROUTE_AUTH,
      .query = &ecom_notification_query_record,
      .response = &ecom_notification_page_record,
-     .summary = "What the caller was told of an order."},
+     .summary = "What the caller was told of an order.",
+     .operation = "listNotifications"},
 };
 
 static int open_notifications(struct daemon *d, ecom_error *err)

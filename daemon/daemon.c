@@ -208,6 +208,10 @@ static int is_ready(void *user, ecom_error *err)
         ecom_consumer_stats_get(d->consumer, &stats);
         if (!stats.healthy)
             return ecom_fail(err, ECOM_E_UNAVAILABLE, "the consumer does not reach the bus");
+        if (stats.stalled)
+            return ecom_fail(err, ECOM_E_UNAVAILABLE,
+                             "%llu events keep failing for want of something; the log says of what",
+                             (unsigned long long)stats.stalled);
     }
     return ECOM_OK;
 }

@@ -1,7 +1,10 @@
 /** @file
  * The consumer: hands typed events to handlers. Keys proceed in parallel, one key in order. What
- * fails is tried again with back-off and jitter; what keeps failing, is rejected, or cannot be read
- * goes to `<topic>.dlq` with headers that say why, and the flow goes on.
+ * fails is tried again with back-off and jitter. For what a handler needs and cannot have now
+ * (ECOM_E_UNAVAILABLE, TIMEOUT, BACKEND, FULL, NOMEM, RATE, CLOSED) that goes on without end: the
+ * event is not acked, its key waits, and it counts as stalled once it failed max_attempts times.
+ * What is rejected, cannot be read, or ends in a conflict max_attempts times goes to `<topic>.dlq`
+ * with headers that say why, and the flow goes on.
  *
  * A dead letter has the key, body and headers of the original, and beside them: `x-dlq-reason` (a
  * line for people), `x-dlq-code` ("INVAL"), `x-dlq-topic`, `x-dlq-partition`, `x-dlq-offset`,
@@ -27,14 +30,16 @@ typedef struct ecom_delivery {
     const ecom_contract *contract;
     const void *event;   /**< the contract's struct */
     const ecom_msg *msg; /**< as it came */
-    uint32_t attempt;    /**< 1 for the first; redeliveries after a crash start again at 1 */
+    uint32_t attempt;    /**< 1 for the first, of whatever kind the failures before were;
+                              redeliveries after a crash start again at 1 */
     ecom_arena *arena;   /**< for the call */
     const ecom_log *log; /**< with the correlation id bound */
 } ecom_delivery;
 
 /** Handles one event. Effects must be idempotent by event id: delivery is at least once.
- *  @return ECOM_OK: done. A code for which ecom_code_of() says retry: again later. Any other:
- *          rejected, to the dead letters. */
+ *  @return ECOM_OK: done. A code for which ecom_code_of() says retry: again later, and without end,
+ *          unless it is ECOM_E_CONFLICT or a number that is no ecom_code. Any other: rejected, to
+ *          the dead letters; what you give up after some attempts, too. */
 typedef int (*ecom_handler)(void *user, const ecom_delivery *delivery, ecom_error *err);
 
 typedef struct ecom_subscriber {
@@ -62,8 +67,8 @@ typedef struct ecom_consumer_options {
     ecom_start start;
     uint32_t threads; /**< handlers at a time; 0: 8, at most 256 */
     uint32_t window;  /**< messages taken and not yet done; 0: 512, at most 65,536 */
-    /** 0: 8, at most 1000. ECOM_E_UNAVAILABLE and ECOM_E_FULL do not count: a database that is away
-     *  is not the message's fault, it is waited for. */
+    /** 0: 8, at most 1000. Conflicts and unknown numbers count; what is away is waited for without
+     *  end, since that is not the message's fault. */
     uint32_t max_attempts;
     int32_t backoff_ms;         /**< before the second try, doubled by each; 0: 100 */
     int32_t max_backoff_ms;     /**< 0: 30,000 */
@@ -82,8 +87,8 @@ ECOM_API ECOM_MUST_USE int ecom_consumer_new(const ecom_consumer_options *opts, 
 ECOM_API int ecom_consumer_step(ecom_consumer *consumer, int32_t timeout_ms, ecom_error *err);
 /** How long until the next retry is due, in ms; -1: none waits. */
 ECOM_API int64_t ecom_consumer_next_due_ms(const ecom_consumer *consumer);
-/** Runs on threads of its own: one that polls, and up to opts.threads that run
- *  handlers, made as there is work for them. @return ECOM_E_INVAL: it runs already; ECOM_E_NOMEM: no threads. */
+/** Runs on threads of its own: one that polls, and up to opts.threads that run handlers, made as
+ *  there is work for them. @return ECOM_E_INVAL: it runs already; ECOM_E_NOMEM: no threads. */
 ECOM_API ECOM_MUST_USE int ecom_consumer_start(ecom_consumer *consumer, ecom_error *err);
 /** Takes no more, finishes what is in flight for at most @p deadline_ms, acks, leaves the group.
  *  Retries that wait are not waited for: they come again, as does what did not get done. A handler
@@ -96,6 +101,7 @@ typedef struct ecom_consumer_stats {
     uint64_t in_flight; /**< taken and not yet done */
     uint64_t lag;       /**< as ecom_member_lag(), at most a second old */
     int32_t healthy;    /**< 1: the last poll reached the bus */
+    uint64_t stalled;   /**< failed max_attempts times or more, and still waited for */
 } ecom_consumer_stats;
 
 ECOM_API void ecom_consumer_stats_get(ecom_consumer *consumer, ecom_consumer_stats *out);

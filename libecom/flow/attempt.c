@@ -8,10 +8,12 @@
 
 enum { MAX_RETRY_AFTER_MS = 3600000 };
 
-/* A database or a bus that is away, or full, is not the message's fault. */
+/* Whatever a handler needs and does not get now (a store, a bus, a service, memory, time) is not
+ * the message's fault. A conflict that no try gets out of is, and so may be what we do not know. */
 static int counts(int code)
 {
-    return code != ECOM_E_UNAVAILABLE && code != ECOM_E_FULL;
+    return !ecom_code_of(code)->retry || code == ECOM_E_CONFLICT || code > 0 ||
+           code < ECOM_E_UNKNOWN_TYPE;
 }
 
 static ecom_handler handler_of(const ecom_consumer *c, const ecom_contract *contract)
@@ -45,7 +47,7 @@ static int handle(const ecom_consumer *c, const ecom__job *job, ecom_arena *aren
         .contract = contract,
         .event = event,
         .msg = &job->msg,
-        .attempt = job->attempts + 1,
+        .attempt = job->failures + 1,
         .arena = arena,
         .log = &log,
     };
@@ -63,7 +65,7 @@ static void log_failure(const ecom_consumer *c, const ecom__job *job, ecom_level
         {"topic", job->msg.topic, 0},
         {"partition", {NULL, 0}, job->msg.partition},
         {"offset", {NULL, 0}, job->msg.offset},
-        {"attempts", {NULL, 0}, job->attempts},
+        {"tries", {NULL, 0}, job->failures},
         {"code", ecom_str_of(ecom_code_of(job->why.code)->name), 0},
         {"error", ecom_str_of(job->why.text), 0},
     };
@@ -113,7 +115,10 @@ enum verdict ecom__consumer_attempt(const ecom_consumer *c, ecom__job *job, ecom
         if (r == ECOM_OK)
             return ignored ? VERDICT_IGNORED : VERDICT_DONE;
         if (!give_up(c, job, r)) {
-            log_failure(c, job, ECOM_LOG_DEBUG, "consumer: an event failed, trying again");
+            int stalls = job->failures == c->max_attempts;
+            log_failure(c, job, stalls ? ECOM_LOG_WARN : ECOM_LOG_DEBUG,
+                        stalls ? "consumer: an event keeps failing, tries go on"
+                               : "consumer: an event failed, trying again");
             return VERDICT_AGAIN;
         }
         log_failure(c, job, ECOM_LOG_ERROR, "consumer: an event goes to the dead letters");
@@ -144,6 +149,8 @@ int ecom__consumer_settle(ecom_consumer *c, ecom__job *job, enum verdict verdict
     if (verdict == VERDICT_AGAIN) {
         c->stats.retried++;
         ecom_series_add(series->retried, 1);
+        if (job->failures >= c->max_attempts)
+            ecom__window_stall(c->window, job);
         ecom__window_later(c->window, job, due_us(c, job));
         return 0;
     }

@@ -145,6 +145,9 @@ static void register_metrics(ecom_consumer *c, ecom_metrics *m)
     snprintf(labels, sizeof(labels), "group=\"%.*s\"", (int)c->group_n, c->group);
     c->in_flight = ecom_metrics_series(m, ECOM_GAUGE, "ecom_consumer_in_flight",
                                        "Messages taken and not yet done.", labels);
+    c->stalled =
+        ecom_metrics_series(m, ECOM_GAUGE, "ecom_consumer_stalled",
+                            "Messages that failed max_attempts times or more and wait.", labels);
     c->lag = ecom_metrics_series(m, ECOM_GAUGE, "ecom_consumer_lag",
                                  "Messages behind the group's offsets, as far as assigned here.",
                                  labels);
@@ -369,6 +372,7 @@ int ecom__consumer_poll(ecom_consumer *c, int32_t timeout_ms, ecom_error *err)
     pthread_mutex_lock(&c->mutex);
     uint32_t room = ecom__consumer_room(c);
     ecom_series_set(c->in_flight, (int64_t)ecom__window_count(c->window));
+    ecom_series_set(c->stalled, (int64_t)ecom__window_stalled(c->window));
     pthread_mutex_unlock(&c->mutex);
     if (r == ECOM_OK)
         r = ecom_member_poll(c->member, timeout_ms, room, take_message, c, &why);
@@ -464,5 +468,6 @@ void ecom_consumer_stats_get(ecom_consumer *c, ecom_consumer_stats *out)
     pthread_mutex_lock(&c->mutex);
     *out = c->stats;
     out->in_flight = ecom__window_count(c->window);
+    out->stalled = ecom__window_stalled(c->window);
     pthread_mutex_unlock(&c->mutex);
 }

@@ -39,7 +39,7 @@ struct ecom_consumer {
     size_t nsubscribers;
     const ecom_contract **contracts; /* the subscribers', then the ignored; ends with NULL */
     struct topic_series *series;     /* by topic */
-    ecom_series *in_flight, *lag;
+    ecom_series *in_flight, *stalled, *lag;
     ecom_arena *arena; /* of step() */
 
     /* Of the polling thread alone. */

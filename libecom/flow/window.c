@@ -32,7 +32,7 @@ struct part {
 };
 
 struct ecom__window {
-    size_t max, count, running, ready, bytes;
+    size_t max, count, running, ready, stalled, bytes;
     struct lane *lanes, *free_lanes;
     struct lane *first_ready, *last_ready;
     struct lane **heap; /* lanes that wait, the earliest first */
@@ -362,6 +362,7 @@ static size_t topic_find(const ecom__window *w, ecom_str topic)
 static void job_free(ecom__window *w, ecom__job *job)
 {
     w->count--;
+    w->stalled -= job->stalled != 0;
     w->bytes -= job->bytes;
     free(job);
 }
@@ -486,6 +487,12 @@ void ecom__window_later(ecom__window *w, ecom__job *job, int64_t due_us)
     heap_push(w, job->lane);
 }
 
+void ecom__window_stall(ecom__window *w, ecom__job *job)
+{
+    w->stalled += !job->stalled;
+    job->stalled = 1;
+}
+
 static void mark_of(const ecom__window *w, const struct part *part, ecom__mark *mark)
 {
     *mark = (ecom__mark){w->topics[part->topic], part->number, part_done_up_to(part)};
@@ -538,6 +545,11 @@ size_t ecom__window_running(const ecom__window *w)
 size_t ecom__window_bytes(const ecom__window *w)
 {
     return w->bytes;
+}
+
+size_t ecom__window_stalled(const ecom__window *w)
+{
+    return w->stalled;
 }
 
 size_t ecom__window_ready(const ecom__window *w)

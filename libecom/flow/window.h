@@ -26,6 +26,7 @@ typedef struct ecom__job {
     int64_t before; /* the offset that was taken before this one: offsets may have gaps */
     size_t bytes;
     int32_t orphan; /* its partition was taken away while it ran: what comes of it is ignored */
+    int32_t stalled;
 } ecom__job;
 
 /* How far a partition is done: everything up to and including `offset`. */
@@ -49,6 +50,8 @@ ecom__job *ecom__window_take(ecom__window *w, int64_t now_us);
 void ecom__window_done(ecom__window *w, ecom__job *job);
 /* Not before @p due_us; its lane waits with it. A job without a partition is freed instead. */
 void ecom__window_later(ecom__window *w, ecom__job *job, int64_t due_us);
+/* Counts a job that keeps failing, until it is freed. */
+void ecom__window_stall(ecom__window *w, ecom__job *job);
 /* Forgets a partition: what waits is freed, what runs is orphaned. */
 void ecom__window_revoke(ecom__window *w, ecom_str topic, int32_t partition);
 void ecom__window_revoke_all(ecom__window *w);
@@ -64,7 +67,8 @@ size_t ecom__window_room(const ecom__window *w);    /* jobs that still fit */
 size_t ecom__window_count(const ecom__window *w);   /* jobs inside, orphans too */
 size_t ecom__window_running(const ecom__window *w); /* taken, orphans too */
 size_t ecom__window_bytes(const ecom__window *w);   /* that the jobs inside hold */
-size_t ecom__window_ready(const ecom__window *w);   /* lanes that may run, due retries apart */
+size_t ecom__window_stalled(const ecom__window *w);
+size_t ecom__window_ready(const ecom__window *w); /* lanes that may run, due retries apart */
 /* When the earliest retry is due; -1: none waits. */
 int64_t ecom__window_due_us(const ecom__window *w);
 ecom_str ecom__window_topic(const ecom__window *w, size_t i);

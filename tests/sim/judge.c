@@ -93,8 +93,17 @@ static void see_audit(struct world *w, const ecom_row *row, ecom_arena *arena)
 struct scan {
     struct world *w;
     ecom_arena *arena;
-    int unreadable, dead;
+    int unreadable, dead, not_poison;
 };
+
+/* What is waited for, however long it takes. */
+static int is_outage(ecom_str name)
+{
+    for (int code = ECOM_E_INVAL; code >= ECOM_E_UNKNOWN_TYPE; code--)
+        if (ecom_str_eq(name, text(ecom_code_of(code)->name)))
+            return ecom_code_of(code)->retry && code != ECOM_E_CONFLICT;
+    return 0;
+}
 
 /* Keeps the first id; another one is a second event in effect. */
 static int is_second(char *known, size_t size, ecom_str id)
@@ -128,6 +137,7 @@ static int see_message(void *user, const ecom_msg *msg)
     ecom_arena_reset(s->arena);
     if (ecom_msg_header(msg, "x-dlq-topic").n) {
         s->dead++;
+        s->not_poison += is_outage(ecom_msg_header(msg, "x-dlq-code"));
         return 0;
     }
     if (ecom_event_decode(contracts, msg, s->arena, &contract, &event, NULL) < 0) {
@@ -211,5 +221,7 @@ void judge(struct world *w)
     if (scan.unreadable != GARBAGE || scan.dead < GARBAGE)
         violate(w, "%d messages were unreadable, %d of %d are in the dead letters", scan.unreadable,
                 scan.dead, GARBAGE);
+    if (scan.not_poison)
+        violate(w, "%d messages are dead letters though something was only away", scan.not_poison);
     ecom_arena_free(scan.arena);
 }

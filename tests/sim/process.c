@@ -91,7 +91,8 @@ static enum fault decide(void *user, const char *op)
 
 static int code(void *user)
 {
-    static const int codes[] = {ECOM_E_UNAVAILABLE, ECOM_E_UNAVAILABLE, ECOM_E_FULL, ECOM_E_NOMEM};
+    static const int codes[] = {ECOM_E_UNAVAILABLE, ECOM_E_TIMEOUT, ECOM_E_FULL, ECOM_E_NOMEM,
+                                ECOM_E_BACKEND};
 
     return codes[roll(((struct process *)user)->w, sizeof(codes) / sizeof(codes[0]))];
 }

@@ -289,8 +289,10 @@ static void the_last_attempt_goes_to_the_dead_letters_with_the_reason(void)
     world_close(&w);
 }
 
-static void a_store_that_is_away_or_full_does_not_count_as_attempts(void)
+static void what_a_handler_needs_is_waited_for_without_end(void)
 {
+    static const int codes[] = {ECOM_E_UNAVAILABLE, ECOM_E_TIMEOUT, ECOM_E_BACKEND, ECOM_E_FULL,
+                                ECOM_E_NOMEM,       ECOM_E_RATE,    ECOM_E_CLOSED};
     struct world w;
 
     world_prepare(&w);
@@ -300,20 +302,44 @@ static void a_store_that_is_away_or_full_does_not_count_as_attempts(void)
     give(&w, 0, "a");
     w.fail_times = SIZE_MAX;
     for (int i = 0; i < 100; i++) {
-        w.fail_code = i % 2 ? ECOM_E_UNAVAILABLE : ECOM_E_FULL;
+        w.fail_code = codes[i % 7];
         CHECK_CODE(0, step(&w), w.e);
         int64_t due = ecom_consumer_next_due_ms(w.consumer);
         CHECK(due >= 1 && due <= 4000, "due in %d ms", (int)due);
         check_world_move_ms(&w.clock, due);
+        CHECK_U64(i >= 1, stats(&w).stalled);
+        CHECK_I64(-1, w.bus.acked[0]);
     }
     CHECK_U64(0, w.bus.nout);
-    CHECK_SEEN(99, "a@0#1");
-    w.fail_code = ECOM_E_TIMEOUT;
-    CHECK_CODE(0, step(&w), w.e);
-    check_world_move_ms(&w.clock, 4000);
+    CHECK_SEEN(99, "a@0#100");
+    CHECK_I64(1, metric(&w, ECOM_GAUGE, "ecom_consumer_stalled", "group=\"workers\""));
+    w.fail_times = 0;
     CHECK_CODE(1, step(&w), w.e);
-    CHECK_STR("2", fake_header(w.bus.out[0], "x-dlq-attempts"));
+    CHECK_U64(0, stats(&w).stalled);
+    CHECK_I64(0, w.bus.acked[0]);
     world_close(&w);
+}
+
+static void conflicts_and_unknown_numbers_count_as_attempts_and_outages_between_do_not(void)
+{
+    static const int codes[] = {ECOM_E_CONFLICT, -99, 7};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct world w;
+        world_prepare(&w);
+        w.opts.max_attempts = 2;
+        CHECK(world_start(&w) == ECOM_OK, "%s", w.e.text);
+        give(&w, 0, "a");
+        w.fail_times = SIZE_MAX;
+        for (int n = 0; n < 5; n++) {
+            w.fail_code = n == 0 || n == 4 ? codes[i] : ECOM_E_UNAVAILABLE;
+            CHECK_CODE(n == 4, step(&w), w.e);
+            check_world_move_ms(&w.clock, 30000);
+        }
+        CHECK_U64(1, w.bus.nout);
+        CHECK_STR("2", fake_header(w.bus.out[0], "x-dlq-attempts"));
+        world_close(&w);
+    }
 }
 
 static void a_handler_may_ask_for_patience(void)
@@ -781,7 +807,8 @@ static const struct check_case cases[] = {
     CASE(a_failed_event_is_tried_again_with_growing_pauses_while_its_key_waits),
     CASE(a_step_waits_no_longer_than_until_the_next_retry),
     CASE(the_last_attempt_goes_to_the_dead_letters_with_the_reason),
-    CASE(a_store_that_is_away_or_full_does_not_count_as_attempts),
+    CASE(what_a_handler_needs_is_waited_for_without_end),
+    CASE(conflicts_and_unknown_numbers_count_as_attempts_and_outages_between_do_not),
     CASE(a_handler_may_ask_for_patience),
     CASE(a_rejected_event_goes_to_the_dead_letters_at_once),
     CASE(what_cannot_be_read_goes_to_the_dead_letters_and_the_flow_goes_on),

@@ -5,38 +5,26 @@
 
 #include "base/bytes.h"
 #include "base/record.h"
+#include "base/writer.h"
 
 enum { MAX_DEPTH = 16 };
 
-/* One schema under way. After the first failure all else is skipped. */
+/* One schema under way. */
 struct schema {
-    ecom_buf *out;
+    struct ecom__writer to;
     const struct ecom__schema_options *options;
-    int result;
 };
-
-static void put(struct schema *s, const char *text)
-{
-    if (s->result == ECOM_OK)
-        s->result = ecom_buf_append(s->out, ecom_str_of(text));
-}
-
-static void put_str(struct schema *s, const char *text)
-{
-    if (s->result == ECOM_OK)
-        s->result = ecom_json_write_str(s->out, ecom_str_of(text));
-}
 
 /* `,"name":` and a number as the field writes it. */
 static void put_bound(struct schema *s, const ecom_field *field, const char *name, int64_t n)
 {
-    put(s, ",\"");
-    put(s, name);
-    put(s, "\":");
-    if (s->result < 0)
+    ecom__put(&s->to, ",\"");
+    ecom__put(&s->to, name);
+    ecom__put(&s->to, "\":");
+    if (s->to.r < 0)
         return;
-    s->result = field->type == ECOM_TYPE_MONEY ? ecom_money_write(s->out, n)
-                                               : ecom_buf_printf(s->out, "%lld", (long long)n);
+    s->to.r = field->type == ECOM_TYPE_MONEY ? ecom_money_write(s->to.out, n)
+                                             : ecom_buf_printf(s->to.out, "%lld", (long long)n);
 }
 
 /* What is read may be null where it may be left out; what is written never is. */
@@ -47,12 +35,12 @@ static int is_nullable(const struct schema *s, const ecom_field *field)
 
 static void put_type(struct schema *s, const ecom_field *field, const char *type)
 {
-    put(s, "\"type\":");
+    ecom__put(&s->to, "\"type\":");
     if (is_nullable(s, field))
-        put(s, "[");
-    put_str(s, type);
+        ecom__put(&s->to, "[");
+    ecom__put_str(&s->to, type);
     if (is_nullable(s, field))
-        put(s, ",\"null\"]");
+        ecom__put(&s->to, ",\"null\"]");
 }
 
 static void put_string(struct schema *s, const ecom_field *field)
@@ -63,9 +51,10 @@ static void put_string(struct schema *s, const ecom_field *field)
     if (b.min > 0)
         put_bound(s, field, "minLength", b.min);
     put_bound(s, field, "maxLength", b.max);
-    put(s, ",\"not\":{\"type\":\"string\",\"pattern\":");
-    put(s, field->flags & ECOM_LINES ? "\"[\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]\"}"
-                                     : "\"[\\u0000-\\u001f\\u007f]\"}");
+    ecom__put(&s->to, ",\"not\":{\"type\":\"string\",\"pattern\":");
+    ecom__put(&s->to, field->flags & ECOM_LINES
+                          ? "\"[\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f]\"}"
+                          : "\"[\\u0000-\\u001f\\u007f]\"}");
 }
 
 static void put_number(struct schema *s, const ecom_field *field)
@@ -76,7 +65,7 @@ static void put_number(struct schema *s, const ecom_field *field)
     put_bound(s, field, "minimum", b.min);
     put_bound(s, field, "maximum", b.max);
     if (field->type == ECOM_TYPE_MONEY)
-        put(s, ",\"multipleOf\":0.01");
+        ecom__put(&s->to, ",\"multipleOf\":0.01");
 }
 
 /* The rules of record_check.c. No look-ahead: not every validator has it. A line feed at the end is
@@ -92,21 +81,21 @@ static void put_number(struct schema *s, const ecom_field *field)
 static void put_email(struct schema *s, const ecom_field *field)
 {
     put_type(s, field, "string");
-    put(s, ",\"format\":\"email\",\"maxLength\":254,\"pattern\":\"^" WORD "(\\\\." WORD ")*@" LABEL
-           "(\\\\." LABEL ")*$\",\"allOf\":[{\"pattern\":\"^[^@]{1,64}@\"},"
-           "{\"not\":{\"type\":\"string\",\"pattern\":\"\\n\"}}]");
+    ecom__put(&s->to, ",\"format\":\"email\",\"maxLength\":254,\"pattern\":\"^" WORD "(\\\\." WORD
+                      ")*@" LABEL "(\\\\." LABEL ")*$\",\"allOf\":[{\"pattern\":\"^[^@]{1,64}@\"},"
+                      "{\"not\":{\"type\":\"string\",\"pattern\":\"\\n\"}}]");
 }
 
 static void put_names(struct schema *s, const ecom_field *field)
 {
     put_type(s, field, "string");
-    put(s, ",\"enum\":[");
+    ecom__put(&s->to, ",\"enum\":[");
     for (size_t i = 0; field->names[i]; i++) {
         if (i)
-            put(s, ",");
-        put_str(s, field->names[i]);
+            ecom__put(&s->to, ",");
+        ecom__put_str(&s->to, field->names[i]);
     }
-    put(s, is_nullable(s, field) ? ",null]" : "]");
+    ecom__put(&s->to, is_nullable(s, field) ? ",null]" : "]");
 }
 
 static void put_record(struct schema *s, const ecom_record *record, unsigned depth);
@@ -119,9 +108,9 @@ static void put_list(struct schema *s, const ecom_field *field, unsigned depth)
     if (b.min > 0)
         put_bound(s, field, "minItems", b.min);
     put_bound(s, field, "maxItems", b.max);
-    put(s, ",\"items\":{\"type\":\"object\"");
+    ecom__put(&s->to, ",\"items\":{\"type\":\"object\"");
     put_record(s, field->of, depth);
-    put(s, "}");
+    ecom__put(&s->to, "}");
 }
 
 static void put_rules(struct schema *s, const ecom_field *field, unsigned depth)
@@ -132,22 +121,24 @@ static void put_rules(struct schema *s, const ecom_field *field, unsigned depth)
         break;
     case ECOM_TYPE_ID:
         put_type(s, field, "string");
-        put(s, ",\"format\":\"uuid\",\"maxLength\":36,\"pattern\":\"^[0-9a-f]{8}(-[0-9a-f]{4}){3}"
-               "-[0-9a-f]{12}$\"");
+        ecom__put(
+            &s->to,
+            ",\"format\":\"uuid\",\"maxLength\":36,\"pattern\":\"^[0-9a-f]{8}(-[0-9a-f]{4}){3}"
+            "-[0-9a-f]{12}$\"");
         break;
     case ECOM_TYPE_EMAIL:
         put_email(s, field);
         break;
     case ECOM_TYPE_CURRENCY:
         put_type(s, field, "string");
-        put(s, ",\"maxLength\":3,\"pattern\":\"^[A-Z]{3}$\"");
+        ecom__put(&s->to, ",\"maxLength\":3,\"pattern\":\"^[A-Z]{3}$\"");
         break;
     case ECOM_TYPE_BOOL:
         put_type(s, field, "boolean");
         break;
     case ECOM_TYPE_TIME:
         put_type(s, field, "string");
-        put(s, ",\"format\":\"date-time\"");
+        ecom__put(&s->to, ",\"format\":\"date-time\"");
         break;
     case ECOM_TYPE_ENUM:
         put_names(s, field);
@@ -175,37 +166,37 @@ static void put_default(struct schema *s, const ecom_field *field)
     ecom_field here = *field;
 
     here.offset = 0;
-    put(s, ",\"default\":");
-    if (s->result == ECOM_OK &&
+    ecom__put(&s->to, ",\"default\":");
+    if (s->to.r == ECOM_OK &&
         ecom_field_parse(&here, ecom_str_of(field->fallback), NULL, &room, NULL) == ECOM_OK)
-        s->result = ecom__field_write(&here, &room, ECOM_VIEW_STORE, s->out);
+        s->to.r = ecom__field_write(&here, &room, ECOM_VIEW_STORE, s->to.out);
     else
-        put(s, "null");
+        ecom__put(&s->to, "null");
 }
 
 static void put_field(struct schema *s, const ecom_field *field, unsigned depth)
 {
     const char *fixed = s->options->type;
 
-    put_str(s, field->name);
-    put(s, ":{");
+    ecom__put_str(&s->to, field->name);
+    ecom__put(&s->to, ":{");
     if (fixed && depth == 0 && strcmp(field->name, "type") == 0) {
-        put(s, "\"const\":");
-        put_str(s, fixed);
+        ecom__put(&s->to, "\"const\":");
+        ecom__put_str(&s->to, fixed);
     } else {
         put_rules(s, field, depth + 1);
     }
     if (field->doc) {
-        put(s, ",\"description\":");
-        put_str(s, field->doc);
+        ecom__put(&s->to, ",\"description\":");
+        ecom__put_str(&s->to, field->doc);
     }
     if (field->fallback && s->options->request)
         put_default(s, field);
     if (field->flags & ECOM_READONLY)
-        put(s, ",\"readOnly\":true");
+        ecom__put(&s->to, ",\"readOnly\":true");
     if (field->flags & ECOM_SECRET)
-        put(s, ",\"writeOnly\":true");
-    put(s, "}");
+        ecom__put(&s->to, ",\"writeOnly\":true");
+    ecom__put(&s->to, "}");
 }
 
 static int is_shown(const struct schema *s, const ecom_field *field)
@@ -225,47 +216,47 @@ static void put_record(struct schema *s, const ecom_record *record, unsigned dep
     const char *before = "";
 
     if (depth > MAX_DEPTH) {
-        s->result = s->result < 0 ? s->result : ECOM_E_NOTSUP;
+        s->to.r = s->to.r < 0 ? s->to.r : ECOM_E_NOTSUP;
         return;
     }
-    put(s, ",\"title\":");
-    put_str(s, record->name);
+    ecom__put(&s->to, ",\"title\":");
+    ecom__put_str(&s->to, record->name);
     if (record->doc) {
-        put(s, ",\"description\":");
-        put_str(s, record->doc);
+        ecom__put(&s->to, ",\"description\":");
+        ecom__put_str(&s->to, record->doc);
     }
-    put(s, ",\"properties\":{");
-    for (size_t i = 0; i < record->nfields && s->result == ECOM_OK; i++)
+    ecom__put(&s->to, ",\"properties\":{");
+    for (size_t i = 0; i < record->nfields && s->to.r == ECOM_OK; i++)
         if (is_shown(s, &record->fields[i])) {
-            put(s, before);
+            ecom__put(&s->to, before);
             put_field(s, &record->fields[i], depth);
             before = ",";
         }
-    put(s, "}");
+    ecom__put(&s->to, "}");
     before = ",\"required\":[";
-    for (size_t i = 0; i < record->nfields && s->result == ECOM_OK; i++)
+    for (size_t i = 0; i < record->nfields && s->to.r == ECOM_OK; i++)
         if (is_shown(s, &record->fields[i]) && record->fields[i].flags & ECOM_REQUIRED) {
-            put(s, before);
-            put_str(s, record->fields[i].name);
+            ecom__put(&s->to, before);
+            ecom__put_str(&s->to, record->fields[i].name);
             before = ",";
         }
     if (before[1] == '\0')
-        put(s, "]");
+        ecom__put(&s->to, "]");
 }
 
 int ecom__record_schema(const ecom_record *record, const struct ecom__schema_options *options,
                         ecom_buf *out)
 {
-    struct schema s = {.out = out, .options = options};
+    struct schema s = {.to = {out, ECOM_OK}, .options = options};
     size_t before = out->n;
 
-    put(&s, "{");
+    ecom__put(&s.to, "{");
     if (options->dialect)
-        put(&s, "\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",");
-    put(&s, "\"type\":\"object\"");
+        ecom__put(&s.to, "\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",");
+    ecom__put(&s.to, "\"type\":\"object\"");
     put_record(&s, record, 0);
-    put(&s, "}");
-    return s.result < 0 ? ecom__buf_cut(out, before, s.result) : ECOM_OK;
+    ecom__put(&s.to, "}");
+    return s.to.r < 0 ? ecom__buf_cut(out, before, s.to.r) : ECOM_OK;
 }
 
 int ecom_record_schema(const ecom_record *record, int request, ecom_buf *out)

@@ -71,7 +71,7 @@ struct gql_directive {
     struct gql_directive *next;
     struct gql_name name;
     struct gql_argument *arguments;
-    uint32_t at;
+    uint32_t at, end;
 };
 
 enum gql_selection_kind { GQL_FIELD, GQL_SPREAD, GQL_INLINE };
@@ -90,7 +90,8 @@ struct gql_selection {
     const struct gql_type *parent;   /* the type that the field was looked up in */
     const struct gql_field *field;   /* NULL: unknown */
     struct gql_definition *fragment; /* of a spread; NULL: unknown */
-    uint32_t at;
+    uint32_t at, end;
+    uint32_t brace;  /* where the field's own selection set opens */
     uint32_t number; /* counted through the document */
     uint8_t kind, braces;
 };
@@ -154,7 +155,7 @@ struct gql_definition {
     struct gql_ref *condition;      /* fragment */
     struct gql_names *names;        /* interfaces, union members, directive locations */
     struct gql_member *members;     /* fields, enum values, input fields, directive arguments */
-    uint32_t at, nvariables;
+    uint32_t at, end, nvariables;
     uint32_t index; /* of a fragment, among the fragments */
     uint8_t kind, operation, shorthand, extension, repeatable;
 };
@@ -184,6 +185,8 @@ struct gql_name ecom__gql_name(uint32_t seed, const char *name);
 int ecom__gql_print(const struct gql_document *document, ecom_buf *out);
 int ecom__gql_print_value(const struct gql_value *value, ecom_buf *out);
 int ecom__gql_print_ref(const struct gql_ref *ref, ecom_buf *out);
+/* ` @name(argument: value)` for each. */
+int ecom__gql_print_directives(const struct gql_directive *first, ecom_buf *out);
 int ecom__gql_print_string(ecom_str s, int block, int indent, ecom_buf *out);
 
 #endif

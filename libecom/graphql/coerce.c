@@ -1,5 +1,7 @@
 #include "graphql/coerce.h"
 
+#include "graphql/suggest.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -489,13 +491,10 @@ void ecom__gql_coerce_defaults(struct gql_schema *schema, struct gql_errors *err
 /* ---- why a leaf does not fit */
 
 static ecom_str leaf_reason(ecom_arena *arena, const struct gql_type *type, ecom_str shown,
-                            int kind_fits, int integral, const ecom_error *err)
+                            int integral, const ecom_error *err)
 {
     const char *format = "Expected value of type \"%.*s\", found %.*s%s%s.";
 
-    if (type->kind == GQL_KIND_ENUM && kind_fits)
-        return ecom__gql_format(arena, "Value %.*s does not exist in \"%.*s\" enum.", GQL_P(shown),
-                                GQL_P(gql_str(type->name)));
     if (type->builtin == GQL_CUSTOM)
         return ecom__gql_format(arena, format, GQL_P(gql_str(type->name)), GQL_P(shown),
                                 err->text[0] ? "; it " : "", err->text);
@@ -512,9 +511,23 @@ static ecom_str leaf_reason(ecom_arena *arena, const struct gql_type *type, ecom
                             GQL_P(shown));
 }
 
-int ecom__gql_leaf_fits(ecom_arena *arena, const struct gql_type *type,
+static ecom_str enum_reason(struct gql_errors *errors, const struct gql_type *type, int is_name,
+                            const char *other, ecom_str shown)
+{
+    ecom_str meant = ecom__gql_suggest_enum(errors, type, shown);
+
+    if (is_name)
+        return ecom__gql_format(errors->arena,
+                                "Value \"%.*s\" does not exist in \"%.*s\" enum.%.*s", GQL_P(shown),
+                                GQL_P(gql_str(type->name)), GQL_P(meant));
+    return ecom__gql_format(errors->arena, "Enum \"%.*s\" cannot represent %s value: %.*s.%.*s",
+                            GQL_P(gql_str(type->name)), other, GQL_P(shown), GQL_P(meant));
+}
+
+int ecom__gql_leaf_fits(struct gql_errors *errors, const struct gql_type *type,
                         const struct gql_value *value, ecom_str *why)
 {
+    ecom_arena *arena = errors->arena;
     const ecom_json *out;
     ecom_error err = {0};
     ecom_buf text = {0};
@@ -524,14 +537,10 @@ int ecom__gql_leaf_fits(ecom_arena *arena, const struct gql_type *type,
         return r == ECOM_OK;
     if (ecom__gql_print_value(value, &text) == ECOM_OK) {
         ecom_str shown = ecom_buf_str(&text);
-        if (type->kind == GQL_KIND_ENUM && value->kind != GQL_ENUM)
-            *why = ecom__gql_format(arena, "Enum \"%.*s\" cannot represent non-enum value: %.*s.",
-                                    GQL_P(gql_str(type->name)), GQL_P(shown));
-        else if (type->kind == GQL_KIND_ENUM)
-            *why = ecom__gql_format(arena, "Value \"%.*s\" does not exist in \"%.*s\" enum.",
-                                    GQL_P(shown), GQL_P(gql_str(type->name)));
+        if (type->kind == GQL_KIND_ENUM)
+            *why = enum_reason(errors, type, value->kind == GQL_ENUM, "non-enum", shown);
         else
-            *why = leaf_reason(arena, type, shown, 1,
+            *why = leaf_reason(arena, type, shown,
                                type->builtin == GQL_B_INT && value->kind == GQL_INT, &err);
     }
     ecom_buf_free(&text);
@@ -650,13 +659,13 @@ static int wrong_leaf(struct variables *vs, const struct gql_type *type, const e
     inspect(&shown, in, 0);
     if (shown.r < 0)
         return vs->errors->code = ECOM_E_NOMEM;
-    if (type->kind == GQL_KIND_ENUM && !string)
-        why = ecom__gql_format(vs->arena, "Enum \"%.*s\" cannot represent non-string value: %.*s.",
-                               GQL_P(gql_str(type->name)), GQL_P(shown.text));
+    if (type->kind == GQL_KIND_ENUM)
+        why = enum_reason(vs->errors, type, string, "non-string",
+                          string ? in->text : ecom_buf_str(&shown.text));
     else if (type->builtin == GQL_B_ID)
         why = ecom__gql_format(vs->arena, "ID cannot represent value: %.*s", GQL_P(shown.text));
     else
-        why = leaf_reason(vs->arena, type, ecom_buf_str(&shown.text), string,
+        why = leaf_reason(vs->arena, type, ecom_buf_str(&shown.text),
                           type->builtin == GQL_B_INT && in->kind == ECOM_JSON_NUMBER &&
                               ecom_json_int(in, &i, NULL) == ECOM_OK,
                           err);
@@ -714,10 +723,12 @@ static int unknown_fields(struct variables *vs, const struct gql_type *type, con
     for (const ecom_json *m = in->first; m && r != ECOM_E_NOMEM; m = m->next) {
         struct gql_name name = {m->name.p, (uint32_t)m->name.n,
                                 ecom__gql_hash(vs->schema->seed, m->name), 0};
-        if (!ecom__gql_input(&type->inputs, name))
-            r = wrong(vs, in, path,
-                      ecom__gql_format(vs->arena, "Field \"%.*s\" is not defined by type \"%.*s\".",
-                                       GQL_P(m->name), GQL_P(gql_str(type->name))));
+        if (ecom__gql_input(&type->inputs, name))
+            continue;
+        ecom_str meant = ecom__gql_suggest_input(vs->errors, &type->inputs, m->name);
+        r = wrong(vs, in, path,
+                  ecom__gql_format(vs->arena, "Field \"%.*s\" is not defined by type \"%.*s\".%.*s",
+                                   GQL_P(m->name), GQL_P(gql_str(type->name)), GQL_P(meant)));
     }
     return r;
 }

@@ -45,7 +45,7 @@ void ecom__gql_coerce_defaults(struct gql_schema *schema, struct gql_errors *err
 
 /* Truth: a literal is right for a scalar or enum of the language's own; else *why is the reason.
  * Custom scalars are asked by their callback. */
-int ecom__gql_leaf_fits(ecom_arena *arena, const struct gql_type *type,
+int ecom__gql_leaf_fits(struct gql_errors *errors, const struct gql_type *type,
                         const struct gql_value *value, ecom_str *why);
 
 #endif

@@ -62,7 +62,7 @@ static int open_schema(ecom_graphql *g, const ecom_graphql_options *options, eco
                        ecom_error *err)
 {
     ecom_arena *arena = ecom_arena_new(0);
-    struct gql_errors errors = {.arena = arena};
+    struct gql_errors errors = {.arena = arena, .suggesting = GQL_SUGGESTING};
     int r = ECOM_E_NOMEM;
 
     g->schema.arena = ecom_arena_new(SCHEMA_BYTES);

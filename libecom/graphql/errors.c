@@ -43,6 +43,22 @@ ecom_str ecom__gql_format(ecom_arena *arena, const char *fmt, ...)
     return s;
 }
 
+/* They come nearly in order, and there are few. */
+static void insert(struct gql_errors *errors, struct gql_error *e)
+{
+    struct gql_error **slot = &errors->first;
+
+    if (errors->last && errors->last->order <= e->order)
+        slot = &errors->last->next;
+    while (*slot && (*slot)->order <= e->order)
+        slot = &(*slot)->next;
+    e->next = *slot;
+    *slot = e;
+    if (!e->next)
+        errors->last = e;
+    errors->n++;
+}
+
 static struct gql_error *add(struct gql_errors *errors, ecom_str message, const uint32_t *at,
                              uint32_t nat)
 {
@@ -55,13 +71,12 @@ static struct gql_error *add(struct gql_errors *errors, ecom_str message, const 
     }
     if (nat)
         memcpy(places, at, sizeof(*at) * nat);
-    *e = (struct gql_error){.message = message, .rule = errors->rule, .at = places, .nat = nat};
-    if (errors->last)
-        errors->last->next = e;
-    else
-        errors->first = e;
-    errors->last = e;
-    errors->n++;
+    *e = (struct gql_error){.message = message,
+                            .rule = errors->rule,
+                            .order = errors->event << 8 | errors->rule,
+                            .at = places,
+                            .nat = nat};
+    insert(errors, e);
     return e;
 }
 
@@ -72,6 +87,8 @@ int ecom__gql_report(struct gql_errors *errors, const uint32_t *at, uint32_t nat
 
     if (errors->n > GQL_MAX_ERRORS || errors->code == ECOM_E_NOMEM)
         return errors->code;
+    if (errors->n == GQL_MAX_ERRORS)
+        errors->event = UINT64_MAX >> 8;
     va_start(args, fmt);
     ecom_str message = errors->n < GQL_MAX_ERRORS
                            ? format(errors->arena, fmt, args)

@@ -452,7 +452,10 @@ static int execute(ecom_graphql *graphql, const struct gql_document *document,
                    const ecom_graphql_request *request, ecom_arena *arena, ecom_buf *out,
                    ecom_graphql_outcome *outcome)
 {
-    struct gql_errors errors = {.arena = arena, .source = document->source};
+    struct gql_errors errors = {.arena = arena,
+                                .source = document->source,
+                                .suggesting =
+                                    graphql->options.no_introspection ? 0 : GQL_SUGGESTING};
     struct gql_execution x = {.graphql = graphql,
                               .document = document,
                               .arena = arena,

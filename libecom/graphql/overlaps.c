@@ -38,6 +38,8 @@ struct overlaps {
     ecom_arena *arena;
     struct gql_errors *errors;
     uint32_t *seen, collection;
+    uint32_t conflicts; /* of the current definition */
+    uint32_t set_at;
     int32_t budget;
     int failed;
 };
@@ -181,6 +183,7 @@ static int same_arguments(const struct gql_argument *a, const struct gql_argumen
     return 1;
 }
 
+/* What is unknown fits everything: that it is unknown was said. */
 static int same_shape(const struct gql_ref *a, const struct gql_ref *b)
 {
     while (a->kind == b->kind && a->kind != GQL_NAMED) {
@@ -198,6 +201,8 @@ static void conflict(struct overlaps *o, const struct around *around, const stru
 {
     uint32_t places[] = {a->field->at, b->field->at};
 
+    o->conflicts++;
+    o->errors->event = GQL_ENTER(o->set_at);
     for (; around->up; around = around->up)
         reason = ecom__gql_format(o->arena, "subfields \"%.*s\" conflict because %.*s",
                                   GQL_NAME(around->key), GQL_P(reason));
@@ -212,11 +217,17 @@ static void conflict(struct overlaps *o, const struct around *around, const stru
 
 static int check_shapes(struct overlaps *o, const struct around *around, const struct item *first)
 {
+    const struct item *known = first;
+
     for (const struct item *i = first->next; i && spend(o); i = i->next) {
-        const struct gql_ref *a = first->field->field->type, *b = i->field->field->type;
+        if (!known->field->field)
+            known = i;
+        if (!i->field->field || !known->field->field)
+            continue;
+        const struct gql_ref *a = known->field->field->type, *b = i->field->field->type;
         if (same_shape(a, b))
             continue;
-        conflict(o, around, first, i,
+        conflict(o, around, known, i,
                  ecom__gql_format(o->arena, "they return conflicting types \"%s\" and \"%s\"",
                                   ecom__gql_ref_text(o->arena, a),
                                   ecom__gql_ref_text(o->arena, b)));
@@ -250,7 +261,7 @@ static void check_set(struct overlaps *o, const struct around *around, const str
 
 static int is_object(const struct item *i)
 {
-    return i->field->parent->kind == GQL_KIND_OBJECT;
+    return i->field->parent && i->field->parent->kind == GQL_KIND_OBJECT;
 }
 
 /* Of a group those that may be fields of one object of @p type, or (NULL) all of abstract types. */
@@ -314,7 +325,7 @@ static void check_group(struct overlaps *o, const struct around *up, const struc
     }
     if (what & SHAPE && check_shapes(o, &here, group->first))
         check_set(o, &here, group->first, SHAPE);
-    if (what & PARENTS && !o->errors->n)
+    if (what & PARENTS && !o->conflicts)
         check_parents(o, &here, group);
 }
 
@@ -337,12 +348,16 @@ int ecom__gql_check_overlaps(const struct gql_schema *schema, const struct gql_d
     struct overlaps o = {.schema = schema, .arena = arena, .errors = errors, .budget = BUDGET};
 
     o.seen = take(&o, document->nfragments + 1, sizeof(*o.seen));
-    errors->rule = "OverlappingFieldsCanBeMerged";
-    for (const struct gql_definition *d = document->first; d && !o.failed; d = d->next) {
-        const struct gql_selection root = {.first = d->first};
-        const struct item item = {NULL, &root};
-        if (d->kind == GQL_OPERATION)
-            check_set(&o, NULL, &item, SHAPE | PARENTS);
-    }
+    errors->rule = GQL_R_OVERLAPPING_FIELDS_CAN_BE_MERGED;
+    /* Operations, with all that they spread; then the fragments that none of them did. */
+    for (int fragments = 0; fragments < 2; fragments++)
+        for (const struct gql_definition *d = document->first; d && !o.failed; d = d->next) {
+            const struct gql_selection root = {.first = d->first};
+            const struct item item = {NULL, &root};
+            o.conflicts = 0;
+            o.set_at = d->at;
+            if (fragments ? d->kind == GQL_FRAGMENT && !o.seen[d->index] : d->kind == GQL_OPERATION)
+                check_set(&o, NULL, &item, SHAPE | PARENTS);
+        }
     return o.failed;
 }

@@ -7,6 +7,7 @@ void ecom__gql_advance(struct gql_parser *p)
 {
     if (p->failed)
         return;
+    p->end = p->token.end;
     int r = ecom__gql_lex(&p->lexer, &p->token);
     if (r < 0) {
         p->failed = r;
@@ -307,6 +308,7 @@ struct gql_directive *ecom__gql_parse_directives(struct gql_parser *p, int const
         ecom__gql_advance(p);
         d->name = ecom__gql_parse_name(p);
         d->arguments = parse_arguments(p, constant);
+        d->end = p->end;
         p->document->ndirectives++;
         *last = d;
         last = &d->next;
@@ -329,6 +331,7 @@ static void parse_field(struct gql_parser *p, struct gql_selection *s)
     s->directives = ecom__gql_parse_directives(p, 0);
     if (p->token.kind == '{') {
         s->braces = 1;
+        s->brace = p->token.at;
         s->first = parse_selections(p);
     }
 }
@@ -368,6 +371,7 @@ static struct gql_selection *parse_selections(struct gql_parser *p)
             parse_spread(p, s);
         else
             parse_field(p, s);
+        s->end = p->end;
         *last = s;
         last = &s->next;
     } while (!p->failed && !ecom__gql_take(p, '}'));
@@ -479,6 +483,7 @@ static int parse_document(struct gql_parser *p)
         if (!d)
             break;
         parse_definition(p, d);
+        d->end = p->end;
         p->document->ndefinitions++;
         *last = d;
         last = &d->next;

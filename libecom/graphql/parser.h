@@ -11,6 +11,7 @@ struct gql_parser {
     struct gql_token token;
     ecom_arena *arena;
     struct gql_document *document;
+    uint32_t end; /* of the token before the current one */
     uint32_t depth, max_depth;
     int failed;
 };

@@ -1,47 +1,31 @@
+#include "base/writer.h"
 #include "graphql/ast.h"
 
 #include <string.h>
 
-/* Appends until something fails; the failure stays. */
-struct printer {
-    ecom_buf *out;
-    int r;
-};
-
-static void put_n(struct printer *p, ecom_str s)
+static void put_name(struct ecom__writer *p, struct gql_name name)
 {
-    if (p->r == ECOM_OK)
-        p->r = ecom_buf_append(p->out, s);
+    ecom__put_n(p, gql_str(name));
 }
 
-static void put(struct printer *p, const char *s)
+static void put_line(struct ecom__writer *p, int indent)
 {
-    put_n(p, ecom_str_of(s));
-}
-
-static void put_name(struct printer *p, struct gql_name name)
-{
-    put_n(p, gql_str(name));
-}
-
-static void put_line(struct printer *p, int indent)
-{
-    put(p, "\n");
+    ecom__put(p, "\n");
     while (indent-- > 0)
-        put(p, "  ");
+        ecom__put(p, "  ");
 }
 
-static void put_quoted(struct printer *p, ecom_str s)
+static void put_quoted(struct ecom__writer *p, ecom_str s)
 {
     static const char shorts[] = {
         ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
 
-    put(p, "\"");
+    ecom__put(p, "\"");
     for (size_t i = 0, from = 0; i <= s.n; i++) {
         unsigned char c = i < s.n ? (unsigned char)s.p[i] : 0;
         if (i < s.n && c >= 0x20 && c != '"' && c != '\\' && c != 0x7F)
             continue;
-        put_n(p, (ecom_str){s.p + from, i - from});
+        ecom__put_n(p, (ecom_str){s.p + from, i - from});
         from = i + 1;
         if (i == s.n)
             break;
@@ -52,7 +36,7 @@ static void put_quoted(struct printer *p, ecom_str s)
         else if (p->r == ECOM_OK)
             p->r = ecom_buf_printf(p->out, "\\u%04X", c);
     }
-    put(p, "\"");
+    ecom__put(p, "\"");
 }
 
 /* A block string gives back its value only when that has no blank line at an end, an unindented
@@ -74,33 +58,33 @@ static int fits_block(ecom_str s)
     return s.p[0] != '\n' && start < s.n;
 }
 
-static void put_block(struct printer *p, ecom_str s, int indent)
+static void put_block(struct ecom__writer *p, ecom_str s, int indent)
 {
-    put(p, "\"\"\"");
+    ecom__put(p, "\"\"\"");
     put_line(p, indent);
     for (size_t i = 0, from = 0; i <= s.n; i++) {
         int end = i == s.n, quotes = !end && s.n - i >= 3 && memcmp(s.p + i, "\"\"\"", 3) == 0;
         if (!end && !quotes && s.p[i] != '\n')
             continue;
-        put_n(p, (ecom_str){s.p + from, i - from});
+        ecom__put_n(p, (ecom_str){s.p + from, i - from});
         from = i + !quotes;
         if (quotes) {
-            put(p, "\\\"\"\"");
+            ecom__put(p, "\\\"\"\"");
             from = i + 3;
             i += 2;
         } else if (!end && i + 1 < s.n && s.p[i + 1] == '\n') {
-            put(p, "\n");
+            ecom__put(p, "\n");
         } else if (!end) {
             put_line(p, indent);
         }
     }
     put_line(p, indent);
-    put(p, "\"\"\"");
+    ecom__put(p, "\"\"\"");
 }
 
 int ecom__gql_print_string(ecom_str s, int block, int indent, ecom_buf *out)
 {
-    struct printer p = {out, ECOM_OK};
+    struct ecom__writer p = {out, ECOM_OK};
 
     if (block && fits_block(s))
         put_block(&p, s, indent);
@@ -109,7 +93,7 @@ int ecom__gql_print_string(ecom_str s, int block, int indent, ecom_buf *out)
     return p.r;
 }
 
-static void put_value(struct printer *p, const struct gql_value *v)
+static void put_value(struct ecom__writer *p, const struct gql_value *v)
 {
     int list = v->kind == GQL_LIST;
 
@@ -118,19 +102,19 @@ static void put_value(struct printer *p, const struct gql_value *v)
         put_quoted(p, gql_str(v->text));
         return;
     case GQL_VARIABLE:
-        put(p, "$");
+        ecom__put(p, "$");
         break;
     case GQL_LIST:
     case GQL_OBJECT:
-        put(p, list ? "[" : "{");
+        ecom__put(p, list ? "[" : "{");
         for (const struct gql_value *item = v->first; item; item = item->next) {
             if (item != v->first)
-                put(p, ", ");
+                ecom__put(p, ", ");
             put_name(p, item->name);
-            put(p, list ? "" : ": ");
+            ecom__put(p, list ? "" : ": ");
             put_value(p, item);
         }
-        put(p, list ? "]" : "}");
+        ecom__put(p, list ? "]" : "}");
         return;
     default:
         break;
@@ -138,21 +122,21 @@ static void put_value(struct printer *p, const struct gql_value *v)
     put_name(p, v->text);
 }
 
-static void put_ref(struct printer *p, const struct gql_ref *ref)
+static void put_ref(struct ecom__writer *p, const struct gql_ref *ref)
 {
     if (ref->kind == GQL_LIST_OF)
-        put(p, "[");
+        ecom__put(p, "[");
     if (ref->kind == GQL_NAMED)
         put_name(p, ref->name);
     else
         put_ref(p, ref->of);
     if (ref->kind != GQL_NAMED)
-        put(p, ref->kind == GQL_LIST_OF ? "]" : "!");
+        ecom__put(p, ref->kind == GQL_LIST_OF ? "]" : "!");
 }
 
 int ecom__gql_print_value(const struct gql_value *value, ecom_buf *out)
 {
-    struct printer p = {out, ECOM_OK};
+    struct ecom__writer p = {out, ECOM_OK};
 
     put_value(&p, value);
     return p.r;
@@ -160,58 +144,66 @@ int ecom__gql_print_value(const struct gql_value *value, ecom_buf *out)
 
 int ecom__gql_print_ref(const struct gql_ref *ref, ecom_buf *out)
 {
-    struct printer p = {out, ECOM_OK};
+    struct ecom__writer p = {out, ECOM_OK};
 
     put_ref(&p, ref);
     return p.r;
 }
 
-static void put_arguments(struct printer *p, const struct gql_argument *first)
+static void put_arguments(struct ecom__writer *p, const struct gql_argument *first)
 {
     for (const struct gql_argument *a = first; a; a = a->next) {
-        put(p, a == first ? "(" : ", ");
+        ecom__put(p, a == first ? "(" : ", ");
         put_name(p, a->name);
-        put(p, ": ");
+        ecom__put(p, ": ");
         put_value(p, a->value);
     }
-    put(p, first ? ")" : "");
+    ecom__put(p, first ? ")" : "");
 }
 
-static void put_directives(struct printer *p, const struct gql_directive *d)
+static void put_directives(struct ecom__writer *p, const struct gql_directive *d)
 {
     for (; d; d = d->next) {
-        put(p, " @");
+        ecom__put(p, " @");
         put_name(p, d->name);
         put_arguments(p, d->arguments);
     }
 }
 
-static void put_selections(struct printer *p, const struct gql_selection *s, int indent)
+int ecom__gql_print_directives(const struct gql_directive *first, ecom_buf *out)
 {
-    put(p, "{");
+    struct ecom__writer p = {out, ECOM_OK};
+
+    put_directives(&p, first);
+    return p.r;
+}
+
+static void put_selections(struct ecom__writer *p, const struct gql_selection *s, int indent)
+{
+    ecom__put(p, "{");
     for (; s; s = s->next) {
         put_line(p, indent + 1);
         if (s->kind != GQL_FIELD)
-            put(p, s->condition ? "... on " : "...");
+            ecom__put(p, s->condition ? "... on " : "...");
         if (s->condition)
             put_ref(p, s->condition);
         if (s->alias.p) {
             put_name(p, s->alias);
-            put(p, ": ");
+            ecom__put(p, ": ");
         }
         put_name(p, s->name);
         put_arguments(p, s->arguments);
         put_directives(p, s->directives);
         if (s->braces) {
-            put(p, " ");
+            ecom__put(p, " ");
             put_selections(p, s->first, indent + 1);
         }
     }
     put_line(p, indent);
-    put(p, "}");
+    ecom__put(p, "}");
 }
 
-static void put_description(struct printer *p, const struct gql_value *d, int indent)
+static void put_description(struct ecom__writer *p, const struct gql_value *d, int indent)
 {
     if (!d)
         return;
@@ -220,7 +212,7 @@ static void put_description(struct printer *p, const struct gql_value *d, int in
     put_line(p, indent);
 }
 
-static void put_operation(struct printer *p, const struct gql_definition *d)
+static void put_operation(struct ecom__writer *p, const struct gql_definition *d)
 {
     static const char *const words[] = {"query", "mutation", "subscription"};
 
@@ -228,51 +220,51 @@ static void put_operation(struct printer *p, const struct gql_definition *d)
         put_selections(p, d->first, 0);
         return;
     }
-    put(p, words[d->operation]);
-    put(p, d->name.p || d->variables ? " " : "");
+    ecom__put(p, words[d->operation]);
+    ecom__put(p, d->name.p || d->variables ? " " : "");
     put_name(p, d->name);
     for (const struct gql_variable *v = d->variables; v; v = v->next) {
-        put(p, v == d->variables ? "(" : ", ");
+        ecom__put(p, v == d->variables ? "(" : ", ");
         if (v->description && p->r == ECOM_OK)
             p->r = ecom__gql_print_string(gql_str(v->description->text), 0, 0, p->out);
-        put(p, v->description ? " $" : "$");
+        ecom__put(p, v->description ? " $" : "$");
         put_name(p, v->name);
-        put(p, ": ");
+        ecom__put(p, ": ");
         put_ref(p, v->type);
         if (v->fallback) {
-            put(p, " = ");
+            ecom__put(p, " = ");
             put_value(p, v->fallback);
         }
         put_directives(p, v->directives);
     }
-    put(p, d->variables ? ")" : "");
+    ecom__put(p, d->variables ? ")" : "");
     put_directives(p, d->directives);
-    put(p, " ");
+    ecom__put(p, " ");
     put_selections(p, d->first, 0);
 }
 
-static void put_fragment(struct printer *p, const struct gql_definition *d)
+static void put_fragment(struct ecom__writer *p, const struct gql_definition *d)
 {
-    put(p, "fragment ");
+    ecom__put(p, "fragment ");
     put_name(p, d->name);
-    put(p, " on ");
+    ecom__put(p, " on ");
     put_ref(p, d->condition);
     put_directives(p, d->directives);
-    put(p, " ");
+    ecom__put(p, " ");
     put_selections(p, d->first, 0);
 }
 
-static void put_member(struct printer *p, const struct gql_member *m);
+static void put_member(struct ecom__writer *p, const struct gql_member *m);
 
 /* Arguments stand on one line unless one of them is described. */
-static void put_member_arguments(struct printer *p, const struct gql_member *first, int indent)
+static void put_member_arguments(struct ecom__writer *p, const struct gql_member *first, int indent)
 {
     int described = 0;
 
     for (const struct gql_member *m = first; m; m = m->next)
         described |= m->description != NULL;
     for (const struct gql_member *m = first; m; m = m->next) {
-        put(p, m == first ? "(" : described ? "" : ", ");
+        ecom__put(p, m == first ? "(" : described ? "" : ", ");
         if (described) {
             put_line(p, indent + 1);
             put_description(p, m->description, indent + 1);
@@ -281,47 +273,47 @@ static void put_member_arguments(struct printer *p, const struct gql_member *fir
     }
     if (described)
         put_line(p, indent);
-    put(p, first ? ")" : "");
+    ecom__put(p, first ? ")" : "");
 }
 
-static void put_member(struct printer *p, const struct gql_member *m)
+static void put_member(struct ecom__writer *p, const struct gql_member *m)
 {
     put_name(p, m->name);
     put_member_arguments(p, m->arguments, 1);
     if (m->type) {
-        put(p, ": ");
+        ecom__put(p, ": ");
         put_ref(p, m->type);
     }
     if (m->fallback) {
-        put(p, " = ");
+        ecom__put(p, " = ");
         put_value(p, m->fallback);
     }
     put_directives(p, m->directives);
 }
 
-static void put_members(struct printer *p, const struct gql_member *m)
+static void put_members(struct ecom__writer *p, const struct gql_member *m)
 {
     if (!m)
         return;
-    put(p, " {");
+    ecom__put(p, " {");
     for (; m; m = m->next) {
         put_line(p, 1);
         put_description(p, m->description, 1);
         put_member(p, m);
     }
-    put(p, "\n}");
+    ecom__put(p, "\n}");
 }
 
-static void put_names(struct printer *p, const struct gql_names *n, const char *before,
+static void put_names(struct ecom__writer *p, const struct gql_names *n, const char *before,
                       const char *between)
 {
     for (const char *sep = before; n; n = n->next, sep = between) {
-        put(p, sep);
+        ecom__put(p, sep);
         put_name(p, n->name);
     }
 }
 
-static void put_system(struct printer *p, const struct gql_definition *d)
+static void put_system(struct ecom__writer *p, const struct gql_definition *d)
 {
     static const char *const words[] = {
         [GQL_SCHEMA] = "schema",     [GQL_SCALAR_TYPE] = "scalar ",
@@ -329,12 +321,12 @@ static void put_system(struct printer *p, const struct gql_definition *d)
         [GQL_UNION_TYPE] = "union ", [GQL_ENUM_TYPE] = "enum ",
         [GQL_INPUT_TYPE] = "input ", [GQL_DIRECTIVE] = "directive @"};
 
-    put(p, d->extension ? "extend " : "");
-    put(p, words[d->kind]);
+    ecom__put(p, d->extension ? "extend " : "");
+    ecom__put(p, words[d->kind]);
     put_name(p, d->name);
     if (d->kind == GQL_DIRECTIVE) {
         put_member_arguments(p, d->members, 0);
-        put(p, d->repeatable ? " repeatable" : "");
+        ecom__put(p, d->repeatable ? " repeatable" : "");
         put_names(p, d->names, " on ", " | ");
         return;
     }
@@ -348,10 +340,10 @@ static void put_system(struct printer *p, const struct gql_definition *d)
 
 int ecom__gql_print(const struct gql_document *document, ecom_buf *out)
 {
-    struct printer p = {out, ECOM_OK};
+    struct ecom__writer p = {out, ECOM_OK};
 
     for (const struct gql_definition *d = document->first; d; d = d->next) {
-        put(&p, d == document->first ? "" : "\n\n");
+        ecom__put(&p, d == document->first ? "" : "\n\n");
         put_description(&p, d->description, 0);
         if (d->kind == GQL_OPERATION)
             put_operation(&p, d);

@@ -1,11 +1,24 @@
 /* The rules of validation (specification, section 5), each a small function. */
+#include "graphql/suggest.h"
 #include "graphql/validate.h"
 
 #define RULES(table_, call_)                                            \
     for (size_t i = 0; i < sizeof(table_) / sizeof((table_)[0]); i++) { \
-        w->errors->rule = (table_)[i].name;                             \
+        w->errors->rule = (table_)[i].rule;                             \
         (table_)[i].check call_;                                        \
     }
+
+/* Where all of a kind stand, as far as an error lists them. */
+enum { MAX_PLACES = 64 };
+struct places {
+    uint32_t at[MAX_PLACES], n;
+};
+
+static void add_place(struct places *places, uint32_t at)
+{
+    if (places->n < MAX_PLACES)
+        places->at[places->n++] = at;
+}
 
 /* ---- the document */
 
@@ -24,6 +37,7 @@ static void unique_names(struct gql_walk *w, uint8_t kind, const char *what)
         const struct gql_definition *other = w->document->first;
         if (d->kind != kind || !d->name.p)
             continue;
+        w->errors->event = GQL_ENTER(d->at);
         while (other != d && !(other->kind == kind && gql_same(other->name, d->name)))
             other = other->next;
         if (other != d)
@@ -41,8 +55,10 @@ static void unique_operation_names(struct gql_walk *w)
 static void lone_anonymous_operation(struct gql_walk *w)
 {
     for (const struct gql_definition *d = w->document->first; d; d = d->next)
-        if (d->kind == GQL_OPERATION && !d->name.p && w->document->noperations > 1)
+        if (d->kind == GQL_OPERATION && !d->name.p && w->document->noperations > 1) {
+            w->errors->event = GQL_ENTER(d->at);
             GQL_REPORT(w, d->at, "This anonymous operation must be the only defined operation.");
+        }
 }
 
 static void unique_fragment_names(struct gql_walk *w)
@@ -54,13 +70,13 @@ static void unique_fragment_names(struct gql_walk *w)
 void ecom__gql_rules_document(struct gql_walk *w)
 {
     static const struct {
-        const char *name;
+        uint8_t rule;
         void (*check)(struct gql_walk *w);
     } table[] = {
-        {"ExecutableDefinitions", executable_definitions},
-        {"UniqueOperationNames", unique_operation_names},
-        {"LoneAnonymousOperation", lone_anonymous_operation},
-        {"UniqueFragmentNames", unique_fragment_names},
+        {GQL_R_EXECUTABLE_DEFINITIONS, executable_definitions},
+        {GQL_R_UNIQUE_OPERATION_NAMES, unique_operation_names},
+        {GQL_R_LONE_ANONYMOUS_OPERATION, lone_anonymous_operation},
+        {GQL_R_UNIQUE_FRAGMENT_NAMES, unique_fragment_names},
     };
 
     RULES(table, (w));
@@ -130,8 +146,15 @@ static const struct gql_ref *named(const struct gql_ref *ref)
 
 static void unknown_type(struct gql_walk *w, const struct gql_ref *ref)
 {
-    if (ref && !ref->type)
-        GQL_REPORT(w, named(ref)->at, "Unknown type \"%.*s\".", GQL_NAME(named(ref)->name));
+    uint64_t event = w->errors->event;
+
+    if (!ref || ref->type)
+        return;
+    ref = named(ref);
+    ecom_str meant = ecom__gql_suggest_type(w->errors, w->schema, gql_str(ref->name));
+    w->errors->event = GQL_ENTER(ref->at);
+    GQL_REPORT(w, ref->at, "Unknown type \"%.*s\".%.*s", GQL_NAME(ref->name), GQL_P(meant));
+    w->errors->event = event;
 }
 
 static void known_type_names(struct gql_walk *w, const struct gql_definition *d)
@@ -150,12 +173,16 @@ static void fragments_on_composite_types(struct gql_walk *w, const struct gql_de
 static void unique_variable_names(struct gql_walk *w, const struct gql_definition *d)
 {
     for (const struct gql_variable *v = d->variables; v; v = v->next) {
+        struct places places = {.n = 0};
         const struct gql_variable *other = d->variables;
         while (other != v && !gql_same(other->name, v->name))
             other = other->next;
-        if (other != v)
-            GQL_REPORT2(w, other->name.at + 1, v->name.at + 1,
-                        "There can be only one variable named \"$%.*s\".", GQL_NAME(v->name));
+        for (; other == v || (other && places.n); other = other->next)
+            if (gql_same(other->name, v->name))
+                add_place(&places, other->name.at + 1);
+        if (places.n > 1)
+            ecom__gql_report(w->errors, places.at, places.n,
+                             "There can be only one variable named \"$%.*s\".", GQL_NAME(v->name));
     }
 }
 
@@ -171,14 +198,14 @@ static void known_operation(struct gql_walk *w, const struct gql_definition *d)
 void ecom__gql_rules_definition(struct gql_walk *w, const struct gql_definition *d)
 {
     static const struct {
-        const char *name;
+        uint8_t rule;
         void (*check)(struct gql_walk *w, const struct gql_definition *d);
     } table[] = {
-        {"KnownOperationTypes", known_operation},
-        {"SingleFieldSubscriptions", single_field_subscriptions},
-        {"KnownTypeNames", known_type_names},
-        {"FragmentsOnCompositeTypes", fragments_on_composite_types},
-        {"UniqueVariableNames", unique_variable_names},
+        {GQL_R_KNOWN_OPERATION_TYPES, known_operation},
+        {GQL_R_SINGLE_FIELD_SUBSCRIPTIONS, single_field_subscriptions},
+        {GQL_R_KNOWN_TYPE_NAMES, known_type_names},
+        {GQL_R_FRAGMENTS_ON_COMPOSITE_TYPES, fragments_on_composite_types},
+        {GQL_R_UNIQUE_VARIABLE_NAMES, unique_variable_names},
     };
 
     RULES(table, (w, d));
@@ -201,11 +228,11 @@ static void variables_are_input_types(struct gql_walk *w, const struct gql_varia
 void ecom__gql_rules_variable(struct gql_walk *w, const struct gql_variable *v)
 {
     static const struct {
-        const char *name;
+        uint8_t rule;
         void (*check)(struct gql_walk *w, const struct gql_variable *v);
     } table[] = {
-        {"KnownTypeNames", known_variable_types},
-        {"VariablesAreInputTypes", variables_are_input_types},
+        {GQL_R_KNOWN_TYPE_NAMES, known_variable_types},
+        {GQL_R_VARIABLES_ARE_INPUT_TYPES, variables_are_input_types},
     };
 
     RULES(table, (w, v));
@@ -230,7 +257,7 @@ static void scalar_leafs(struct gql_walk *w, const struct gql_selection *s)
     if (s->kind != GQL_FIELD || !s->field)
         return;
     if (gql_is_leaf(s->field->type->type) && s->braces)
-        GQL_REPORT(w, s->at,
+        GQL_REPORT(w, s->brace,
                    "Field \"%.*s\" must not have a selection since type \"%s\" has no subfields.",
                    GQL_NAME(s->name), ecom__gql_ref_text(w->arena, s->field->type));
     else if (!gql_is_leaf(s->field->type->type) && !s->braces)
@@ -243,9 +270,11 @@ static void scalar_leafs(struct gql_walk *w, const struct gql_selection *s)
 
 static void fields_on_correct_type(struct gql_walk *w, const struct gql_selection *s)
 {
-    if (s->kind == GQL_FIELD && !s->field && w->parent)
-        GQL_REPORT(w, s->at, "Cannot query field \"%.*s\" on type \"%.*s\".", GQL_NAME(s->name),
-                   GQL_NAME(w->parent->name));
+    if (s->kind != GQL_FIELD || s->field || !w->parent)
+        return;
+    ecom_str meant = ecom__gql_suggest_field(w->errors, w->parent, s->name);
+    GQL_REPORT(w, s->at, "Cannot query field \"%.*s\" on type \"%.*s\".%.*s", GQL_NAME(s->name),
+               GQL_NAME(w->parent->name), GQL_P(meant));
 }
 
 static void introspection_allowed(struct gql_walk *w, const struct gql_selection *s)
@@ -302,16 +331,16 @@ static void possible_fragment_spreads(struct gql_walk *w, const struct gql_selec
 void ecom__gql_rules_selection(struct gql_walk *w, const struct gql_selection *s)
 {
     static const struct {
-        const char *name;
+        uint8_t rule;
         void (*check)(struct gql_walk *w, const struct gql_selection *s);
     } table[] = {
-        {"KnownTypeNames", known_condition},
-        {"FragmentsOnCompositeTypes", inline_on_composite_types},
-        {"ScalarLeafs", scalar_leafs},
-        {"FieldsOnCorrectType", fields_on_correct_type},
-        {"IntrospectionAllowed", introspection_allowed},
-        {"KnownFragmentNames", known_fragment_names},
-        {"PossibleFragmentSpreads", possible_fragment_spreads},
+        {GQL_R_KNOWN_TYPE_NAMES, known_condition},
+        {GQL_R_FRAGMENTS_ON_COMPOSITE_TYPES, inline_on_composite_types},
+        {GQL_R_SCALAR_LEAFS, scalar_leafs},
+        {GQL_R_FIELDS_ON_CORRECT_TYPE, fields_on_correct_type},
+        {GQL_R_INTROSPECTION_ALLOWED, introspection_allowed},
+        {GQL_R_KNOWN_FRAGMENT_NAMES, known_fragment_names},
+        {GQL_R_POSSIBLE_FRAGMENT_SPREADS, possible_fragment_spreads},
     };
 
     RULES(table, (w, s));
@@ -322,6 +351,7 @@ void ecom__gql_rules_selection(struct gql_walk *w, const struct gql_selection *s
 static void known_directives(struct gql_walk *w, const struct gql_directive *first)
 {
     for (const struct gql_directive *d = first; d; d = d->next) {
+        w->errors->event = GQL_ENTER(d->at);
         const struct gql_directive_type *type = ecom__gql_directive_type(w->schema, d->name);
         const struct gql_names *n = type ? type->locations : NULL;
         while (n && !ecom_str_eq(gql_str(n->name), ecom_str_of(w->location)))
@@ -336,6 +366,7 @@ static void known_directives(struct gql_walk *w, const struct gql_directive *fir
 
 static void unique_directives(struct gql_walk *w, const struct gql_directive *first)
 {
+    w->errors->event = GQL_ENTER(w->place);
     for (const struct gql_directive *d = first; d; d = d->next) {
         const struct gql_directive_type *type = ecom__gql_directive_type(w->schema, d->name);
         const struct gql_directive *other = first;
@@ -351,11 +382,11 @@ static void unique_directives(struct gql_walk *w, const struct gql_directive *fi
 void ecom__gql_rules_directives(struct gql_walk *w, const struct gql_directive *first)
 {
     static const struct {
-        const char *name;
+        uint8_t rule;
         void (*check)(struct gql_walk *w, const struct gql_directive *first);
     } table[] = {
-        {"KnownDirectives", known_directives},
-        {"UniqueDirectivesPerLocation", unique_directives},
+        {GQL_R_KNOWN_DIRECTIVES, known_directives},
+        {GQL_R_UNIQUE_DIRECTIVES_PER_LOCATION, unique_directives},
     };
 
     RULES(table, (w, first));
@@ -368,29 +399,39 @@ static void known_argument_names(struct gql_walk *w, const struct gql_argument *
     for (const struct gql_argument *a = first; a && w->inputs; a = a->next) {
         if (ecom__gql_input(w->inputs, a->name))
             continue;
+        ecom_str meant = ecom__gql_suggest_input(w->errors, w->inputs, gql_str(a->name));
+        w->errors->event = GQL_ENTER(w->directive ? w->directive->at : a->name.at);
         if (w->directive)
-            GQL_REPORT(w, a->name.at, "Unknown argument \"%.*s\" on directive \"@%.*s\".",
-                       GQL_NAME(a->name), GQL_NAME(w->directive->name));
+            GQL_REPORT(w, a->name.at, "Unknown argument \"%.*s\" on directive \"@%.*s\".%.*s",
+                       GQL_NAME(a->name), GQL_NAME(w->directive->name), GQL_P(meant));
         else
-            GQL_REPORT(w, a->name.at, "Unknown argument \"%.*s\" on field \"%.*s.%.*s\".",
-                       GQL_NAME(a->name), GQL_NAME(w->parent->name), GQL_NAME(w->selection->name));
+            GQL_REPORT(w, a->name.at, "Unknown argument \"%.*s\" on field \"%.*s.%.*s\".%.*s",
+                       GQL_NAME(a->name), GQL_NAME(w->parent->name), GQL_NAME(w->selection->name),
+                       GQL_P(meant));
     }
 }
 
 static void unique_argument_names(struct gql_walk *w, const struct gql_argument *first)
 {
+    w->errors->event = GQL_ENTER(w->directive ? w->directive->at : w->selection->at);
     for (const struct gql_argument *a = first; a; a = a->next) {
+        struct places places = {.n = 0};
         const struct gql_argument *other = first;
         while (other != a && !gql_same(other->name, a->name))
             other = other->next;
-        if (other != a)
-            GQL_REPORT2(w, other->name.at, a->name.at,
-                        "There can be only one argument named \"%.*s\".", GQL_NAME(a->name));
+        for (; other == a || (other && places.n); other = other->next)
+            if (gql_same(other->name, a->name))
+                add_place(&places, other->name.at);
+        if (places.n > 1)
+            ecom__gql_report(w->errors, places.at, places.n,
+                             "There can be only one argument named \"%.*s\".", GQL_NAME(a->name));
     }
 }
 
-static void provided_required_arguments(struct gql_walk *w, const struct gql_argument *first)
+void ecom__gql_rules_required(struct gql_walk *w, const struct gql_argument *first)
 {
+    w->errors->rule = GQL_R_PROVIDED_REQUIRED_ARGUMENTS;
+    w->errors->event = GQL_LEAVE(w->directive ? w->directive->end : w->selection->end);
     for (uint32_t i = 0; w->inputs && i < w->inputs->n; i++) {
         const struct gql_input *in = &w->inputs->items[i];
         const struct gql_argument *a = first;
@@ -411,12 +452,11 @@ static void provided_required_arguments(struct gql_walk *w, const struct gql_arg
 void ecom__gql_rules_arguments(struct gql_walk *w, const struct gql_argument *first)
 {
     static const struct {
-        const char *name;
+        uint8_t rule;
         void (*check)(struct gql_walk *w, const struct gql_argument *first);
     } table[] = {
-        {"KnownArgumentNames", known_argument_names},
-        {"UniqueArgumentNames", unique_argument_names},
-        {"ProvidedRequiredArguments", provided_required_arguments},
+        {GQL_R_KNOWN_ARGUMENT_NAMES, known_argument_names},
+        {GQL_R_UNIQUE_ARGUMENT_NAMES, unique_argument_names},
     };
 
     RULES(table, (w, first));
@@ -424,14 +464,16 @@ void ecom__gql_rules_arguments(struct gql_walk *w, const struct gql_argument *fi
 
 /* ---- variables where they are used, through all fragments of an operation */
 
+/* The last of that name: that there are several was said. */
 static const struct gql_variable *find_variable(const struct gql_definition *operation,
                                                 struct gql_name name)
 {
-    const struct gql_variable *v = operation->variables;
+    const struct gql_variable *found = NULL;
 
-    while (v && !gql_same(v->name, name))
-        v = v->next;
-    return v;
+    for (const struct gql_variable *v = operation->variables; v; v = v->next)
+        if (gql_same(v->name, name))
+            found = v;
+    return found;
 }
 
 static void no_undefined_variables(struct gql_walk *w, const struct gql_definition *operation,
@@ -483,12 +525,13 @@ static void check_scope(struct gql_walk *w, const struct gql_definition *operati
 {
     for (const struct gql_usage *u = scope->usages; u; u = u->next) {
         const struct gql_variable *v = find_variable(operation, u->value->text);
-        w->errors->rule = "NoUndefinedVariables";
+        w->errors->rule = GQL_R_NO_UNDEFINED_VARIABLES;
         no_undefined_variables(w, operation, u, v);
-        w->errors->rule = "VariablesInAllowedPosition";
+        w->errors->rule = GQL_R_VARIABLES_IN_ALLOWED_POSITION;
         variables_in_allowed_position(w, operation, u, v);
-        if (v)
-            used[v->index] = 1;
+        for (v = v ? operation->variables : NULL; v; v = v->next)
+            if (gql_same(v->name, u->value->text))
+                used[v->index] = 1;
     }
 }
 
@@ -514,7 +557,7 @@ static void add_spreads(struct gql_walk *w, struct queue *q, const struct gql_sc
 static void no_unused_variables(struct gql_walk *w, const struct gql_definition *operation,
                                 const uint8_t *used)
 {
-    w->errors->rule = "NoUnusedVariables";
+    w->errors->rule = GQL_R_NO_UNUSED_VARIABLES;
     for (const struct gql_variable *v = operation->variables; v; v = v->next) {
         if (used[v->index])
             continue;
@@ -539,6 +582,7 @@ void ecom__gql_rules_usages(struct gql_walk *w, const struct gql_definition *ope
         w->errors->code = ECOM_E_NOMEM;
         return;
     }
+    w->errors->event = GQL_LEAVE(operation->end);
     check_scope(w, operation, &w->operation_scope, used);
     add_spreads(w, &q, &w->operation_scope, mark);
     for (uint32_t i = 0; i < q.n; i++) {
@@ -552,6 +596,7 @@ void ecom__gql_rules_usages(struct gql_walk *w, const struct gql_definition *ope
 
 static void no_unused_fragments(struct gql_walk *w)
 {
+    w->errors->event = GQL_LEAVE_DOCUMENT;
     for (uint32_t i = 0; i < w->document->nfragments; i++)
         if (!w->scopes[i].used)
             GQL_REPORT(w, w->fragments[i]->at, "Fragment \"%.*s\" is never used.",
@@ -560,7 +605,8 @@ static void no_unused_fragments(struct gql_walk *w)
 
 /* Fragments on the way down, as an explicit stack: a circle may be as long as the document. */
 struct trail {
-    struct gql_spread **next; /* where each fragment of the trail goes on */
+    struct gql_spread **next;            /* where each fragment of the trail goes on */
+    const struct gql_selection **spread; /* by which each fragment goes on */
     uint32_t *fragment;
     uint32_t depth;
 };
@@ -569,19 +615,26 @@ static void report_circle(struct gql_walk *w, const struct trail *t,
                           const struct gql_selection *closing)
 {
     uint32_t from = t->depth - 1, target = closing->fragment->index;
+    struct places places = {.n = 0};
     ecom_str via = {NULL, 0};
 
+    w->circles = 1;
     while (from > 0 && t->fragment[from] != target)
         from--;
-    for (uint32_t i = from + 1; i < t->depth && i < from + 20; i++)
+    for (uint32_t i = from; i + 1 < t->depth && i < from + 20; i++) {
+        add_place(&places, t->spread[i]->at);
         via = ecom__gql_format(w->arena, "%.*s%s\"%.*s\"", GQL_P(via), via.n ? ", " : "",
-                               GQL_NAME(w->fragments[t->fragment[i]]->name));
-    GQL_REPORT(w, closing->at, "Cannot spread fragment \"%.*s\" within itself%s%.*s.",
-               GQL_NAME(closing->fragment->name), via.n ? " via " : "", GQL_P(via));
+                               GQL_NAME(t->spread[i]->name));
+    }
+    add_place(&places, closing->at);
+    ecom__gql_report(w->errors, places.at, places.n,
+                     "Cannot spread fragment \"%.*s\" within itself%s%.*s.",
+                     GQL_NAME(closing->fragment->name), via.n ? " via " : "", GQL_P(via));
 }
 
 static void follow(struct gql_walk *w, struct trail *t, uint32_t start)
 {
+    w->errors->event = GQL_ENTER(w->fragments[start]->at);
     t->fragment[0] = start;
     t->next[0] = w->scopes[start].spreads;
     t->depth = 1;
@@ -598,6 +651,7 @@ static void follow(struct gql_walk *w, struct trail *t, uint32_t start)
             report_circle(w, t, s->selection);
         } else if (f && w->scopes[f->index].state == 0) {
             w->scopes[f->index].state = 1;
+            t->spread[t->depth - 1] = s->selection;
             t->fragment[t->depth] = f->index;
             t->next[t->depth++] = w->scopes[f->index].spreads;
         }
@@ -608,9 +662,10 @@ static void no_fragment_cycles(struct gql_walk *w)
 {
     uint32_t n = w->document->nfragments;
     struct trail t = {ecom_arena_alloc(w->arena, sizeof(struct gql_spread *) * (n + 1)),
+                      ecom_arena_alloc(w->arena, sizeof(struct gql_selection *) * (n + 1)),
                       ecom_arena_alloc(w->arena, sizeof(uint32_t) * (n + 1)), 0};
 
-    if (!t.next || !t.fragment) {
+    if (!t.next || !t.spread || !t.fragment) {
         w->errors->code = ECOM_E_NOMEM;
         return;
     }
@@ -622,11 +677,11 @@ static void no_fragment_cycles(struct gql_walk *w)
 void ecom__gql_rules_end(struct gql_walk *w)
 {
     static const struct {
-        const char *name;
+        uint8_t rule;
         void (*check)(struct gql_walk *w);
     } table[] = {
-        {"NoUnusedFragments", no_unused_fragments},
-        {"NoFragmentCycles", no_fragment_cycles},
+        {GQL_R_NO_UNUSED_FRAGMENTS, no_unused_fragments},
+        {GQL_R_NO_FRAGMENT_CYCLES, no_fragment_cycles},
     };
 
     RULES(table, (w));

@@ -1,4 +1,5 @@
 /* ValuesOfCorrectType and UniqueInputFieldNames: literals against the types of their places. */
+#include "graphql/suggest.h"
 #include "graphql/validate.h"
 
 static void note_variable(struct gql_walk *w, const struct gql_value *value,
@@ -22,7 +23,8 @@ static void unexpected(struct gql_walk *w, const struct gql_value *value,
 {
     ecom_buf text = {0};
 
-    w->errors->rule = "ValuesOfCorrectType";
+    w->errors->rule = GQL_R_VALUES_OF_CORRECT_TYPE;
+    w->errors->event = GQL_ENTER(value->at);
     if (ecom__gql_print_value(value, &text) == ECOM_OK)
         GQL_REPORT(w, value->at, "Expected value of type \"%s\", found %.*s.",
                    ecom__gql_ref_text(w->arena, type), GQL_P(text));
@@ -36,11 +38,12 @@ static void check(struct gql_walk *w, const struct gql_value *value, const struc
 
 static void unique_input_field_names(struct gql_walk *w, const struct gql_value *object)
 {
-    w->errors->rule = "UniqueInputFieldNames";
+    w->errors->rule = GQL_R_UNIQUE_INPUT_FIELD_NAMES;
     for (const struct gql_value *v = object->first; v; v = v->next) {
         const struct gql_value *other = object->first;
         while (other != v && !gql_same(other->name, v->name))
             other = other->next;
+        w->errors->event = GQL_ENTER(v->name.at);
         if (other != v)
             GQL_REPORT2(w, other->name.at, v->name.at,
                         "There can be only one input field named \"%.*s\".", GQL_NAME(v->name));
@@ -75,6 +78,15 @@ static void check_one_of(struct gql_walk *w, const struct gql_value *value,
                    GQL_NAME(value->first->name));
 }
 
+static void undefined_field(struct gql_walk *w, const struct gql_type *type,
+                            const struct gql_value *v)
+{
+    ecom_str meant = ecom__gql_suggest_input(w->errors, &type->inputs, gql_str(v->name));
+
+    GQL_REPORT(w, v->name.at, "Field \"%.*s\" is not defined by type \"%.*s\".%.*s",
+               GQL_NAME(v->name), GQL_NAME(type->name), GQL_P(meant));
+}
+
 static void check_object(struct gql_walk *w, const struct gql_value *value,
                          const struct gql_ref *ref)
 {
@@ -84,16 +96,17 @@ static void check_object(struct gql_walk *w, const struct gql_value *value,
         unexpected(w, value, ref);
         return;
     }
-    w->errors->rule = "ValuesOfCorrectType";
+    w->errors->rule = GQL_R_VALUES_OF_CORRECT_TYPE;
+    w->errors->event = GQL_ENTER(value->at);
     required_fields(w, value, type);
     if (type->one_of)
         check_one_of(w, value, type);
     for (const struct gql_value *v = value->first; v; v = v->next) {
         const struct gql_input *in = ecom__gql_input(&type->inputs, v->name);
-        w->errors->rule = "ValuesOfCorrectType";
+        w->errors->rule = GQL_R_VALUES_OF_CORRECT_TYPE;
+        w->errors->event = GQL_ENTER(v->name.at);
         if (!in)
-            GQL_REPORT(w, v->name.at, "Field \"%.*s\" is not defined by type \"%.*s\".",
-                       GQL_NAME(v->name), GQL_NAME(type->name));
+            undefined_field(w, type, v);
         check(w, v, in ? in->type : NULL, in && in->fallback, type->one_of ? type : NULL);
     }
     unique_input_field_names(w, value);
@@ -116,8 +129,9 @@ static void check_leaf(struct gql_walk *w, const struct gql_value *value,
     check_unknown(w, value);
     if (type->builtin == GQL_CUSTOM && type->kind == GQL_KIND_SCALAR && !value->constant)
         return; /* known only when its variables are */
-    w->errors->rule = "ValuesOfCorrectType";
-    if (ecom__gql_leaf_fits(w->arena, type, value, &why))
+    w->errors->rule = GQL_R_VALUES_OF_CORRECT_TYPE;
+    w->errors->event = GQL_ENTER(value->at);
+    if (ecom__gql_leaf_fits(w->errors, type, value, &why))
         return;
     if (why.p)
         GQL_REPORT(w, value->at, "%.*s", GQL_P(why));

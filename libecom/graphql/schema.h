@@ -31,6 +31,7 @@ struct gql_input {
     const struct gql_value *fallback; /* as written, or NULL */
     const ecom_json *value;           /* the same, coerced */
     struct gql_deprecation deprecated;
+    const struct gql_directive *directives; /* as written, here and below */
 };
 
 struct gql_inputs {
@@ -45,6 +46,7 @@ struct gql_field {
     const struct gql_ref *type;
     struct gql_inputs arguments;
     struct gql_deprecation deprecated;
+    const struct gql_directive *directives;
     ecom_graphql_resolve_fn resolve;
     void *user;
     uint8_t typename_;     /* the meta field that every composite type has */
@@ -55,6 +57,7 @@ struct gql_enum_value {
     struct gql_name name;
     ecom_str description;
     struct gql_deprecation deprecated;
+    const struct gql_directive *directives;
 };
 
 struct gql_type {
@@ -78,7 +81,8 @@ struct gql_type {
     struct gql_enum_value *values;
     uint32_t nvalues;
     struct gql_inputs inputs;
-    ecom_str specified_by; /* p NULL: none */
+    ecom_str specified_by;            /* p NULL: none */
+    struct gql_directive *directives; /* of the definition and its extensions, in order */
     const ecom_graphql_scalar *scalar;
     struct gql_field discriminator; /* interface, union: who says of which type an object is */
 };
@@ -104,6 +108,7 @@ struct gql_schema {
     struct gql_directive_type *directives;
     const struct gql_type *roots[3]; /* by enum gql_operation_kind */
     ecom_str description;
+    struct gql_directive *applied; /* to the schema itself */
     struct gql_field typename_field, schema_field, type_field;
     const struct gql_type *string, *boolean;
     struct gql_name word_if;
@@ -115,6 +120,9 @@ int ecom__gql_schema_build(struct gql_schema *schema, const ecom_graphql_options
                            struct gql_errors *errors);
 /* The rules of section 3 of the specification, on types that could be built. */
 void ecom__gql_schema_check(const struct gql_schema *schema, struct gql_errors *errors);
+/* Directives where the schema's text applies them, at a location such as "FIELD_DEFINITION". */
+void ecom__gql_check_applied(const struct gql_schema *schema, const struct gql_directive *first,
+                             const char *location, struct gql_errors *errors);
 int ecom__gql_schema_print(const struct gql_schema *schema, ecom_buf *out);
 
 struct gql_type *ecom__gql_type(const struct gql_schema *schema, struct gql_name name);

@@ -2,6 +2,7 @@
 #include "graphql/coerce.h"
 #include "graphql/introspect.h"
 #include "graphql/schema.h"
+#include "graphql/suggest.h"
 
 #include <string.h>
 
@@ -196,8 +197,10 @@ static void resolve_ref(struct builder *b, struct gql_ref *ref)
     while (named->kind != GQL_NAMED)
         named = named->of;
     const struct gql_type *type = ecom__gql_type(b->schema, named->name);
-    if (!type)
-        REPORT(b, named->at, "Unknown type \"%.*s\".", NAME(named->name));
+    if (!type) {
+        ecom_str meant = ecom__gql_suggest_type(b->errors, b->schema, gql_str(named->name));
+        REPORT(b, named->at, "Unknown type \"%.*s\".%.*s", NAME(named->name), GQL_P(meant));
+    }
     for (; ref; ref = ref->of)
         ref->type = type;
 }
@@ -226,7 +229,8 @@ static void fill_inputs(struct builder *b, struct gql_inputs *inputs, const stru
                                                         .description = text_of(m->description),
                                                         .type = m->type,
                                                         .fallback = m->fallback,
-                                                        .deprecated = deprecation(m->directives)};
+                                                        .deprecated = deprecation(m->directives),
+                                                        .directives = m->directives};
     }
 }
 
@@ -260,7 +264,8 @@ static void add_field(struct builder *b, struct gql_type *type, const struct gql
                                 .description = text_of(m->description),
                                 .parent = type,
                                 .type = m->type,
-                                .deprecated = deprecation(m->directives)};
+                                .deprecated = deprecation(m->directives),
+                                .directives = m->directives};
     build_inputs(b, &field->arguments, m->arguments, gql_str(m->name));
     index_field(type, type->nfields++);
 }
@@ -308,7 +313,8 @@ static void build_values(struct builder *b, struct gql_type *type)
                 type->values[type->nvalues++] =
                     (struct gql_enum_value){.name = m->name,
                                             .description = text_of(m->description),
-                                            .deprecated = deprecation(m->directives)};
+                                            .deprecated = deprecation(m->directives),
+                                            .directives = m->directives};
         }
 }
 
@@ -319,10 +325,19 @@ static void build_input_fields(struct builder *b, struct gql_type *type)
         fill_inputs(b, &type->inputs, d->members, gql_str(type->name));
 }
 
+/* Definitions and extensions have lists of their own: the next is hung behind the last. */
+static void append_directives(struct gql_directive **list, struct gql_directive *more)
+{
+    while (*list)
+        list = &(*list)->next;
+    *list = more;
+}
+
 static void read_directives(struct gql_type *type, const struct gql_definition *d)
 {
     const struct gql_directive *url = find_directive(d->directives, "specifiedBy");
 
+    append_directives(&type->directives, d->directives);
     if (url && type->kind == GQL_KIND_SCALAR)
         type->specified_by = directive_text(url, "url", "");
     if (type->kind == GQL_KIND_INPUT && find_directive(d->directives, "oneOf"))
@@ -453,6 +468,7 @@ static void build_roots(struct builder *b)
             schema = d;
         if (!d->extension)
             b->schema->description = text_of(d->description);
+        append_directives(&b->schema->applied, d->directives);
         for (const struct gql_member *m = d->members; m; m = m->next)
             set_root(b, m);
     }

@@ -15,6 +15,13 @@ static const char *ref(const struct check *c, const struct gql_ref *r)
     return ecom__gql_ref_text(c->schema->arena, r);
 }
 
+static void check_applied(const struct check *c, const struct gql_directive *first,
+                          const char *location)
+{
+    if (first)
+        ecom__gql_check_applied(c->schema, first, location, c->errors);
+}
+
 static void check_name(const struct check *c, struct gql_name name)
 {
     if (name.n > 1 && name.p[0] == '_' && name.p[1] == '_')
@@ -30,6 +37,7 @@ static void check_arguments(const struct check *c, const struct gql_inputs *inpu
     for (uint32_t i = 0; i < inputs->n; i++) {
         const struct gql_input *in = &inputs->items[i];
         check_name(c, in->name);
+        check_applied(c, in->directives, "ARGUMENT_DEFINITION");
         if (!gql_is_input(in->type->type))
             REPORT(c, in->name, "The type of %.*s(%.*s:) must be Input Type but got: %s.",
                    GQL_P(owner), NAME(in->name), ref(c, in->type));
@@ -48,6 +56,7 @@ static void check_fields(const struct check *c, const struct gql_type *type)
         ecom_str owner =
             ecom__gql_format(c->schema->arena, "%.*s.%.*s", NAME(type->name), NAME(f->name));
         check_name(c, f->name);
+        check_applied(c, f->directives, "FIELD_DEFINITION");
         if (f->type->type->kind == GQL_KIND_INPUT)
             REPORT(c, f->name, "The type of %.*s must be Output Type but got: %s.", GQL_P(owner),
                    ref(c, f->type));
@@ -142,8 +151,10 @@ static void check_enum(const struct check *c, const struct gql_type *type)
 {
     if (type->nvalues == 0)
         REPORT(c, type->name, "Enum type %.*s must define one or more values.", NAME(type->name));
-    for (uint32_t i = 0; i < type->nvalues; i++)
+    for (uint32_t i = 0; i < type->nvalues; i++) {
         check_name(c, type->values[i].name);
+        check_applied(c, type->values[i].directives, "ENUM_VALUE");
+    }
 }
 
 static void check_one_of_field(const struct check *c, const struct gql_type *type,
@@ -165,6 +176,7 @@ static void check_input(const struct check *c, const struct gql_type *type)
     for (uint32_t i = 0; i < type->inputs.n; i++) {
         const struct gql_input *in = &type->inputs.items[i];
         check_name(c, in->name);
+        check_applied(c, in->directives, "INPUT_FIELD_DEFINITION");
         if (!gql_is_input(in->type->type))
             REPORT(c, in->name, "The type of %.*s.%.*s must be Input Type but got: %s.",
                    NAME(type->name), NAME(in->name), ref(c, in->type));
@@ -242,9 +254,12 @@ static void check_roots(const struct check *c)
 
 void ecom__gql_schema_check(const struct gql_schema *schema, struct gql_errors *errors)
 {
+    static const char *const locations[] = {"SCALAR", "OBJECT", "INTERFACE",
+                                            "UNION",  "ENUM",   "INPUT_OBJECT"};
     struct check c = {schema, errors};
 
     check_roots(&c);
+    check_applied(&c, schema->applied, "SCHEMA");
     for (const struct gql_directive_type *d = schema->directives; d; d = d->next)
         if (!d->internal) {
             check_name(&c, d->name);
@@ -255,6 +270,7 @@ void ecom__gql_schema_check(const struct gql_schema *schema, struct gql_errors *
         if (t->internal)
             continue;
         check_name(&c, t->name);
+        check_applied(&c, t->directives, locations[t->kind]);
         if (t->kind == GQL_KIND_OBJECT || t->kind == GQL_KIND_INTERFACE)
             check_fields(&c, t);
         if (t->kind == GQL_KIND_OBJECT || t->kind == GQL_KIND_INTERFACE)

@@ -54,19 +54,28 @@ static void walk_arguments(struct gql_walk *w, const struct gql_argument *first)
 }
 
 static void walk_directives(struct gql_walk *w, const struct gql_directive *first,
-                            const char *location)
+                            const char *location, uint32_t place)
 {
     w->location = location;
+    w->place = place;
     if (first)
         ecom__gql_rules_directives(w, first);
     for (w->directive = first; w->directive; w->directive = w->directive->next) {
         w->directive_type = ecom__gql_directive_type(w->schema, w->directive->name);
         w->inputs = w->directive_type ? &w->directive_type->arguments : NULL;
         walk_arguments(w, w->directive->arguments);
+        ecom__gql_rules_required(w, w->directive->arguments);
     }
 }
 
-static void note_spread(struct gql_walk *w, const struct gql_selection *s)
+/* Selection sets still to be looked at, the last found first: the order in which the reference
+ * follows fragments, and so the order of what is said of them. */
+struct later {
+    struct later *next;
+    const struct gql_selection *first;
+};
+
+static void add_spread(struct gql_walk *w, const struct gql_selection *s)
 {
     struct gql_spread *spread = take(w, 1, sizeof(*spread));
 
@@ -77,6 +86,24 @@ static void note_spread(struct gql_walk *w, const struct gql_selection *s)
     w->scope->last_spread = &spread->next;
 }
 
+static void note_spreads(struct gql_walk *w, const struct gql_selection *first)
+{
+    struct later *stack = NULL, *later;
+
+    do {
+        for (const struct gql_selection *s = first; s; s = s->next) {
+            if (s->kind == GQL_SPREAD)
+                add_spread(w, s);
+            if (!s->first || !(later = take(w, 1, sizeof(*later))))
+                continue;
+            *later = (struct later){stack, s->first};
+            stack = later;
+        }
+        first = stack ? stack->first : NULL;
+        stack = stack ? stack->next : NULL;
+    } while (first);
+}
+
 static void walk_selections(struct gql_walk *w, struct gql_selection *s);
 
 static void walk_field(struct gql_walk *w, struct gql_selection *s)
@@ -85,11 +112,14 @@ static void walk_field(struct gql_walk *w, struct gql_selection *s)
 
     s->parent = parent;
     s->field = find_field(w, parent, s->name);
+    w->errors->event = GQL_ENTER(s->at);
     ecom__gql_rules_selection(w, s);
     w->directive = NULL;
     w->inputs = s->field ? &s->field->arguments : NULL;
     walk_arguments(w, s->arguments);
-    walk_directives(w, s->directives, "FIELD");
+    walk_directives(w, s->directives, "FIELD", s->at);
+    w->inputs = s->field ? &s->field->arguments : NULL;
+    ecom__gql_rules_required(w, s->arguments);
     if (s->first) {
         w->parent = s->field ? composite(s->field->type->type) : NULL;
         walk_selections(w, s->first);
@@ -103,8 +133,9 @@ static void walk_inline(struct gql_walk *w, struct gql_selection *s)
 
     if (s->condition)
         resolve_ref(w, s->condition);
+    w->errors->event = GQL_ENTER(s->at);
     ecom__gql_rules_selection(w, s);
-    walk_directives(w, s->directives, "INLINE_FRAGMENT");
+    walk_directives(w, s->directives, "INLINE_FRAGMENT", s->at);
     if (s->condition)
         w->parent = composite(s->condition->type);
     walk_selections(w, s->first);
@@ -121,9 +152,9 @@ static void walk_selections(struct gql_walk *w, struct gql_selection *s)
         } else if (s->kind == GQL_INLINE) {
             walk_inline(w, s);
         } else {
-            note_spread(w, s);
+            w->errors->event = GQL_ENTER(s->at);
             ecom__gql_rules_selection(w, s);
-            walk_directives(w, s->directives, "FRAGMENT_SPREAD");
+            walk_directives(w, s->directives, "FRAGMENT_SPREAD", s->at);
         }
     }
 }
@@ -131,10 +162,11 @@ static void walk_selections(struct gql_walk *w, struct gql_selection *s)
 static void walk_variables(struct gql_walk *w, const struct gql_definition *d)
 {
     for (const struct gql_variable *v = d->variables; v; v = v->next) {
+        w->errors->event = GQL_ENTER(v->name.at);
         ecom__gql_rules_variable(w, v);
         if (v->fallback)
             ecom__gql_check_value(w, v->fallback, v->type->type ? v->type : NULL, 0);
-        walk_directives(w, v->directives, "VARIABLE_DEFINITION");
+        walk_directives(w, v->directives, "VARIABLE_DEFINITION", v->name.at);
     }
 }
 
@@ -151,19 +183,23 @@ static void walk_operation(struct gql_walk *w, const struct gql_definition *d)
 
     memset(&w->operation_scope, 0, sizeof(w->operation_scope));
     open_scope(w, &w->operation_scope);
+    note_spreads(w, d->first);
     w->parent = w->schema->roots[d->operation];
+    w->errors->event = GQL_ENTER(d->at);
     ecom__gql_rules_definition(w, d);
     walk_variables(w, d);
-    walk_directives(w, d->directives, locations[d->operation]);
+    walk_directives(w, d->directives, locations[d->operation], d->at);
     walk_selections(w, d->first);
 }
 
 static void walk_fragment(struct gql_walk *w, const struct gql_definition *d)
 {
     open_scope(w, &w->scopes[d->index]);
+    note_spreads(w, d->first);
     w->parent = composite(d->condition->type);
+    w->errors->event = GQL_ENTER(d->at);
     ecom__gql_rules_definition(w, d);
-    walk_directives(w, d->directives, "FRAGMENT_DEFINITION");
+    walk_directives(w, d->directives, "FRAGMENT_DEFINITION", d->at);
     walk_selections(w, d->first);
 }
 
@@ -186,6 +222,17 @@ static int prepare(struct gql_walk *w)
     return ECOM_OK;
 }
 
+void ecom__gql_check_applied(const struct gql_schema *schema, const struct gql_directive *first,
+                             const char *location, struct gql_errors *errors)
+{
+    struct gql_walk w = {.schema = schema, .arena = schema->arena, .errors = errors};
+
+    open_scope(&w, &w.operation_scope);
+    walk_directives(&w, first, location, first->at);
+    errors->rule = GQL_R_NONE;
+    errors->event = 0;
+}
+
 int ecom__gql_validate(const struct gql_schema *schema, const struct gql_document *document,
                        int no_introspection, ecom_arena *arena, struct gql_errors *errors)
 {
@@ -195,7 +242,8 @@ int ecom__gql_validate(const struct gql_schema *schema, const struct gql_documen
                          .errors = errors,
                          .no_introspection = no_introspection};
 
-    errors->rule = "validation";
+    errors->rule = GQL_R_EXECUTABLE_DEFINITIONS;
+    errors->suggesting = no_introspection ? 0 : GQL_SUGGESTING;
     if (prepare(&w) < 0)
         return ECOM_E_NOMEM;
     ecom__gql_rules_document(&w);
@@ -213,8 +261,8 @@ int ecom__gql_validate(const struct gql_schema *schema, const struct gql_documen
         }
     if (errors->code != ECOM_E_NOMEM)
         ecom__gql_rules_end(&w);
-    if (!errors->code)
+    if (errors->code != ECOM_E_NOMEM && !w.circles)
         ecom__gql_check_overlaps(schema, document, arena, errors);
-    errors->rule = NULL;
+    errors->rule = GQL_R_NONE;
     return errors->code;
 }

@@ -35,7 +35,7 @@ struct gql_walk {
     const struct gql_document *document;
     ecom_arena *arena;
     struct gql_errors *errors;
-    int no_introspection;
+    int no_introspection, circles;           /* among fragments: nothing may follow them */
     const struct gql_definition **fragments; /* by index */
     struct gql_scope *scopes;                /* of fragments by index */
     struct gql_scope *scope;                 /* of the current definition */
@@ -46,6 +46,7 @@ struct gql_walk {
     const struct gql_directive_type *directive_type;
     const struct gql_selection *selection; /* the current field, spread or inline fragment */
     const char *location;                  /* of the directives that are looked at */
+    uint32_t place;                        /* of what they are applied to */
     const struct gql_inputs *inputs;       /* what the arguments may be; NULL: unknown */
 };
 
@@ -56,6 +57,8 @@ void ecom__gql_rules_variable(struct gql_walk *w, const struct gql_variable *v);
 void ecom__gql_rules_selection(struct gql_walk *w, const struct gql_selection *s);
 void ecom__gql_rules_directives(struct gql_walk *w, const struct gql_directive *first);
 void ecom__gql_rules_arguments(struct gql_walk *w, const struct gql_argument *first);
+/* When a field or directive has been seen with all its arguments. */
+void ecom__gql_rules_required(struct gql_walk *w, const struct gql_argument *first);
 /* When an operation with all that it spreads has been seen. */
 void ecom__gql_rules_usages(struct gql_walk *w, const struct gql_definition *operation);
 void ecom__gql_rules_end(struct gql_walk *w);

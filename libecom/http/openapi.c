@@ -2,6 +2,7 @@
  * an independent validator by tests/integration/openapi_test.py. */
 #include <string.h>
 
+#include "base/writer.h"
 #include "http/builtin.h"
 #include "http/server.h"
 
@@ -13,46 +14,33 @@ struct schema {
     int32_t request;
 };
 
-/* The document under way. After the first failure all else is skipped. */
+/* The document under way. */
 struct document {
-    ecom_buf *out;
+    struct ecom__writer to;
     const ecom_http_options *opts;
     struct router router;
     const char **ids; /* of the operations, as the router's routes */
     struct schema schemas[MAX_SCHEMAS];
     size_t nschemas;
     ecom_arena *arena;
-    int result;
 };
-
-static void put(struct document *d, const char *text)
-{
-    if (d->result == ECOM_OK)
-        d->result = ecom_buf_append(d->out, ecom_str_of(text));
-}
-
-static void put_str(struct document *d, const char *text)
-{
-    if (d->result == ECOM_OK)
-        d->result = ecom_json_write_str(d->out, ecom_str_of(text ? text : ""));
-}
 
 /* `"name":"value"` with what stands before it. */
 static void put_member(struct document *d, const char *name, const char *value)
 {
-    put(d, name);
-    put_str(d, value);
+    ecom__put(&d->to, name);
+    ecom__put_str(&d->to, value);
 }
 
 static void add_schema(struct document *d, const ecom_record *record, int request)
 {
-    if (!record || d->result < 0)
+    if (!record || d->to.r < 0)
         return;
     for (size_t i = 0; i < d->nschemas; i++)
         if (d->schemas[i].record == record && d->schemas[i].request == request)
             return;
     if (d->nschemas == MAX_SCHEMAS)
-        d->result = ECOM_E_TOOLARGE;
+        d->to.r = ECOM_E_TOOLARGE;
     else
         d->schemas[d->nschemas++] = (struct schema){record, request};
 }
@@ -64,34 +52,35 @@ static void put_schema_name(struct document *d, const ecom_record *record, int r
 
     for (size_t i = 0; request && i < d->nschemas; i++)
         both |= !d->schemas[i].request && strcmp(d->schemas[i].record->name, record->name) == 0;
-    put(d, record->name);
-    put(d, both ? "Input" : "");
+    ecom__put(&d->to, record->name);
+    ecom__put(&d->to, both ? "Input" : "");
 }
 
 static void put_content(struct document *d, const char *type, const ecom_record *record,
                         int request)
 {
-    put(d, "\"content\":{\"");
-    put(d, type);
-    put(d, "\":{\"schema\":{\"$ref\":\"#/components/schemas/");
+    ecom__put(&d->to, "\"content\":{\"");
+    ecom__put(&d->to, type);
+    ecom__put(&d->to, "\":{\"schema\":{\"$ref\":\"#/components/schemas/");
     if (record)
         put_schema_name(d, record, request);
     else
-        put(d, "Problem");
-    put(d, "\"}}}");
+        ecom__put(&d->to, "Problem");
+    ecom__put(&d->to, "\"}}}");
 }
 
 static void put_path_parameters(struct document *d, const struct route *route, const char **before)
 {
     for (size_t i = 0; i < route->nparts; i++) {
         ecom_str name = route->parts[i].text;
-        if (!route->parts[i].param || d->result < 0)
+        if (!route->parts[i].param || d->to.r < 0)
             continue;
-        put(d, *before);
-        put(d, "{\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"},\"name\":");
-        if (d->result == ECOM_OK)
-            d->result = ecom_json_write_str(d->out, name);
-        put(d, "}");
+        ecom__put(&d->to, *before);
+        ecom__put(&d->to,
+                  "{\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"},\"name\":");
+        if (d->to.r == ECOM_OK)
+            d->to.r = ecom_json_write_str(d->to.out, name);
+        ecom__put(&d->to, "}");
         *before = ",";
     }
 }
@@ -100,15 +89,15 @@ static void put_path_parameters(struct document *d, const struct route *route, c
 static void put_query_parameter(struct document *d, const ecom_field *field,
                                 const ecom_json *schema)
 {
-    put(d, "{\"in\":\"query\"");
+    ecom__put(&d->to, "{\"in\":\"query\"");
     put_member(d, ",\"name\":", field->name);
     if (field->doc)
         put_member(d, ",\"description\":", field->doc);
-    put(d, field->flags & ECOM_REQUIRED ? ",\"required\":true" : "");
-    put(d, ",\"schema\":");
-    if (d->result == ECOM_OK)
-        d->result = ecom_json_write(d->out, schema);
-    put(d, "}");
+    ecom__put(&d->to, field->flags & ECOM_REQUIRED ? ",\"required\":true" : "");
+    ecom__put(&d->to, ",\"schema\":");
+    if (d->to.r == ECOM_OK)
+        d->to.r = ecom_json_write(d->to.out, schema);
+    ecom__put(&d->to, "}");
 }
 
 static void put_query_parameters(struct document *d, const ecom_record *query, const char **before)
@@ -116,17 +105,17 @@ static void put_query_parameters(struct document *d, const ecom_record *query, c
     const ecom_json *schema = NULL;
     ecom_buf text = {0};
 
-    if (!query || d->result < 0)
+    if (!query || d->to.r < 0)
         return;
-    d->result = ecom_record_schema(query, 0, &text);
-    if (d->result == ECOM_OK)
-        d->result = ecom_json_parse(ecom_buf_str(&text), NULL, d->arena, &schema, NULL);
+    d->to.r = ecom_record_schema(query, 0, &text);
+    if (d->to.r == ECOM_OK)
+        d->to.r = ecom_json_parse(ecom_buf_str(&text), NULL, d->arena, &schema, NULL);
     const ecom_json *properties = ecom_json_get(schema, "properties");
-    for (size_t i = 0; i < query->nfields && d->result == ECOM_OK; i++) {
+    for (size_t i = 0; i < query->nfields && d->to.r == ECOM_OK; i++) {
         const ecom_json *property = ecom_json_get(properties, query->fields[i].name);
         if (!property)
             continue;
-        put(d, *before);
+        ecom__put(&d->to, *before);
         put_query_parameter(d, &query->fields[i], property);
         *before = ",";
     }
@@ -135,12 +124,12 @@ static void put_query_parameters(struct document *d, const ecom_record *query, c
 
 static void put_key_parameter(struct document *d)
 {
-    put(d, "{\"in\":\"header\",\"name\":\"Idempotency-Key\",\"required\":false,"
-           "\"description\":\"The same key and body give the first answer again.\","
-           "\"schema\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":");
-    if (d->result == ECOM_OK)
-        d->result = ecom_buf_printf(d->out, "%d", KEY_MAX);
-    put(d, ",\"pattern\":\"^[ -~]+$\"}}");
+    ecom__put(&d->to, "{\"in\":\"header\",\"name\":\"Idempotency-Key\",\"required\":false,"
+                      "\"description\":\"The same key and body give the first answer again.\","
+                      "\"schema\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":");
+    if (d->to.r == ECOM_OK)
+        d->to.r = ecom_buf_printf(d->to.out, "%d", KEY_MAX);
+    ecom__put(&d->to, ",\"pattern\":\"^[ -~]+$\"}}");
 }
 
 static void put_parameters(struct document *d, const struct route *route)
@@ -150,12 +139,12 @@ static void put_parameters(struct document *d, const struct route *route)
     put_path_parameters(d, route, &before);
     put_query_parameters(d, route->def.query, &before);
     if (route->def.flags & ECOM_ROUTE_IDEMPOTENT) {
-        put(d, before);
+        ecom__put(&d->to, before);
         put_key_parameter(d);
         before = ",";
     }
     if (before[1] == '\0')
-        put(d, "]");
+        ecom__put(&d->to, "]");
 }
 
 /* Failures that generated clients should know by their headers or by name; the others are one. */
@@ -174,25 +163,25 @@ static void put_failures(struct document *d, uint32_t flags)
 
     for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++)
         if ((flags & failures[i].flag) == failures[i].flag) {
-            put(d, ",");
-            put(d, failures[i].response);
+            ecom__put(&d->to, ",");
+            ecom__put(&d->to, failures[i].response);
         }
 }
 
 static void put_responses(struct document *d, const ecom_route *def)
 {
-    if (d->result == ECOM_OK)
-        d->result = ecom_buf_printf(d->out, ",\"responses\":{\"%d\":{\"description\":\"Success\"",
-                                    def->status ? (int)def->status : 200);
+    if (d->to.r == ECOM_OK)
+        d->to.r = ecom_buf_printf(d->to.out, ",\"responses\":{\"%d\":{\"description\":\"Success\"",
+                                  def->status ? (int)def->status : 200);
     if (def->response) {
-        put(d, ",");
+        ecom__put(&d->to, ",");
         put_content(d, "application/json", def->response, 0);
     }
-    put(d, "}");
+    ecom__put(&d->to, "}");
     put_failures(d, def->flags);
-    put(d, ",\"default\":{\"description\":\"Failure\",");
+    ecom__put(&d->to, ",\"default\":{\"description\":\"Failure\",");
     put_content(d, "application/problem+json", NULL, 0);
-    put(d, "}}");
+    ecom__put(&d->to, "}}");
 }
 
 /* The members that a route brings itself. */
@@ -200,17 +189,16 @@ static void put_own(struct document *d, const char *openapi)
 {
     const ecom_json *object = NULL;
 
-    if (d->result == ECOM_OK)
-        d->result = ecom_json_parse(ecom_str_of(openapi), NULL, d->arena, &object, NULL);
-    if (d->result == ECOM_OK && object->kind != ECOM_JSON_OBJECT)
-        d->result = ECOM_E_INVAL;
-    for (const ecom_json *m = object ? object->first : NULL; m && d->result == ECOM_OK;
-         m = m->next) {
-        put(d, ",");
-        d->result = ecom_json_write_str(d->out, m->name);
-        put(d, ":");
-        if (d->result == ECOM_OK)
-            d->result = ecom_json_write(d->out, m);
+    if (d->to.r == ECOM_OK)
+        d->to.r = ecom_json_parse(ecom_str_of(openapi), NULL, d->arena, &object, NULL);
+    if (d->to.r == ECOM_OK && object->kind != ECOM_JSON_OBJECT)
+        d->to.r = ECOM_E_INVAL;
+    for (const ecom_json *m = object ? object->first : NULL; m && d->to.r == ECOM_OK; m = m->next) {
+        ecom__put(&d->to, ",");
+        d->to.r = ecom_json_write_str(d->to.out, m->name);
+        ecom__put(&d->to, ":");
+        if (d->to.r == ECOM_OK)
+            d->to.r = ecom_json_write(d->to.out, m);
     }
 }
 
@@ -293,9 +281,9 @@ static void put_described(struct document *d, const struct route *route)
 {
     put_parameters(d, route);
     if (route->def.request) {
-        put(d, ",\"requestBody\":{\"required\":true,");
+        ecom__put(&d->to, ",\"requestBody\":{\"required\":true,");
         put_content(d, "application/json", route->def.request, 1);
-        put(d, "}");
+        ecom__put(&d->to, "}");
     }
     put_responses(d, &route->def);
 }
@@ -310,8 +298,8 @@ static void put_operation(struct document *d, size_t index)
     for (; def->method[n] && n < sizeof(method) - 1; n++)
         method[n] = (char)(def->method[n] | 0x20);
     method[n] = '\0';
-    put_str(d, method);
-    put(d, ":{");
+    ecom__put_str(&d->to, method);
+    ecom__put(&d->to, ":{");
     put_member(d, "\"operationId\":", d->ids[index]);
     if (def->summary)
         put_member(d, ",\"summary\":", def->summary);
@@ -320,8 +308,8 @@ static void put_operation(struct document *d, size_t index)
     else
         put_described(d, route);
     if (def->flags & ECOM_ROUTE_AUTH)
-        put(d, ",\"security\":[{\"bearer\":[]}]");
-    put(d, "}");
+        ecom__put(&d->to, ",\"security\":[{\"bearer\":[]}]");
+    ecom__put(&d->to, "}");
 }
 
 /* Methods that a path of OpenAPI has room for. */
@@ -341,38 +329,38 @@ static void put_paths(struct document *d)
 {
     const char *last = NULL;
 
-    put(d, ",\"paths\":{");
-    for (size_t i = 0; i < d->router.n && d->result == ECOM_OK; i++) {
+    ecom__put(&d->to, ",\"paths\":{");
+    for (size_t i = 0; i < d->router.n && d->to.r == ECOM_OK; i++) {
         const ecom_route *def = &d->router.routes[i].def;
         if (!is_documented(def))
             continue;
         if (last && strcmp(last, def->pattern) == 0) {
-            put(d, ",");
+            ecom__put(&d->to, ",");
         } else {
-            put(d, last ? "}," : "");
-            put_str(d, def->pattern);
-            put(d, ":{");
+            ecom__put(&d->to, last ? "}," : "");
+            ecom__put_str(&d->to, def->pattern);
+            ecom__put(&d->to, ":{");
         }
         put_operation(d, i);
         last = def->pattern;
     }
-    put(d, last ? "}}" : "}");
+    ecom__put(&d->to, last ? "}}" : "}");
 }
 
 /* A response that operations refer to; the header is nullable. */
 static void put_failure(struct document *d, const char *name, const char *description,
                         const char *header)
 {
-    put_str(d, name);
+    ecom__put_str(&d->to, name);
     put_member(d, ":{\"description\":", description);
-    put(d, ",");
+    ecom__put(&d->to, ",");
     if (header) {
-        put(d, "\"headers\":{");
-        put(d, header);
-        put(d, "},");
+        ecom__put(&d->to, "\"headers\":{");
+        ecom__put(&d->to, header);
+        ecom__put(&d->to, "},");
     }
     put_content(d, "application/problem+json", NULL, 0);
-    put(d, "}");
+    ecom__put(&d->to, "}");
 }
 
 static void put_component_responses(struct document *d)
@@ -381,46 +369,48 @@ static void put_component_responses(struct document *d)
                                       "\"required\":true,\"schema\":{\"type\":\"integer\","
                                       "\"minimum\":1}}";
 
-    put(d, ",\"responses\":{");
+    ecom__put(&d->to, ",\"responses\":{");
     put_failure(d, "Unauthenticated", "No token, or none that holds",
                 "\"WWW-Authenticate\":{\"description\":\"RFC 6750\",\"required\":true,"
                 "\"schema\":{\"type\":\"string\"}}");
-    put(d, ",");
+    ecom__put(&d->to, ",");
     put_failure(d, "Conflict", "In the way of another, or of a request with the same key", NULL);
-    put(d, ",");
+    ecom__put(&d->to, ",");
     put_failure(d, "KeyReused", "The Idempotency-Key was used for another request", NULL);
-    put(d, ",");
+    ecom__put(&d->to, ",");
     put_failure(d, "TooManyRequests", "Too often", retry_after);
-    put(d, ",");
+    ecom__put(&d->to, ",");
     put_failure(d, "Unavailable", "Not now", retry_after);
-    put(d, "}");
+    ecom__put(&d->to, "}");
 }
 
 static void put_component_schemas(struct document *d)
 {
-    put(d, ",\"schemas\":{\"Problem\":{\"type\":\"object\","
-           "\"description\":\"RFC 9457\",\"required\":[\"type\",\"title\",\"status\",\"code\"],"
-           "\"properties\":{\"type\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},"
-           "\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},\"field\":{"
-           "\"type\":\"string\",\"description\":\"Path of the input at fault\"},\"code\":{"
-           "\"type\":\"string\"},\"correlationId\":{\"type\":\"string\"}}}");
-    for (size_t i = 0; i < d->nschemas && d->result == ECOM_OK; i++) {
-        put(d, ",\"");
+    ecom__put(&d->to,
+              ",\"schemas\":{\"Problem\":{\"type\":\"object\","
+              "\"description\":\"RFC 9457\",\"required\":[\"type\",\"title\",\"status\",\"code\"],"
+              "\"properties\":{\"type\":{\"type\":\"string\"},\"title\":{\"type\":\"string\"},"
+              "\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},\"field\":{"
+              "\"type\":\"string\",\"description\":\"Path of the input at fault\"},\"code\":{"
+              "\"type\":\"string\"},\"correlationId\":{\"type\":\"string\"}}}");
+    for (size_t i = 0; i < d->nschemas && d->to.r == ECOM_OK; i++) {
+        ecom__put(&d->to, ",\"");
         put_schema_name(d, d->schemas[i].record, d->schemas[i].request);
-        put(d, "\":");
-        if (d->result == ECOM_OK)
-            d->result = ecom_record_schema(d->schemas[i].record, d->schemas[i].request, d->out);
+        ecom__put(&d->to, "\":");
+        if (d->to.r == ECOM_OK)
+            d->to.r = ecom_record_schema(d->schemas[i].record, d->schemas[i].request, d->to.out);
     }
-    put(d, "}");
+    ecom__put(&d->to, "}");
 }
 
 static void put_components(struct document *d)
 {
-    put(d, ",\"components\":{\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":"
-           "\"bearer\",\"bearerFormat\":\"JWT\"}}");
+    ecom__put(&d->to,
+              ",\"components\":{\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":"
+              "\"bearer\",\"bearerFormat\":\"JWT\"}}");
     put_component_responses(d);
     put_component_schemas(d);
-    put(d, "}");
+    ecom__put(&d->to, "}");
 }
 
 static void put_document(struct document *d)
@@ -435,10 +425,10 @@ static void put_document(struct document *d)
     put_member(d, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":",
                d->opts->name ? d->opts->name : "service");
     put_member(d, ",\"version\":", d->opts->version ? d->opts->version : ecom_version());
-    put(d, "}");
+    ecom__put(&d->to, "}");
     put_paths(d);
     put_components(d);
-    put(d, "}");
+    ecom__put(&d->to, "}");
 }
 
 int ecom_http_openapi(const ecom_http_options *opts, ecom_buf *out)
@@ -449,18 +439,18 @@ int ecom_http_openapi(const ecom_http_options *opts, ecom_buf *out)
     size_t nown;
     const ecom_route *own = ecom__http_builtin_routes(opts, &nown);
 
-    d.out = &text;
-    d.result = ecom__http_router_init(&d.router, opts->routes, opts->nroutes, own, nown, NULL);
+    d.to.out = &text;
+    d.to.r = ecom__http_router_init(&d.router, opts->routes, opts->nroutes, own, nown, NULL);
     d.arena = ecom_arena_new(0);
-    if (d.result == ECOM_OK && !d.arena)
-        d.result = ECOM_E_NOMEM;
-    if (d.result == ECOM_OK)
-        d.result = name_operations(&d);
+    if (d.to.r == ECOM_OK && !d.arena)
+        d.to.r = ECOM_E_NOMEM;
+    if (d.to.r == ECOM_OK)
+        d.to.r = name_operations(&d);
     put_document(&d);
-    if (d.result == ECOM_OK)
-        d.result = ecom_buf_append(out, ecom_buf_str(&text));
+    if (d.to.r == ECOM_OK)
+        d.to.r = ecom_buf_append(out, ecom_buf_str(&text));
     ecom_buf_free(&text);
     ecom_arena_free(d.arena);
     ecom__http_router_clear(&d.router);
-    return d.result;
+    return d.to.r;
 }

@@ -1,5 +1,6 @@
-/* Answers GraphQL requests for the differential test: a JSON body a line in, a response a line out;
- * the first line out is the schema, as a JSON string. */
+/* Answers for the differential test, a line in, a line out: to a JSON body the response, to a JSON
+ * string, which is the text of a schema, `{"sdl": as printed}` or `{"problems": text}`. The first
+ * line out is the schema of the bodies. */
 #include "../unit/graphql_world.h"
 
 #include <stdio.h>
@@ -10,6 +11,34 @@ static int say(ecom_buf *out)
     int ok = out->p && fwrite(out->p, 1, out->n, stdout) == out->n && putchar('\n') != EOF;
 
     ecom_buf_free(out);
+    return ok;
+}
+
+static int put_member(ecom_buf *out, const char *name, const ecom_buf *text)
+{
+    return ecom_buf_printf(out, "{\"%s\":", name) == ECOM_OK &&
+           ecom_json_write_str(out, ecom_buf_str(text)) == ECOM_OK &&
+           ecom_buf_append(out, ecom_str_of("}")) == ECOM_OK;
+}
+
+static int answer_schema(const char *line, ecom_buf *out)
+{
+    ecom_graphql_options options = ECOM_GRAPHQL_OPTIONS_INIT;
+    ecom_arena *arena = ecom_arena_new(0);
+    ecom_graphql *g = NULL;
+    ecom_buf text = {0};
+    const ecom_json *json;
+    int ok = arena && ecom_json_parse(ecom_str_of(line), NULL, arena, &json, NULL) == ECOM_OK;
+
+    if (ok) {
+        options.sdl = json->text;
+        int r = ecom_graphql_new(&options, &g, &text, NULL);
+        ok = r == ECOM_OK ? ecom_graphql_print(g, &text) == ECOM_OK : r == ECOM_E_INVAL;
+        ok = ok && put_member(out, r == ECOM_OK ? "sdl" : "problems", &text);
+    }
+    ecom_buf_free(&text);
+    ecom_graphql_free(g);
+    ecom_arena_free(arena);
     return ok;
 }
 
@@ -26,8 +55,12 @@ int main(void)
     while (ok && (n = getline(&line, &size, stdin)) > 0) {
         line[n - 1] = '\0';
         struct world_counts counts = {0};
-        ecom_buf out = world_ask(g, line, &counts, NULL);
-        ok = say(&out);
+        ecom_buf out = {0};
+        if (line[0] == '"')
+            ok = answer_schema(line, &out);
+        else
+            out = world_ask(g, line, &counts, NULL);
+        ok = ok && say(&out);
     }
     free(line);
     ecom_buf_free(&sdl);

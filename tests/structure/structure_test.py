@@ -43,7 +43,7 @@ HEADER_ROOMS = {
     'lambda': 'lambda',
 }
 # Headers of inline functions alone need no symbol of another library.
-INLINE = {'base/options.h', 'base/wait.h'}
+INLINE = {'base/options.h', 'base/wait.h', 'base/writer.h'}
 ROOM_OF = {name: room for room, names in HEADER_ROOMS.items() for name in names.split()}
 
 results = []

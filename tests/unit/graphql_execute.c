@@ -279,7 +279,7 @@ static void wrong_variables_are_named_with_their_path(void)
                "of required type \\\"Int!\\\" was not provided.")},
         {"Box", "box", "{\"v\":{\"w\":1,\"x\":1}}",
          WRONG("Variable \\\"$v\\\" got invalid value { w: 1, x: 1 }; Field \\\"x\\\" is not "
-               "defined by type \\\"Box\\\".")},
+               "defined by type \\\"Box\\\". Did you mean \\\"h\\\" or \\\"w\\\"?")},
         {"Box", "box", "{\"v\":3}",
          WRONG("Variable \\\"$v\\\" got invalid value 3; Expected type \\\"Box\\\" to be an "
                "object.")},

@@ -77,6 +77,26 @@ static void problems_are_named_with_their_place(void)
          "1:26: Query root type must be Object type, it cannot be E."},
         {"directive @a(b: Query) on FIELD type Query { a: Int }",
          "1:14: The type of @a(b:) must be Input Type but got: Query."},
+        {"type Query @nope { a: Int }", "1:12: Unknown directive \"@nope\"."},
+        {"type Query { a: Int @skip(if: true) }",
+         "1:21: Directive \"@skip\" may not be used on FIELD_DEFINITION."},
+        {"directive @d(n: Int!) on OBJECT type Query @d { a: Int }",
+         "1:44: Directive \"@d\" argument \"n\" of type \"Int!\" is required, but it was not "
+         "provided."},
+        {"directive @d(n: Int!) on OBJECT type Query @d(n: \"1\") { a: Int }",
+         "1:50: Int cannot represent non-integer value: \"1\""},
+        {"directive @d(n: Int) on OBJECT type Query @d(m: 1) { a: Int }",
+         "1:46: Unknown argument \"m\" on directive \"@d\". Did you mean \"n\"?"},
+        {"directive @d on OBJECT type Query @d { a: Int } extend type Query @d { b: Int }",
+         "1:35: The directive \"@d\" can only be used once at this location."},
+        {"directive @d on OBJECT type Query { a(b: Int @d): Int }",
+         "1:46: Directive \"@d\" may not be used on ARGUMENT_DEFINITION."},
+        {"directive @d on OBJECT enum E @d { A @d } input I { a: Int @d } type Query { a: Int }",
+         "1:31: Directive \"@d\" may not be used on ENUM.\n"
+         "1:38: Directive \"@d\" may not be used on ENUM_VALUE.\n"
+         "1:60: Directive \"@d\" may not be used on INPUT_FIELD_DEFINITION."},
+        {"directive @d on OBJECT extend schema @d type Query { a: Int }",
+         "1:38: Directive \"@d\" may not be used on SCHEMA."},
         {"{ a }", "1:1: The schema's text must hold definitions of types, no operations or "
                   "fragments."},
     };
@@ -124,14 +144,18 @@ static void resolvers_must_fit_the_schema(void)
 }
 
 static const char tidy[] =
-    "\"whole\"\nschema {\n  query: Q\n}\n\n"
+    "\"whole\"\nschema @own(n: 0) {\n  query: Q\n}\n\n"
     "directive @a(b: Int = 1) repeatable on FIELD | QUERY\n\n"
-    "enum E {\n  A\n  \"b\"\n  B @deprecated\n  C @deprecated(reason: \"x\")\n}\n\n"
-    "input I @oneOf {\n  a: Int\n  \"b\"\n  b: [E!]\n}\n\n"
+    "directive @own(n: Int) repeatable on SCHEMA | OBJECT | ENUM | ENUM_VALUE | FIELD_DEFINITION"
+    " | ARGUMENT_DEFINITION | INPUT_FIELD_DEFINITION\n\n"
+    "enum E @own(n: 1) @own(n: 2) {\n  A\n  \"b\"\n  B @deprecated @own\n  C @deprecated(reason: "
+    "\"x\")\n}\n\n"
+    "input I @oneOf {\n  a: Int @own\n  \"b\"\n  b: [E!]\n}\n\n"
     "interface N implements M {\n  a: Int\n}\n\n"
     "\"\"\"\nlong\n  text\n\"\"\"\n"
-    "type Q implements N & M {\n  a: Int\n  \"f\"\n  f(\n    \"g\"\n    g: Int = 1\n    h: I\n  ): "
-    "[E!]!\n}\n\n"
+    "type Q implements N & M @own(n: 1) {\n  a: Int\n  \"f\"\n  f(\n    \"g\"\n    g: Int = 1\n    "
+    "h: I @own\n  ): "
+    "[E!]! @own(n: 3)\n}\n\n"
     "scalar S @specifiedBy(url: \"u\")\n\n"
     "union U = Q\n";
 
@@ -142,12 +166,14 @@ static void a_schema_prints_as_what_it_is(void)
     ecom_buf out = {0};
     ecom_error e;
 
-    options.sdl = S("\"whole\" schema{query:Q} scalar S@specifiedBy(url:\"u\") enum E{A \"b\"B"
-                    "@deprecated} extend enum E{C@deprecated(reason:\"x\")} input I@oneOf{a:Int "
-                    "\"b\"b:[E!]} interface M{a:Int} union U=|Q directive@a(b:Int=1)repeatable on"
-                    "|FIELD|QUERY \"\"\"\n long\n   text\n\"\"\" type Q implements N&M{a:Int} "
-                    "extend type Q{\"f\"f(\"g\"g:Int=1 h:I):[E!]!} interface N implements M{a:Int}"
-                    "scalar ID");
+    options.sdl =
+        S("\"whole\" schema{query:Q} scalar S@specifiedBy(url:\"u\") enum E@own(n:1){A \"b\"B"
+          "@deprecated@own} extend enum E@own(n:2){C@deprecated(reason:\"x\")} input I@oneOf"
+          "{a:Int@own \"b\"b:[E!]} interface M{a:Int} union U=|Q directive@a(b:Int=1)repeatable on"
+          "|FIELD|QUERY \"\"\"\n long\n   text\n\"\"\" type Q implements N&M{a:Int} extend schema"
+          "@own(n:0) extend type Q@own(n:1){\"f\"f(\"g\"g:Int=1 h:I@own):[E!]!@own(n:3)} "
+          "interface N implements M{a:Int} directive@own(n:Int)repeatable on SCHEMA|OBJECT|ENUM|"
+          "ENUM_VALUE|FIELD_DEFINITION|ARGUMENT_DEFINITION|INPUT_FIELD_DEFINITION scalar ID");
     CHECK_CODE(ECOM_OK, ecom_graphql_new(&options, &g, NULL, &e), e);
     CHECK_I64(ECOM_OK, ecom_graphql_print(g, &out));
     ecom_graphql_free(g);

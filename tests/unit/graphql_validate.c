@@ -76,20 +76,25 @@ static void documents_and_operations(void)
 static void fields_and_leaves(void)
 {
     static const struct judged table[] = {
-        {"{ nope }", "Cannot query field \"nope\" on type \"Query\"."},
+        {"{ nope }",
+         "Cannot query field \"nope\" on type \"Query\". Did you mean \"node\" or \"now\"?"},
         {"{ person(id: 1) { nope { deeper } } }",
-         "Cannot query field \"nope\" on type \"Person\"."},
-        {"{ search { name } }", "Cannot query field \"name\" on type \"Found\"."},
+         "Cannot query field \"nope\" on type \"Person\". Did you mean \"name\"?"},
+        {"{ search { name } }", "Cannot query field \"name\" on type \"Found\". Did you mean to "
+                                "use an inline fragment on \"Named\", \"Person\", or \"Robot\"?"},
         {"{ search { __typename } node(id: 1) { __typename } }", "ok"},
-        {"{ node(id: 1) { name } }", "Cannot query field \"name\" on type \"Node\"."},
+        {"{ node(id: 1) { name } }",
+         "Cannot query field \"name\" on type \"Node\". Did you mean to use an inline fragment on "
+         "\"Named\", \"Person\", or \"Robot\"?"},
         {"{ person(id: 1) { __schema { types { name } } } }",
          "Cannot query field \"__schema\" on type \"Person\"."},
         {"{ hello { a } }",
          "Field \"hello\" must not have a selection since type \"String!\" has no subfields."},
         {"{ people }", "Field \"people\" of type \"[Person!]!\" must have a selection of "
                        "subfields. Did you mean \"people { ... }\"?"},
-        {"{ nope1 nope2 }", "Cannot query field \"nope1\" on type \"Query\".\nCannot query field "
-                            "\"nope2\" on type \"Query\"."},
+        {"{ nope1 nope2 }", "Cannot query field \"nope1\" on type \"Query\". Did you mean "
+                            "\"node\", \"need\", or \"now\"?\nCannot query field \"nope2\" on type "
+                            "\"Query\". Did you mean \"node\", \"need\", or \"now\"?"},
     };
 
     JUDGE(table);
@@ -102,8 +107,8 @@ static void fragments(void)
         {"{ hello } fragment F on Query { hello }", "Fragment \"F\" is never used."},
         {"{ ...F } fragment F on Query { hello } fragment F on Query { hello }",
          "There can be only one fragment named \"F\".\nFragment \"F\" is never used."},
-        {"{ ...F } fragment F on Nope { hello }", "Unknown type \"Nope\"."},
-        {"{ ... on Nope { hello } }", "Unknown type \"Nope\"."},
+        {"{ ...F } fragment F on Nope { hello }", "Unknown type \"Nope\". Did you mean \"Node\"?"},
+        {"{ ... on Nope { hello } }", "Unknown type \"Nope\". Did you mean \"Node\"?"},
         {"{ ...F } fragment F on Int { hello }",
          "Fragment \"F\" cannot condition on non composite type \"Int\"."},
         {"{ ... on Box { hello } }", "Fragment cannot condition on non composite type \"Box\"."},
@@ -128,7 +133,7 @@ static void variables(void)
     static const struct judged table[] = {
         {"query($a: Int, $a: Int) { need(int: $a) }",
          "There can be only one variable named \"$a\".\nVariable \"$a\" of type \"Int\" used in "
-         "position expecting type \"Int!\".\nVariable \"$a\" is never used."},
+         "position expecting type \"Int!\"."},
         {"query Q { need(int: $a) }", "Variable \"$a\" is not defined by operation \"Q\"."},
         {"query Q($a: Int) { hello }", "Variable \"$a\" is never used in operation \"Q\"."},
         {"query Q($a: Int!) { ...F } fragment F on Query { need(int: $a) }", "ok"},
@@ -137,7 +142,7 @@ static void variables(void)
         {"query($a: Person) { hello @mark(by: $a) }",
          "Variable \"$a\" cannot be non-input type \"Person\".\nVariable \"$a\" of type \"Person\" "
          "used in position expecting type \"String!\"."},
-        {"query($a: Nope) { echo(any: $a) }", "Unknown type \"Nope\"."},
+        {"query($a: Nope) { echo(any: $a) }", "Unknown type \"Nope\". Did you mean \"Node\"?"},
         {"query($a: Int) { need(int: $a) }",
          "Variable \"$a\" of type \"Int\" used in position expecting type \"Int!\"."},
         {"query($a: Int = 1) { need(int: $a) }", "ok"},
@@ -166,7 +171,8 @@ static void variables(void)
 static void arguments_and_directives(void)
 {
     static const struct judged table[] = {
-        {"{ hello(nope: 1) }", "Unknown argument \"nope\" on field \"Query.hello\"."},
+        {"{ hello(nope: 1) }",
+         "Unknown argument \"nope\" on field \"Query.hello\". Did you mean \"name\"?"},
         {"{ hello(name: \"a\", name: \"b\") }", "There can be only one argument named \"name\"."},
         {"{ need }",
          "Field \"need\" argument \"int\" of type \"Int!\" is required, but it was not provided."},
@@ -182,8 +188,8 @@ static void arguments_and_directives(void)
         {"query($a: Int @mark(by: \"x\")) { echo(int: $a) }",
          "Directive \"@mark\" may not be used on VARIABLE_DEFINITION."},
         {"{ ...F @mark(by: \"x\") } fragment F on Query @mark(by: \"y\") { hello }",
-         "Directive \"@mark\" may not be used on FRAGMENT_DEFINITION.\nDirective \"@mark\" may not "
-         "be used on FRAGMENT_SPREAD."},
+         "Directive \"@mark\" may not be used on FRAGMENT_SPREAD.\nDirective \"@mark\" may not be "
+         "used on FRAGMENT_DEFINITION."},
     };
 
     JUDGE(table);
@@ -206,11 +212,13 @@ static void literals(void)
         {"{ echo(id: 1.5) }", "ID cannot represent a non-string and non-integer value: 1.5"},
         {"{ echo(color: RED) }", "ok"},
         {"{ echo(color: PINK) }", "Value \"PINK\" does not exist in \"Color\" enum."},
-        {"{ echo(color: \"RED\") }", "Enum \"Color\" cannot represent non-enum value: \"RED\"."},
+        {"{ echo(color: \"RED\") }", "Enum \"Color\" cannot represent non-enum value: \"RED\". Did "
+                                     "you mean the enum value \"RED\" or \"GREEN\"?"},
         {"{ echo(ints: [1, null]) }", "Expected value of type \"Int!\", found null."},
         {"{ need(int: null) }", "Expected value of type \"Int!\", found null."},
         {"{ echo(box: {h: 1}) }", "Field \"Box.w\" of required type \"Int!\" was not provided."},
-        {"{ echo(box: {w: 1, x: 1}) }", "Field \"x\" is not defined by type \"Box\"."},
+        {"{ echo(box: {w: 1, x: 1}) }",
+         "Field \"x\" is not defined by type \"Box\". Did you mean \"h\" or \"w\"?"},
         {"{ echo(box: {w: 1, w: 2}) }", "There can be only one input field named \"w\"."},
         {"{ echo(box: 1) }", "Expected value of type \"Box\", found 1."},
         {"{ echo(pick: {a: 1, b: \"x\"}) }",
@@ -387,6 +395,85 @@ static void introspection_can_be_switched_off(void)
     ecom_graphql_free(g);
 }
 
+static void without_introspection_no_names_are_given_away(void)
+{
+    static const char *const queries[] = {
+        "{ nope }",
+        "{ hello(nam: 1) }",
+        "query($a: Perso) { echo(any: $a) }",
+        "{ echo(color: REDD) }",
+        "{ echo(box: {w: 1, lable: 1}) }",
+        "{ search { name } }",
+    };
+    ecom_graphql_options options = world_options();
+    ecom_graphql *g = NULL;
+    ecom_error e;
+
+    for (int off = 0; off < 2; off++) {
+        options.no_introspection = off;
+        CHECK_CODE(ECOM_OK, ecom_graphql_new(&options, &g, NULL, &e), e);
+        for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+            ecom_buf got = verdict(g, queries[i]);
+            CHECK((strstr(got.p, "Did you mean") == NULL) == off, "%s: %s", queries[i], got.p);
+            ecom_buf_free(&got);
+        }
+        ecom_graphql_free(g);
+    }
+}
+
+/* Fields that are not there, each beside many that are: looking for what was meant ends early. */
+static void suggestions_cost_little_whatever_is_asked(void)
+{
+    ecom_buf sdl = {0}, query = {0};
+    ecom_graphql_options options = ECOM_GRAPHQL_OPTIONS_INIT;
+    ecom_graphql *g = NULL;
+    ecom_error e;
+
+    (void)!ecom_buf_append(&sdl, S("type Query {"));
+    (void)!ecom_buf_append(&query, S("{"));
+    for (int i = 0; i < 2000; i++)
+        (void)!ecom_buf_printf(&sdl, " a_field_with_quite_a_long_name_and_a_number_%d: Int", i);
+    for (int i = 0; i < 40; i++)
+        (void)!ecom_buf_printf(&query, " a_feild_with_quite_a_long_name_and_a_number_%d", i);
+    (void)!ecom_buf_append(&sdl, S(" }"));
+    (void)!ecom_buf_append(&query, S(" }"));
+    options.sdl = ecom_buf_str(&sdl);
+    CHECK_CODE(ECOM_OK, ecom_graphql_new(&options, &g, NULL, &e), e);
+    ecom_buf got = verdict(g, query.p);
+    CHECK(
+        strstr(got.p,
+               "on type \"Query\". Did you mean \"a_field_with_quite_a_long_name_and_a_number_0\""),
+        "%.300s", got.p);
+    const char *last = strrchr(got.p, '\n');
+    CHECK(last && !strstr(last, "Did you mean"), "%s", last ? last : "-");
+    ecom_buf_free(&got);
+    ecom_buf_free(&sdl);
+    ecom_buf_free(&query);
+    ecom_graphql_free(g);
+}
+
+static void errors_come_in_the_order_of_the_document(void)
+{
+    static const struct judged table[] = {
+        {"query A($x: Nope) { a @nope need ...F } fragment F on Query { b } fragment G on Int { c "
+         "}",
+         "Unknown type \"Nope\". Did you mean \"Node\"?\n"
+         "Cannot query field \"a\" on type \"Query\".\n"
+         "Unknown directive \"@nope\".\n"
+         "Field \"need\" argument \"int\" of type \"Int!\" is required, but it was not provided.\n"
+         "Variable \"$x\" is never used in operation \"A\".\n"
+         "Cannot query field \"b\" on type \"Query\".\n"
+         "Fragment \"G\" cannot condition on non composite type \"Int\".\n"
+         "Fragment \"G\" is never used."},
+        {"{ x: hello x: old nope }",
+         "Fields \"x\" conflict because they return conflicting types \"String!\" and \"Int\". Use "
+         "different aliases on the fields to fetch both if this was intentional.\n"
+         "Cannot query field \"nope\" on type \"Query\". Did you mean \"node\" or \"now\"?"},
+    };
+
+    JUDGE(table);
+}
+
 static const struct check_case cases[] = {
     CASE(documents_and_operations),
     CASE(fields_and_leaves),
@@ -400,6 +487,9 @@ static const struct check_case cases[] = {
     CASE(long_chains_of_fragments_do_not_go_deep),
     CASE(errors_stop_at_a_hundred),
     CASE(introspection_can_be_switched_off),
+    CASE(without_introspection_no_names_are_given_away),
+    CASE(suggestions_cost_little_whatever_is_asked),
+    CASE(errors_come_in_the_order_of_the_document),
 };
 
 CHECK_MAIN("graphql-validate", cases)

@@ -16,6 +16,10 @@ static void on_closed(uv_handle_t *handle)
 
     if (--c->handles > 0)
         return;
+    if (c->channel)
+        ecom__http_channel_detach(c->channel);
+    ecom__http_channel_unref(c->channel);
+    ecom_buf_free(&c->tx);
     for (struct ecom_exchange *x = c->first, *next; x; x = next) {
         next = x->next;
         if (x->state == QUEUED)
@@ -44,9 +48,10 @@ void ecom__http_conn_close(struct conn *c)
     uv_close((uv_handle_t *)&c->timer, on_closed);
 }
 
-/* So that the system, too, throws away what the peer does not read. */
-static void reset(struct conn *c)
+void ecom__http_conn_reset(struct conn *c)
 {
+    if (c->closing)
+        return;
     c->closing = 1;
     if (uv_tcp_close_reset(&c->tcp, on_closed) < 0)
         uv_close((uv_handle_t *)&c->tcp, on_closed);
@@ -75,6 +80,7 @@ static void set_listening(struct conn *c, int want)
 static void linger(struct conn *c)
 {
     c->lingering = 1;
+    c->paused = 0;
     ecom_buf_free(&c->in);
     if (uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, NULL) < 0)
         ecom__http_conn_close(c);
@@ -93,17 +99,18 @@ static void end_if_done(struct conn *c)
 {
     int serving = atomic_load(&c->loop->server->stage) == SERVING;
 
-    if (c->first || c->writing || c->lingering)
+    if ((c->first && !c->channel) || c->writing || c->lingering)
         return;
     if (c->no_more && !c->eof)
         linger(c);
-    else if (c->eof || (!serving && !c->fresh && !c->in.n && !has_unread(c)))
+    else if (c->eof || (!serving && !c->channel && !c->fresh && !c->in.n && !has_unread(c)))
         ecom__http_conn_close(c);
 }
 
 static void set_phase(struct conn *c)
 {
     enum phase phase = c->lingering             ? LINGER
+                       : c->channel             ? CHANNEL
                        : c->reading             ? BODY
                        : c->held || c->no_more  ? BUSY
                        : c->in.n                ? HEAD
@@ -112,13 +119,15 @@ static void set_phase(struct conn *c)
     const ecom_http_options *opts = &c->loop->server->opts;
     int draining = atomic_load(&c->loop->server->stage) != SERVING;
     int32_t idle_ms = draining ? FRESH_MS : opts->idle_timeout_ms;
-    const int32_t timeouts[] = {idle_ms, opts->header_timeout_ms, opts->body_timeout_ms, 0,
-                                LINGER_MS};
+    const int32_t timeouts[] = {
+        idle_ms, opts->header_timeout_ms, opts->body_timeout_ms, 0, LINGER_MS, 0};
 
     if (phase != c->phase)
         c->since = uv_now(&c->loop->uv);
     c->phase = phase;
     c->read_due = timeouts[phase] ? c->since + (uint64_t)timeouts[phase] : 0;
+    if (phase == CHANNEL)
+        c->read_due = c->channel->kind->due(c->channel);
 }
 
 size_t ecom__http_conn_unwritten(const struct conn *c)
@@ -149,12 +158,14 @@ static void on_timer(uv_timer_t *timer)
 
     c->timer_due = 0;
     if (c->write_due && now >= c->write_due && is_stuck(c)) {
-        reset(c);
+        ecom__http_conn_reset(c);
     } else if (c->read_due && now >= c->read_due) {
         if (c->phase == HEAD)
             ecom__http_conn_refuse(c, &(struct refusal){408, "the headers took too long"});
         else if (c->phase == BODY)
             ecom__http_conn_refuse(c, &(struct refusal){408, "the body took too long"});
+        else if (c->phase == CHANNEL)
+            c->channel->kind->tick(c->channel, now);
         else if (c->phase == LINGER || !has_unread(c))
             ecom__http_conn_close(c);
     }
@@ -178,6 +189,8 @@ static void set_timer(struct conn *c)
 void ecom__http_conn_pump(struct conn *c)
 {
     ecom__http_conn_flush(c);
+    if (c->channel && !c->closing && !c->lingering)
+        ecom__http_conn_pump_channel(c);
     while (c->held && !c->closing && !c->no_more && ecom__http_conn_has_room(c)) {
         c->held = 0;
         ecom__http_conn_read_held(c);
@@ -186,7 +199,7 @@ void ecom__http_conn_pump(struct conn *c)
     if (!c->closing)
         end_if_done(c);
     if (!c->closing)
-        set_listening(c, !c->eof && !c->held && (!c->no_more || c->lingering));
+        set_listening(c, !c->eof && !c->held && !c->paused && (!c->no_more || c->lingering));
     if (c->closing)
         return;
     set_phase(c);

@@ -2,11 +2,11 @@
 #ifndef ECOM_HTTP_CONN_H
 #define ECOM_HTTP_CONN_H
 
+#include "http/channel.h"
 #include "http/chunked.h"
-#include "http/server.h"
 
 /* What a connection waits for; each has its time-out, but for BUSY. */
-enum phase { IDLE, HEAD, BODY, BUSY, LINGER };
+enum phase { IDLE, HEAD, BODY, BUSY, LINGER, CHANNEL };
 
 struct conn {
     uv_tcp_t tcp;
@@ -36,6 +36,12 @@ struct conn {
     int32_t eof, listening, lingering, closing;
     uint32_t writing; /* exchanges in the write that goes on */
     size_t unwritten; /* bytes of it, when last looked at */
+
+    struct ecom_exchange *upgrading; /* may make something else of the connection: what comes behind
+                                      * it is not read before it is answered */
+    struct channel *channel;         /* what the connection is; NULL: requests and responses */
+    ecom_buf tx;                     /* of it, in the write that goes on */
+    int32_t paused;                  /* the peer is to read before it is listened to */
 
     enum phase phase;
     uint64_t since;                          /* the phase began; in the loop's time, as all below */

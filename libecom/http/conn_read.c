@@ -6,7 +6,7 @@ enum { LINGER_BYTES = 4 << 20, KEEP_BYTES = 16 << 10 };
 
 int ecom__http_conn_has_room(const struct conn *c)
 {
-    return !c->ready && c->count < c->loop->server->opts.max_pipeline;
+    return !c->ready && !c->upgrading && c->count < c->loop->server->opts.max_pipeline;
 }
 
 /* Adds an exchange for the next request. NULL: out of memory, and the connection ends. */
@@ -43,7 +43,7 @@ static void start(struct conn *c, struct ecom_exchange *x)
         return;
     }
     x->state = QUEUED;
-    if (ecom__http_pool_push(&c->loop->server->pool, x) == 0) {
+    if (ecom__http_pool_push(&c->loop->server->pool, &x->job) == 0) {
         c->loop->away++;
         c->queued++;
         c->queued_unsafe |= !ecom__http_exchange_safe(x);
@@ -65,6 +65,8 @@ static void submit(struct conn *c, struct ecom_exchange *x)
     c->reading = NULL;
     c->expects = 0;
     c->no_more |= x->close;
+    if (!x->close && ecom__http_exchange_upgrades(x))
+        c->upgrading = x;
     x->state = READY;
     if (may_run(c, x))
         start(c, x);
@@ -235,7 +237,11 @@ void ecom__http_conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf
             ecom__http_conn_close(c);
         return;
     }
-    if (n < 0)
+    if (c->channel && n < 0)
+        ecom__http_conn_close(c);
+    else if (c->channel)
+        c->channel->kind->read(c->channel, (ecom_str){buf->base, (size_t)n});
+    else if (n < 0)
         on_eof(c);
     else
         take(c, (ecom_str){buf->base, (size_t)n});

@@ -9,10 +9,14 @@ static uint32_t gather(const struct conn *c, uv_buf_t bufs[2 * MAX_WRITE], unsig
 
     *nbufs = 0;
     for (const struct ecom_exchange *x = c->first; x && x->state == DONE && count < MAX_WRITE;
-         x = x->next, count++)
+         x = x->next) {
         for (int i = 0; i < 2; i++)
             if (x->sent[i].n)
                 bufs[(*nbufs)++] = uv_buf_init((char *)x->sent[i].p, (unsigned)x->sent[i].n);
+        count++;
+        if (x->goes_on)
+            break;
+    }
     return count;
 }
 
@@ -24,7 +28,14 @@ static void drop_first(struct conn *c)
     if (!c->first)
         c->last = NULL;
     c->count--;
-    c->no_more |= x->close; /* it may have been decided late */
+    if (x->goes_on) {
+        ecom__http_conn_attach(c, x->channel);
+        x->channel = NULL;
+    } else {
+        c->no_more |= x->close; /* it may have been decided late */
+    }
+    if (c->upgrading == x)
+        c->upgrading = NULL;
     ecom__http_loop_recycle(c->loop, x);
 }
 
@@ -109,8 +120,8 @@ static void write_continue(struct conn *c)
 
 void ecom__http_conn_flush(struct conn *c)
 {
-    while (!c->closing && !c->writing && c->first && c->first->state == DONE)
+    while (!c->closing && !c->writing && !c->channel && c->first && c->first->state == DONE)
         write_now(c);
-    if (!c->closing && !c->writing && c->expects && c->first == c->reading)
+    if (!c->closing && !c->writing && !c->channel && c->expects && c->first == c->reading)
         write_continue(c);
 }

@@ -3,11 +3,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/channel.h"
 #include "http/middleware.h"
 #include "http/observe.h"
 #include "http/server.h"
 
 enum { KEEP_BYTES = 64 << 10 };
+
+/* On a thread of the pool, but for when it is cancelled. */
+static void run_job(struct job *job, int cancelled)
+{
+    struct ecom_exchange *x = (struct ecom_exchange *)(void *)job;
+
+    if (cancelled)
+        ecom__http_exchange_refuse(x, &(struct refusal){503, "the server is stopping"});
+    ecom__http_exchange_run(x);
+    ecom__http_loop_done(x);
+}
 
 struct ecom_exchange *ecom__http_exchange_new(const struct ecom_http_server *server)
 {
@@ -16,6 +28,7 @@ struct ecom_exchange *ecom__http_exchange_new(const struct ecom_http_server *ser
     if (!x)
         return NULL;
     x->server = server;
+    x->job.run = run_job;
     x->head.max = server->opts.max_headers;
     x->head.headers = malloc(x->head.max * sizeof(*x->head.headers));
     x->arena = ecom_arena_new(0);
@@ -26,10 +39,20 @@ struct ecom_exchange *ecom__http_exchange_new(const struct ecom_http_server *ser
     return x;
 }
 
+/* Its connection did not become one. */
+static void drop_channel(struct ecom_exchange *x)
+{
+    if (x->channel)
+        ecom__http_channel_detach(x->channel);
+    ecom__http_channel_unref(x->channel);
+    x->channel = NULL;
+}
+
 void ecom__http_exchange_free(struct ecom_exchange *x)
 {
     if (!x)
         return;
+    drop_channel(x);
     ecom_buf_free(&x->raw);
     ecom_buf_free(&x->body);
     ecom_buf_free(&x->fields);
@@ -58,7 +81,8 @@ void ecom__http_exchange_reset(struct ecom_exchange *x)
     x->conn = NULL;
     x->route = NULL;
     x->refusal = (struct refusal){0};
-    x->status = x->close = x->typed = 0;
+    drop_channel(x);
+    x->status = x->close = x->typed = x->goes_on = x->chunked = 0;
     x->has_claims = x->bad_token = 0;
     x->request = x->params = NULL;
     x->trace[0] = '\0';
@@ -137,6 +161,13 @@ int ecom__http_exchange_safe(const struct ecom_exchange *x)
                               ecom_str_eq(method, LIT("OPTIONS")));
 }
 
+int ecom__http_exchange_upgrades(const struct ecom_exchange *x)
+{
+    size_t from = 0;
+
+    return x->head.minor > 0 && ecom__http_head_next(&x->head, LIT("upgrade"), &from) != NULL;
+}
+
 /* What comes before the handler, in this order, and then the handler. */
 static int run_route(struct ecom_exchange *x, ecom_error *err)
 {
@@ -185,6 +216,8 @@ void ecom__http_exchange_run(struct ecom_exchange *x)
         answer_failure(x, r, &err);
     else if (!x->route)
         ecom__http_options_answer(x);
+    else
+        x->goes_on = x->channel != NULL;
     ecom__http_response_finish(x);
     ecom__http_observe(x);
 }

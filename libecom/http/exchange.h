@@ -7,13 +7,21 @@
 
 struct loop;
 struct conn;
+struct channel;
+
+/* Something to run on the pool. */
+struct job {
+    struct job *next;
+    void (*run)(struct job *job, int cancelled);
+};
 
 /* Who may touch it: the loop, but between QUEUED and DONE a thread of the pool. */
 enum exchange_state { READING, READY, QUEUED, DONE };
 
 struct ecom_exchange {
+    struct job job;             /* in the pool's queue; first, so that one is the other */
     struct ecom_exchange *next; /* behind it on the connection, or in a list of spare ones */
-    struct ecom_exchange *link; /* in the pool's queue, or on its way back */
+    struct ecom_exchange *link; /* on its way back from the pool */
     const struct ecom_http_server *server;
     struct loop *loop;
     struct conn *conn; /* the loop's; NULL: gone before the answer was there */
@@ -36,11 +44,14 @@ struct ecom_exchange {
     void *request, *params; /* structs of the route's records */
 
     int32_t status;
-    int32_t close;        /* the connection ends behind this response */
-    ecom_buf fields, out; /* headers that were added, and the body */
-    int32_t typed;        /* Content-Type is among them */
-    ecom_buf answer;      /* the response's head, when it is done */
-    ecom_str sent[2];     /* what is to be written: head and body */
+    int32_t close;           /* the connection ends behind this response */
+    struct channel *channel; /* nullable: what the connection becomes behind this response, if... */
+    int32_t goes_on;         /* ...the handler did not fail */
+    int32_t chunked;         /* the response that goes on is in chunks */
+    ecom_buf fields, out;    /* headers that were added, and the body */
+    int32_t typed;           /* Content-Type is among them */
+    ecom_buf answer;         /* the response's head, when it is done */
+    ecom_str sent[2];        /* what is to be written: head and body */
 };
 
 /* @return NULL when out of memory. */
@@ -58,6 +69,8 @@ void ecom__http_exchange_refuse(struct ecom_exchange *x, const struct refusal *w
 int ecom__http_exchange_on_loop(const struct ecom_exchange *x);
 /* Truth: others may run beside it, since none of them changes anything. */
 int ecom__http_exchange_safe(const struct ecom_exchange *x);
+/* Truth: it asks for another protocol, so that what comes behind it may not be HTTP. */
+int ecom__http_exchange_upgrades(const struct ecom_exchange *x);
 /* Calls the middleware and the handler, and writes the response's head; afterwards sent[] is there.
  * Cannot fail. */
 void ecom__http_exchange_run(struct ecom_exchange *x);

@@ -1,4 +1,5 @@
-#include "http/server.h"
+#include "http/channel.h"
+#include "http/conn.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,6 +17,28 @@ static void end_if_idle(struct loop *loop)
         uv_close((uv_handle_t *)&loop->wake, NULL);
     loop->ended = 1;
     pthread_mutex_unlock(&loop->lock);
+}
+
+static struct channel *take_touched(struct loop *loop)
+{
+    pthread_mutex_lock(&loop->lock);
+    struct channel *ch = loop->touched;
+    loop->touched = NULL;
+    pthread_mutex_unlock(&loop->lock);
+    return ch;
+}
+
+static void look_at_touched(struct loop *loop)
+{
+    for (struct channel *ch = take_touched(loop), *next; ch; ch = next) {
+        pthread_mutex_lock(&ch->lock);
+        next = ch->next_touched;
+        ch->touched = 0;
+        pthread_mutex_unlock(&ch->lock);
+        if (ch->conn && !ch->conn->closing)
+            ecom__http_conn_pump(ch->conn);
+        ecom__http_channel_unref(ch);
+    }
 }
 
 static struct ecom_exchange *take_done(struct loop *loop)
@@ -40,6 +63,7 @@ static void on_wake(uv_async_t *wake)
         else
             ecom__http_loop_recycle(loop, x);
     }
+    look_at_touched(loop);
     int stage = atomic_load(&loop->server->stage);
     if (stage == DRAINING)
         ecom__http_listener_drain(loop);
@@ -120,8 +144,19 @@ void ecom__http_loop_wake(struct loop *loop)
     pthread_mutex_unlock(&loop->lock);
 }
 
+void ecom__http_loop_touch(struct loop *loop, struct channel *ch)
+{
+    pthread_mutex_lock(&loop->lock);
+    ch->next_touched = loop->touched;
+    loop->touched = ch;
+    if (!loop->ended)
+        uv_async_send(&loop->wake);
+    pthread_mutex_unlock(&loop->lock);
+}
+
 void ecom__http_loop_join(struct loop *loop)
 {
+    look_at_touched(loop);
     uv_loop_close(&loop->uv);
     for (struct ecom_exchange *x = loop->spare, *next; x; x = next) {
         next = x->next;

@@ -3,23 +3,23 @@
 #include <stdlib.h>
 
 /* What waits longest, or nothing; then the thread counts as idle. */
-static struct ecom_exchange *take(struct worker *w)
+static struct job *take(struct worker *w)
 {
     struct pool *pool = w->pool;
 
     pthread_mutex_lock(&pool->lock);
-    struct ecom_exchange *x = pool->first;
-    if (x) {
-        pool->first = x->link;
+    struct job *job = pool->first;
+    if (job) {
+        pool->first = job->next;
         ecom_series_set(pool->depth, --pool->waiting);
     } else if (!pool->closing) {
         w->next = pool->idle;
         pool->idle = w;
     }
-    int ends = !x && pool->closing;
+    int ends = !job && pool->closing;
     pthread_mutex_unlock(&pool->lock);
-    if (x || ends)
-        return x;
+    if (job || ends)
+        return job;
     while (sem_wait(&w->turn) < 0) /* EINTR */
         ;
     return w->given;
@@ -27,10 +27,8 @@ static struct ecom_exchange *take(struct worker *w)
 
 static void *work(void *arg)
 {
-    for (struct ecom_exchange *x; (x = take(arg));) {
-        ecom__http_exchange_run(x);
-        ecom__http_loop_done(x);
-    }
+    for (struct job *job; (job = take(arg));)
+        job->run(job, 0);
     return NULL;
 }
 
@@ -64,38 +62,38 @@ int ecom__http_pool_start(struct pool *pool, uint32_t max_threads, uint32_t max_
     return ecom_fail(err, ECOM_E_NOMEM, "a thread for handlers");
 }
 
-static void enqueue(struct pool *pool, struct ecom_exchange *x)
+static void enqueue(struct pool *pool, struct job *job)
 {
-    x->link = NULL;
+    job->next = NULL;
     if (pool->first)
-        pool->last->link = x;
+        pool->last->next = job;
     else
-        pool->first = x;
-    pool->last = x;
+        pool->first = job;
+    pool->last = job;
     ecom_series_set(pool->depth, ++pool->waiting);
 }
 
 /* Straight to the thread that has been idle for the shortest time; what it needs is still at hand.
  * Nothing waits in the queue while one is idle. */
-static struct worker *give(struct pool *pool, struct ecom_exchange *x)
+static struct worker *give(struct pool *pool, struct job *job)
 {
     struct worker *w = pool->idle;
 
     pool->idle = w->next;
-    w->given = x;
+    w->given = job;
     return w;
 }
 
-int ecom__http_pool_push(struct pool *pool, struct ecom_exchange *x)
+int ecom__http_pool_push(struct pool *pool, struct job *job)
 {
     struct worker *w = NULL;
 
     pthread_mutex_lock(&pool->lock);
     int full = !pool->idle && pool->waiting == pool->max_waiting;
     if (pool->idle) {
-        w = give(pool, x);
+        w = give(pool, job);
     } else if (!full) {
-        enqueue(pool, x);
+        enqueue(pool, job);
         (void)add_thread(pool); /* if not, those that there are come to it */
     }
     pthread_mutex_unlock(&pool->lock);
@@ -104,15 +102,18 @@ int ecom__http_pool_push(struct pool *pool, struct ecom_exchange *x)
     return full ? -1 : 0;
 }
 
-struct ecom_exchange *ecom__http_pool_cancel(struct pool *pool)
+void ecom__http_pool_cancel(struct pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
-    struct ecom_exchange *all = pool->first;
+    struct job *all = pool->first;
     pool->first = NULL;
     pool->waiting = 0;
     ecom_series_set(pool->depth, 0);
     pthread_mutex_unlock(&pool->lock);
-    return all;
+    for (struct job *job = all, *next; job; job = next) {
+        next = job->next;
+        job->run(job, 1);
+    }
 }
 
 void ecom__http_pool_stop(struct pool *pool)

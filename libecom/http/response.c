@@ -12,6 +12,7 @@ static const struct {
     const char *reason;
     int32_t code;
 } reasons[] = {
+    {101, "Switching Protocols", ECOM_OK},
     {200, "OK", ECOM_OK},
     {201, "Created", ECOM_OK},
     {202, "Accepted", ECOM_OK},
@@ -37,6 +38,7 @@ static const struct {
     {415, "Unsupported Media Type", ECOM_E_NOTSUP},
     {417, "Expectation Failed", ECOM_E_NOTSUP},
     {422, "Unprocessable Content", ECOM_E_UNPROCESSABLE},
+    {426, "Upgrade Required", ECOM_E_NOTSUP},
     {429, "Too Many Requests", ECOM_E_RATE},
     {431, "Request Header Fields Too Large", ECOM_E_TOOLARGE},
     {500, "Internal Server Error", ECOM_E_BACKEND},
@@ -139,7 +141,7 @@ static void put_status(ecom_buf *to, int32_t status)
 /* No body, and no length of one (RFC 9110 8.6). */
 static int is_bare(int32_t status)
 {
-    return status == 204 || status == 304;
+    return status == 101 || status == 204 || status == 304;
 }
 
 static void put_head(struct ecom_exchange *x, ecom_buf *to)
@@ -147,7 +149,12 @@ static void put_head(struct ecom_exchange *x, ecom_buf *to)
     put_status(to, x->status);
     put(to, date_now(x->server->opts.env));
     put(to, LIT("\r\n"));
-    if (!is_bare(x->status)) {
+    if (x->goes_on && !is_bare(x->status)) {
+        if (x->chunked)
+            put(to, LIT("Transfer-Encoding: chunked\r\n"));
+        if (!x->typed)
+            put(to, LIT("Content-Type: text/event-stream\r\n"));
+    } else if (!is_bare(x->status)) {
         put(to, LIT("Content-Length: "));
         put_number(to, x->out.n);
         put(to, LIT("\r\n"));
@@ -158,30 +165,48 @@ static void put_head(struct ecom_exchange *x, ecom_buf *to)
     put(to, x->log.correlation_id);
     put(to, LIT("\r\n"));
     put(to, ecom_buf_str(&x->fields));
-    if (x->close)
+    if (x->status == 101 || x->status == 426)
+        put(to, LIT("Connection: Upgrade\r\n"));
+    if (x->close && x->status != 101)
         put(to, LIT("Connection: close\r\n"));
     else if (x->head.minor == 0)
         put(to, LIT("Connection: keep-alive\r\n"));
     put(to, LIT("\r\n"));
 }
 
+/* What the handler wrote before it let the response go on. */
+static int put_first_part(const struct ecom_exchange *x, ecom_buf *to)
+{
+    if (is_bare(x->status) || x->out.n == 0)
+        return ECOM_OK;
+    if (!x->chunked)
+        return ecom_buf_append(to, ecom_buf_str(&x->out));
+    int r = ecom_buf_printf(to, "%zx\r\n", x->out.n);
+    if (r == ECOM_OK)
+        r = ecom_buf_append(to, ecom_buf_str(&x->out));
+    return r < 0 ? r : ecom_buf_append(to, LIT("\r\n"));
+}
+
 void ecom__http_response_finish(struct ecom_exchange *x)
 {
-    if (x->status < 200 || x->status > 599) /* a handler's mistake */
+    if ((x->status < 200 && !(x->goes_on && x->status == 101)) || x->status > 599) /* a mistake */
         ecom__http_problem(x, 500, &(ecom_error){.code = ECOM_E_BACKEND});
     if (atomic_load_explicit(&x->server->stage, memory_order_relaxed) != SERVING)
         x->close = 1;
     x->answer.n = 0;
     if (ecom_buf_reserve(&x->answer, 512 + x->fields.n) < 0) {
         x->close = 1;
+        x->goes_on = 0;
         x->sent[0] = LIT("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
                          "Retry-After: 1\r\nConnection: close\r\n\r\n");
         x->sent[1] = (ecom_str){NULL, 0};
         return;
     }
     put_head(x, &x->answer);
+    if (x->goes_on && put_first_part(x, &x->answer) < 0)
+        x->goes_on = 0; /* the head promises what does not come: the connection ends */
     x->sent[0] = ecom_buf_str(&x->answer);
-    int bodiless = is_bare(x->status) || ecom_str_eq(x->head.method, LIT("HEAD"));
+    int bodiless = x->goes_on || is_bare(x->status) || ecom_str_eq(x->head.method, LIT("HEAD"));
     x->sent[1] = bodiless ? (ecom_str){NULL, 0} : ecom_buf_str(&x->out);
 }
 
@@ -262,6 +287,10 @@ static int add_headers(struct ecom_exchange *x, const ecom_error *err)
         return add_challenge(x);
     case 405:
         return add_allow(x);
+    case 426:
+        return ecom_exchange_add_header(x, "Upgrade", LIT("websocket")) < 0
+                   ? ECOM_E_NOMEM
+                   : ecom_exchange_add_header(x, "Sec-WebSocket-Version", LIT("13"));
     case 429:
     case 503:
         return add_retry_after(x, err->retry_after_ms);

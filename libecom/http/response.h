@@ -4,7 +4,7 @@
 
 #include "http/exchange.h"
 
-enum { RESPONSE_REASONS = 34 };
+enum { RESPONSE_REASONS = 36 };
 
 /* Writes the head and sets sent[]. Cannot fail: out of memory, it becomes a bare 503. */
 void ecom__http_response_finish(struct ecom_exchange *x);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/options.h"
+#include "ecom/stream.h"
 #include "http/builtin.h"
 
 static uint32_t or_default(uint32_t value, uint32_t fallback)
@@ -119,6 +120,7 @@ int ecom_http_server_new(const ecom_http_options *opts, ecom_http_server **out, 
     set_defaults(&server->opts);
     server->port = server->opts.port;
     pthread_mutex_init(&server->lock, NULL);
+    pthread_mutex_init(&server->jobs, NULL);
     ecom__cond_init(&server->ended);
     int r = check_options(&server->opts, err);
     if (r == ECOM_OK)
@@ -221,6 +223,53 @@ static int start_loop(ecom_http_server *server, ecom_error *err)
     return r;
 }
 
+static void take_jobs(ecom_http_server *server, int truth)
+{
+    pthread_mutex_lock(&server->jobs);
+    server->takes_jobs = truth;
+    pthread_mutex_unlock(&server->jobs);
+}
+
+/* What a caller wants to be run. */
+struct errand {
+    struct job job; /* first, so that one is the other */
+    void (*fn)(void *arg, int cancelled);
+    void *arg;
+};
+
+static void run_errand(struct job *job, int cancelled)
+{
+    struct errand errand = *(struct errand *)(void *)job;
+
+    free(job);
+    errand.fn(errand.arg, cancelled);
+}
+
+int ecom_http_server_run(ecom_http_server *server, void (*fn)(void *arg, int cancelled), void *arg)
+{
+    struct errand *errand = malloc(sizeof(*errand));
+    int r = -1;
+
+    if (!errand)
+        return ECOM_E_UNAVAILABLE;
+    *errand = (struct errand){{.run = run_errand}, fn, arg};
+    pthread_mutex_lock(&server->jobs);
+    if (server->takes_jobs)
+        r = ecom__http_pool_push(&server->pool, &errand->job);
+    pthread_mutex_unlock(&server->jobs);
+    if (r == 0)
+        return ECOM_OK;
+    free(errand);
+    return ECOM_E_UNAVAILABLE;
+}
+
+static void stop_pool(ecom_http_server *server)
+{
+    take_jobs(server, 0);
+    ecom__http_pool_cancel(&server->pool);
+    ecom__http_pool_stop(&server->pool);
+}
+
 int ecom_http_server_start(ecom_http_server *server, ecom_error *err)
 {
     int r;
@@ -236,12 +285,13 @@ int ecom_http_server_start(ecom_http_server *server, ecom_error *err)
                               err);
     if (r < 0)
         return r;
+    take_jobs(server, 1);
     while (server->nloops < server->opts.loops && r == ECOM_OK)
         r = start_loop(server, err);
     if (r < 0 && server->nloops)
         ecom_http_server_stop(server, 0);
     else if (r < 0)
-        ecom__http_pool_stop(&server->pool);
+        stop_pool(server);
     return r;
 }
 
@@ -267,16 +317,6 @@ static void wait_for_loops(ecom_http_server *server, int32_t deadline_ms)
     pthread_mutex_unlock(&server->lock);
 }
 
-/* Requests that no thread has begun are not begun any more. */
-static void give_back_waiting(ecom_http_server *server)
-{
-    for (struct ecom_exchange *x = ecom__http_pool_cancel(&server->pool), *next; x; x = next) {
-        next = x->link;
-        ecom__http_exchange_refuse(x, &(struct refusal){503, "the server is stopping"});
-        ecom__http_loop_done(x);
-    }
-}
-
 void ecom_http_server_stop(ecom_http_server *server, int32_t deadline_ms)
 {
     if (!server->nloops)
@@ -285,12 +325,13 @@ void ecom_http_server_stop(ecom_http_server *server, int32_t deadline_ms)
     if (deadline_ms > 0)
         wait_for_loops(server, deadline_ms);
     enter(server, ENDING);
-    give_back_waiting(server);
+    take_jobs(server, 0);
+    ecom__http_pool_cancel(&server->pool); /* what no thread has begun is not begun any more */
     for (uint32_t i = 0; i < server->nloops; i++) {
         pthread_join(server->loops[i].thread, NULL);
         ecom__http_loop_join(&server->loops[i]);
     }
-    ecom__http_pool_stop(&server->pool);
+    stop_pool(server);
     server->nloops = 0;
 }
 
@@ -303,6 +344,7 @@ void ecom_http_server_free(ecom_http_server *server)
     ecom_buf_free(&server->openapi);
     free(server->meters);
     pthread_mutex_destroy(&server->lock);
+    pthread_mutex_destroy(&server->jobs);
     pthread_cond_destroy(&server->ended);
     free(server->loops);
     free(server);

@@ -12,15 +12,15 @@
 /* Threads that run handlers, and the bounded queue before them. */
 struct worker {
     struct pool *pool;
-    struct worker *next;         /* idle, too */
-    struct ecom_exchange *given; /* with its turn; NULL: the pool ends */
+    struct worker *next; /* idle, too */
+    struct job *given;   /* with its turn; NULL: the pool ends */
     sem_t turn;
     pthread_t thread;
 };
 
 struct pool {
     pthread_mutex_t lock;
-    struct ecom_exchange *first, *last;
+    struct job *first, *last;
     uint32_t waiting, max_waiting;
     uint32_t nworkers, max_workers;
     int32_t closing;
@@ -32,9 +32,9 @@ struct pool {
 int ecom__http_pool_start(struct pool *pool, uint32_t max_threads, uint32_t max_waiting,
                           ecom_series *depth, ecom_error *err);
 /* @return -1: the queue is full. */
-int ecom__http_pool_push(struct pool *pool, struct ecom_exchange *x);
-/* Takes all that wait out of the queue, linked by x->link. */
-struct ecom_exchange *ecom__http_pool_cancel(struct pool *pool);
+int ecom__http_pool_push(struct pool *pool, struct job *job);
+/* Takes all that wait out of the queue, and cancels them. */
+void ecom__http_pool_cancel(struct pool *pool);
 /* Ends the threads behind what they are running. */
 void ecom__http_pool_stop(struct pool *pool);
 
@@ -49,6 +49,8 @@ struct ecom_http_server {
     ecom_series *connected;
     ecom_buf openapi;
     struct pool pool;
+    pthread_mutex_t jobs; /* over the next, and whoever pushes a job that is no exchange */
+    int32_t takes_jobs;
     struct loop *loops;
     uint32_t nloops; /* that run */
     int32_t port;
@@ -81,6 +83,7 @@ struct loop {
     pthread_mutex_t lock;
     int32_t ended;                          /* wake is closed; under lock, as the next */
     struct ecom_exchange *done, **done_end; /* from the pool */
+    struct channel *touched;                /* from anywhere */
 };
 
 /* Takes over @p fd, which is bound. @return ECOM_E_NOMEM, ECOM_E_UNAVAILABLE. */
@@ -92,6 +95,8 @@ void ecom__http_loop_wake(struct loop *loop);
 void ecom__http_loop_join(struct loop *loop);
 /* Gives an exchange back to its loop. Threads: the pool's. */
 void ecom__http_loop_done(struct ecom_exchange *x);
+/* Has the loop look at a channel, whose reference it takes over. Threads: any. */
+void ecom__http_loop_touch(struct loop *loop, struct channel *ch);
 /* A spare exchange or a new one; NULL: out of memory. */
 struct ecom_exchange *ecom__http_loop_exchange(struct loop *loop);
 void ecom__http_loop_recycle(struct loop *loop, struct ecom_exchange *x);
@@ -104,6 +109,8 @@ void ecom__http_listener_close(struct loop *loop);
 
 /* Takes over a connection; where that fails, it is closed. */
 void ecom__http_conn_open(struct loop *loop, int fd);
+/* Breaks it, so that the system, too, throws away what the peer does not read. */
+void ecom__http_conn_reset(struct conn *conn);
 /* An exchange of it came back from the pool. */
 void ecom__http_conn_done(struct conn *conn, struct ecom_exchange *x);
 /* Goes by server->stage: closes what is idle, or all. */

@@ -36,7 +36,7 @@ HEADER_ROOMS = {
     'auth': 'auth',
     'flow': 'outbox consumer',
     'shop': 'shop user product order payment notification',
-    'http': 'http',
+    'http': 'http stream',
     'graphql': 'graphql',
     'mongodb': 'mongodb',
     'kafka': 'kafka',

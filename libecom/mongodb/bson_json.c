@@ -124,7 +124,7 @@ static int open_level(bson_t *to, ecom_str name, const ecom_json *value, struct 
     level->next = value->first;
     level->index = 0;
     level->is_array = value->kind == ECOM_JSON_ARRAY;
-    return level->is_array ? bson_append_array_begin(to, name.p, (int)name.n, &level->bson)
+    return level->is_array ? ecom__bson_array_begin(to, name.p, (int)name.n, &level->bson)
                            : bson_append_document_begin(to, name.p, (int)name.n, &level->bson);
 }
 

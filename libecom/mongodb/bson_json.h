@@ -2,7 +2,7 @@
 #ifndef ECOM_MONGODB_BSON_JSON_H
 #define ECOM_MONGODB_BSON_JSON_H
 
-#include <bson/bson.h>
+#include "mongodb/driver.h"
 
 #include "ecom/base.h"
 

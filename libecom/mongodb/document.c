@@ -85,7 +85,7 @@ static int append_keys(bson_t *to, const char *name, const ecom_entry *const *so
     const ecom_entry *last = NULL;
     int r = ECOM_OK;
 
-    bson_append_array_begin(to, name, -1, &array);
+    ecom__bson_array_begin(to, name, -1, &array);
     for (size_t i = 0; r == ECOM_OK && i < n; i++) {
         const char *index;
         if ((unique && !sorted[i]->unique) || (last && entry_order(&last, &sorted[i]) == 0))
@@ -190,7 +190,7 @@ static void append_headers(bson_t *event, const ecom_msg *msg)
     bson_t array, header;
     char number[16];
 
-    bson_append_array_begin(event, "headers", -1, &array);
+    ecom__bson_array_begin(event, "headers", -1, &array);
     for (size_t i = 0; i < msg->nheaders; i++) {
         const char *index;
         bson_uint32_to_string((uint32_t)i, &index, number, sizeof(number));
@@ -224,7 +224,7 @@ void ecom__mdb_append_events(bson_t *to, const char *name, const ecom_store_writ
     bson_t array, event;
     char number[16];
 
-    bson_append_array_begin(to, name, -1, &array);
+    ecom__bson_array_begin(to, name, -1, &array);
     for (size_t i = 0; i < write->change->nevents; i++) {
         const char *index;
         bson_uint32_to_string((uint32_t)i, &index, number, sizeof(number));

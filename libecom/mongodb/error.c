@@ -102,6 +102,18 @@ int ecom__mdb_fail(const bson_error_t *cause, ecom_error *err)
     return r;
 }
 
+const bson_t *ecom__mdb_first(mongoc_cursor_t *cursor, int *r, ecom_error *err)
+{
+    const bson_t *doc = NULL;
+    bson_error_t cause;
+
+    if (mongoc_cursor_next(cursor, &doc))
+        return doc;
+    if (mongoc_cursor_error(cursor, &cause))
+        *r = ecom__mdb_fail(&cause, err);
+    return NULL;
+}
+
 int64_t ecom__mdb_number(const bson_t *reply, const char *name)
 {
     bson_iter_t at;

@@ -2,10 +2,10 @@
 #ifndef ECOM_MONGODB_MONGODB_H
 #define ECOM_MONGODB_MONGODB_H
 
-#include <mongoc/mongoc.h>
 #include <pthread.h>
 
 #include "ecom/mongodb.h"
+#include "mongodb/driver.h"
 
 enum { ECOM__MDB_MAX_COLLECTIONS = 256, ECOM__MDB_NAME = ECOM_STORE_MAX_NAME + 2 };
 
@@ -49,6 +49,10 @@ uint64_t ecom__mdb_next_rev(ecom__mdb *db, uint64_t stored);
 int ecom__mdb_fail(const bson_error_t *cause, ecom_error *err);
 int ecom__mdb_is_duplicate(const bson_error_t *cause);
 int ecom__mdb_is_unknown(const bson_error_t *cause, const bson_t *reply);
+
+/* The first document of an answer, borrowed from the cursor. NULL: there is none, or it could not
+ * be had, as @p r then says. */
+const bson_t *ecom__mdb_first(mongoc_cursor_t *cursor, int *r, ecom_error *err);
 
 /* A reply's field, or 0. */
 int64_t ecom__mdb_number(const bson_t *reply, const char *name);

@@ -64,14 +64,16 @@ static void set_default(mongoc_uri_t *uri, const char *option, int32_t value)
         mongoc_uri_set_option_as_int32(uri, option, value);
 }
 
+/* From a server that falls silent it takes an answer that does not come, a connection that is not
+ * made and a server that is not found until a call gives up: a third of its time each. */
 static void set_times(mongoc_uri_t *uri, int32_t timeout_ms)
 {
-    int32_t selection = timeout_ms < SELECTION_MS ? timeout_ms : SELECTION_MS;
+    int32_t part = timeout_ms / 3 + 1, selection = part < SELECTION_MS ? part : SELECTION_MS;
 
     set_default(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, selection);
     set_default(uri, MONGOC_URI_CONNECTTIMEOUTMS, selection);
-    set_default(uri, MONGOC_URI_SOCKETTIMEOUTMS, timeout_ms / 2 + 1); /* the driver tries twice */
-    set_default(uri, MONGOC_URI_WAITQUEUETIMEOUTMS, timeout_ms);
+    set_default(uri, MONGOC_URI_SOCKETTIMEOUTMS, part);
+    set_default(uri, MONGOC_URI_WAITQUEUETIMEOUTMS, part);
 }
 
 static int set_concerns(mongoc_uri_t *uri, int32_t timeout_ms, ecom_error *err)
@@ -83,10 +85,13 @@ static int set_concerns(mongoc_uri_t *uri, int32_t timeout_ms, ecom_error *err)
     if (mongoc_write_concern_get_w(write) == MONGOC_WRITE_CONCERN_W_DEFAULT)
         mongoc_write_concern_set_w(write, MONGOC_WRITE_CONCERN_W_MAJORITY);
     if (!mongoc_write_concern_get_wtimeout_int64(write))
-        mongoc_write_concern_set_wtimeout_int64(write, timeout_ms);
+        mongoc_write_concern_set_wtimeout_int64(write, timeout_ms / 3 + 1);
     mongoc_write_concern_set_journal(write, true);
     if (mongoc_write_concern_get_w(write) == 0)
         r = ecom_fail_field(err, ECOM_E_INVAL, "url", "has w=0: what is saved must be confirmed");
+    else if (mongoc_read_prefs_get_mode(mongoc_uri_get_read_prefs_t(uri)) != MONGOC_READ_PRIMARY)
+        r = ecom_fail_field(err, ECOM_E_INVAL, "url",
+                            "has a readPreference: what was saved must be seen, by the primary");
     else
         mongoc_uri_set_write_concern(uri, write);
     mongoc_write_concern_destroy(write);

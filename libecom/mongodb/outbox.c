@@ -131,7 +131,7 @@ static bson_t *pending_filter(const struct page *page)
     BSON_APPEND_DOCUMENT_BEGIN(filter, "waits", &part);
     BSON_APPEND_INT64(&part, "$gt", 0);
     bson_append_document_end(filter, &part);
-    BSON_APPEND_ARRAY_BEGIN(filter, "$or", &either);
+    ecom__bson_array_begin(filter, "$or", -1, &either);
     BSON_APPEND_DOCUMENT_BEGIN(&either, "0", &one);
     bson_append_utf8(&one, "outbox.by", -1, page->origin.p, (int)page->origin.n);
     bson_append_document_end(&either, &one);
@@ -144,20 +144,16 @@ static bson_t *pending_filter(const struct page *page)
     return filter;
 }
 
-static int gather(ecom__mdb *db, struct page *page, const char *collection, ecom_error *err)
+static int gather(ecom__mdb_use *use, struct page *page, const char *collection, ecom_error *err)
 {
-    ecom__mdb_use use = {NULL, NULL};
     const bson_t *doc;
     bson_error_t cause;
-    int r = ecom__mdb_take(db, collection, &use, err), enough = 0;
-
-    if (r < 0)
-        return r;
+    int r = ECOM_OK, enough = 0;
     bson_t *filter = pending_filter(page);
     bson_t *opts =
         BCON_NEW("sort", "{", "waits", BCON_INT32(1), "}", "limit", BCON_INT64(page->limit),
                  "projection", "{", "waits", BCON_INT32(1), "outbox", BCON_INT32(1), "}");
-    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(use.collection, filter, opts, NULL);
+    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(use->collection, filter, opts, NULL);
     while (r == ECOM_OK && !enough && mongoc_cursor_next(cursor, &doc)) {
         enough = is_enough(page, doc);
         if (!enough && keep(page, collection, doc) < 0)
@@ -168,18 +164,21 @@ static int gather(ecom__mdb *db, struct page *page, const char *collection, ecom
     mongoc_cursor_destroy(cursor);
     bson_destroy(opts);
     bson_destroy(filter);
-    ecom__mdb_give(db, &use);
     return r;
 }
 
-/* A token: the collection and the document, each with a NUL behind it, and the event's number. */
-static int make_token(ecom_buf *token, const char *collection, ecom_str id, int64_t number)
+/* The first look of a relay comes soon after the start: it makes indexes that are missing. */
+static int look_into(ecom__mdb *db, struct page *page, const char *collection, ecom_error *err)
 {
-    token->n = 0;
-    if (ecom_buf_append(token, (ecom_str){collection, strlen(collection) + 1}) < 0 ||
-        ecom_buf_append(token, id) < 0 || ecom_buf_append(token, (ecom_str){"", 1}) < 0)
-        return ECOM_E_NOMEM;
-    return ecom_buf_append(token, (ecom_str){(const char *)&number, sizeof(number)});
+    ecom__mdb_use use = {NULL, NULL};
+    int r = ecom__mdb_take(db, collection, &use, err);
+
+    if (r < 0)
+        return r;
+    if ((r = ecom__mdb_prepare(db, &use, collection, err)) == ECOM_OK)
+        r = gather(&use, page, collection, err);
+    ecom__mdb_give(db, &use);
+    return r;
 }
 
 /* Its caller's name of a collection. */
@@ -202,7 +201,7 @@ static int tell_one(const struct page *page, const struct event *event, ecom_buf
         return r;
     if (!bson_iter_init_find(&at, kept->doc, "_id") || !(out.id = ecom__mdb_bytes(&at)).n)
         return ecom_fail(err, ECOM_E_CORRUPT, "events wait in a document whose _id is no string");
-    if (make_token(token, kept->collection, out.id, number) < 0)
+    if (ecom__mdb_token(token, kept->collection, out.id, number) < 0)
         return ecom_fail(err, ECOM_E_NOMEM, "no memory for a token");
     out.token = ecom_buf_str(token);
     *stop = row(user, &out) != 0;
@@ -246,7 +245,7 @@ int ecom__mdb_pending(void *self, ecom_str origin, int64_t before_ms, uint32_t l
     if (r < 0)
         return r;
     for (size_t i = 0; r == ECOM_OK && i < n; i++)
-        r = gather(db, &page, names[i], err);
+        r = look_into(db, &page, names[i], err);
     if (r == ECOM_OK)
         r = tell(&page, row, user, err);
     page_clear(&page);
@@ -254,151 +253,10 @@ int ecom__mdb_pending(void *self, ecom_str origin, int64_t before_ms, uint32_t l
     return r;
 }
 
-/* A token again. */
-struct token {
-    ecom_str collection, id;
-    int64_t number;
-};
-
-static int read_token(ecom_str bytes, struct token *token)
-{
-    const char *end = bytes.n ? memchr(bytes.p, '\0', bytes.n) : NULL;
-
-    if (!end || end == bytes.p)
-        return 0;
-    token->collection = (ecom_str){bytes.p, (size_t)(end - bytes.p)};
-    bytes = (ecom_str){end + 1, bytes.n - token->collection.n - 1};
-    end = bytes.n ? memchr(bytes.p, '\0', bytes.n) : NULL;
-    if (!end || end == bytes.p || bytes.n - (size_t)(end - bytes.p) - 1 != sizeof(token->number))
-        return 0;
-    token->id = (ecom_str){bytes.p, (size_t)(end - bytes.p)};
-    memcpy(&token->number, end + 1, sizeof(token->number));
-    return token->collection.n < ECOM__MDB_NAME && token->id.n <= ECOM_STORE_MAX_ID;
-}
-
-static int token_order(const void *a, const void *b)
-{
-    const struct token *x = a, *y = b;
-    int r = ecom_str_cmp(x->collection, y->collection);
-
-    r = r ? r : ecom_str_cmp(x->id, y->id);
-    return r ? r : (x->number > y->number) - (x->number < y->number);
-}
-
-static void append_numbers(bson_t *to, const char *name, const struct token *tokens, size_t n)
-{
-    bson_t array;
-    char number[16];
-
-    BSON_APPEND_ARRAY_BEGIN(to, name, &array);
-    for (size_t i = 0; i < n; i++) {
-        const char *index;
-        size_t length = bson_uint32_to_string((uint32_t)i, &index, number, sizeof(number));
-        bson_append_int64(&array, index, (int)length, tokens[i].number);
-    }
-    bson_append_array_end(to, &array);
-}
-
-/* When these events are all that wait, nothing waits any more. */
-static void append_all(mongoc_bulk_operation_t *bulk, const struct token *tokens, size_t n)
-{
-    bson_t filter = BSON_INITIALIZER, part;
-    bson_t *update = BCON_NEW("$unset", "{", "outbox", BCON_UTF8(""), "waits", BCON_UTF8(""), "}");
-
-    bson_append_utf8(&filter, "_id", -1, tokens->id.p, (int)tokens->id.n);
-    BSON_APPEND_DOCUMENT_BEGIN(&filter, "outbox", &part);
-    BSON_APPEND_INT32(&part, "$size", (int32_t)n);
-    bson_append_document_end(&filter, &part);
-    BSON_APPEND_DOCUMENT_BEGIN(&filter, "outbox.n", &part);
-    append_numbers(&part, "$all", tokens, n);
-    bson_append_document_end(&filter, &part);
-    mongoc_bulk_operation_update_one(bulk, &filter, update, false);
-    bson_destroy(update);
-    bson_destroy(&filter);
-}
-
-/* Otherwise exactly these go. */
-static void append_some(mongoc_bulk_operation_t *bulk, const struct token *tokens, size_t n)
-{
-    bson_t filter = BSON_INITIALIZER, update = BSON_INITIALIZER, part, outbox, numbers;
-
-    bson_append_utf8(&filter, "_id", -1, tokens->id.p, (int)tokens->id.n);
-    BSON_APPEND_DOCUMENT_BEGIN(&filter, "outbox.n", &part);
-    append_numbers(&part, "$in", tokens, n);
-    bson_append_document_end(&filter, &part);
-    BSON_APPEND_DOCUMENT_BEGIN(&update, "$pull", &part);
-    BSON_APPEND_DOCUMENT_BEGIN(&part, "outbox", &outbox);
-    BSON_APPEND_DOCUMENT_BEGIN(&outbox, "n", &numbers);
-    append_numbers(&numbers, "$in", tokens, n);
-    bson_append_document_end(&outbox, &numbers);
-    bson_append_document_end(&part, &outbox);
-    bson_append_document_end(&update, &part);
-    mongoc_bulk_operation_update_one(bulk, &filter, &update, false);
-    bson_destroy(&update);
-    bson_destroy(&filter);
-}
-
-/* How many of these tokens, in order, are of the first one's document, or its collection. */
-static size_t run_of(const struct token *tokens, size_t n, int same_doc)
-{
-    size_t i = 1;
-
-    while (i < n && ecom_str_eq(tokens[i].collection, tokens->collection) &&
-           (!same_doc || ecom_str_eq(tokens[i].id, tokens->id)))
-        i++;
-    return i;
-}
-
-/* Twice the same is harmless, so that it may fail and be done again. */
-static int forget(ecom__mdb *db, const struct token *tokens, size_t n, ecom_error *err)
-{
-    ecom__mdb_use use = {NULL, NULL};
-    char name[ECOM__MDB_NAME] = "";
-    bson_error_t cause;
-
-    memcpy(name, tokens->collection.p, tokens->collection.n);
-    int r = ecom__mdb_take(db, name, &use, err);
-    if (r < 0)
-        return r;
-    mongoc_bulk_operation_t *bulk =
-        mongoc_collection_create_bulk_operation_with_opts(use.collection, NULL);
-    for (size_t i = 0, run; i < n; i += run) {
-        run = run_of(tokens + i, n - i, 1);
-        append_all(bulk, tokens + i, run);
-        append_some(bulk, tokens + i, run);
-    }
-    if (!mongoc_bulk_operation_execute(bulk, NULL, &cause))
-        r = ecom__mdb_fail(&cause, err);
-    mongoc_bulk_operation_destroy(bulk);
-    ecom__mdb_give(db, &use);
-    return r;
-}
-
-int ecom__mdb_published(void *self, const ecom_str *tokens, size_t n, ecom_error *err)
-{
-    struct token *read = malloc(n * sizeof(*read));
-    size_t known = 0;
-    int r = ECOM_OK;
-
-    if (!read)
-        return ecom_fail(err, ECOM_E_NOMEM, "no memory for %zu tokens", n);
-    for (size_t i = 0; i < n; i++)
-        known += (size_t)read_token(tokens[i], &read[known]);
-    qsort(read, known, sizeof(*read), token_order);
-    for (size_t i = 0, run; r == ECOM_OK && i < known; i += run) {
-        run = run_of(read + i, known - i, 0);
-        r = forget(self, read + i, run, err);
-    }
-    free(read);
-    return r;
-}
-
 static int count(ecom__mdb *db, const char *collection, uint64_t *total, int64_t *oldest_ms,
                  ecom_error *err)
 {
     ecom__mdb_use use = {NULL, NULL};
-    const bson_t *doc;
-    bson_error_t cause;
     bson_iter_t at;
     int r = ecom__mdb_take(db, collection, &use, err);
 
@@ -413,13 +271,12 @@ static int count(ecom__mdb *db, const char *collection, uint64_t *total, int64_t
     /* clang-format on */
     mongoc_cursor_t *cursor =
         mongoc_collection_aggregate(use.collection, MONGOC_QUERY_NONE, stages, NULL, NULL);
-    if (mongoc_cursor_next(cursor, &doc)) {
+    const bson_t *doc = ecom__mdb_first(cursor, &r, err);
+    if (doc) {
         *total += (uint64_t)ecom__mdb_number(doc, "n");
         if (bson_iter_init_find(&at, doc, "oldest") && BSON_ITER_HOLDS_DATE_TIME(&at) &&
             (*oldest_ms == 0 || bson_iter_date_time(&at) < *oldest_ms))
             *oldest_ms = bson_iter_date_time(&at);
-    } else if (mongoc_cursor_error(cursor, &cause)) {
-        r = ecom__mdb_fail(&cause, err);
     }
     mongoc_cursor_destroy(cursor);
     bson_destroy(stages);

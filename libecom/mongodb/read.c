@@ -6,8 +6,6 @@ int ecom__mdb_get(void *self, ecom_str collection, ecom_str id, ecom_buf *out, u
     ecom__mdb *db = self;
     ecom__mdb_use use = {NULL, NULL};
     char name[ECOM__MDB_NAME];
-    const bson_t *doc;
-    bson_error_t cause;
     bson_iter_t at;
 
     ecom__mdb_name(collection, name);
@@ -19,13 +17,11 @@ int ecom__mdb_get(void *self, ecom_str collection, ecom_str id, ecom_buf *out, u
     bson_t *opts = BCON_NEW("limit", BCON_INT64(1), "projection", "{", "doc", BCON_INT32(1), "text",
                             BCON_INT32(1), "rev", BCON_INT32(1), "gone", BCON_INT32(1), "}");
     mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(use.collection, &filter, opts, NULL);
-    if (!mongoc_cursor_next(cursor, &doc))
-        r = mongoc_cursor_error(cursor, &cause)
-                ? ecom__mdb_fail(&cause, err)
-                : ecom_fail(err, ECOM_E_NOTFOUND, "no such document");
-    else if (bson_iter_init_find(&at, doc, "gone") || ecom__mdb_number(doc, "rev") <= 0)
+    const bson_t *doc = ecom__mdb_first(cursor, &r, err);
+    if (r == ECOM_OK &&
+        (!doc || bson_iter_init_find(&at, doc, "gone") || ecom__mdb_number(doc, "rev") <= 0))
         r = ecom_fail(err, ECOM_E_NOTFOUND, "no such document");
-    else if ((r = ecom__mdb_read_doc(doc, out, err)) == ECOM_OK)
+    else if (doc && (r = ecom__mdb_read_doc(doc, out, err)) == ECOM_OK)
         *rev = (uint64_t)ecom__mdb_number(doc, "rev");
     mongoc_cursor_destroy(cursor);
     bson_destroy(opts);
@@ -180,7 +176,7 @@ static void append_after(bson_t *match, const struct find *find)
     const char *beyond = q->descending ? "$lt" : "$gt";
     bson_t either, one, part;
 
-    BSON_APPEND_ARRAY_BEGIN(match, "$or", &either);
+    ecom__bson_array_begin(match, "$or", -1, &either);
     BSON_APPEND_DOCUMENT_BEGIN(&either, "0", &one);
     BSON_APPEND_DOCUMENT_BEGIN(&one, "keys", &part);
     append_str(&part, beyond, ecom_buf_str(&find->after));
@@ -212,7 +208,7 @@ static bson_t *range_stages(const struct find *find)
     bson_t *pipeline = bson_new(), stages, stage, match, part, range;
     uint32_t n = 0;
 
-    BSON_APPEND_ARRAY_BEGIN(pipeline, "pipeline", &stages);
+    ecom__bson_array_begin(pipeline, "pipeline", -1, &stages);
     bson_init(&stage);
     BSON_APPEND_DOCUMENT_BEGIN(&stage, "$match", &match);
     BSON_APPEND_DOCUMENT_BEGIN(&match, "keys", &part);

@@ -83,18 +83,15 @@ static bson_t *state_options(const struct change *c)
 static int read_state(struct change *c, struct state *state)
 {
     bson_t filter = BSON_INITIALIZER, *opts = state_options(c);
-    const bson_t *doc;
-    bson_error_t cause;
     int r = ECOM_OK;
 
     memset(state, 0, sizeof(*state));
     append_id(&filter, c);
     mongoc_cursor_t *cursor =
         mongoc_collection_find_with_opts(c->use.collection, &filter, opts, NULL);
-    if (mongoc_cursor_next(cursor, &doc))
+    const bson_t *doc = ecom__mdb_first(cursor, &r, c->err);
+    if (doc)
         note_state(state, c, doc);
-    else if (mongoc_cursor_error(cursor, &cause))
-        r = ecom__mdb_fail(&cause, c->err);
     mongoc_cursor_destroy(cursor);
     bson_destroy(opts);
     bson_destroy(&filter);
@@ -126,6 +123,17 @@ static void make_new(const struct change *c, bson_t *doc)
     }
 }
 
+/* Whoever forgets the last event of a removed document dates its removal, see published.c: it must
+ * find it removed. */
+static void append_some_wait(bson_t *filter)
+{
+    bson_t waits;
+
+    BSON_APPEND_DOCUMENT_BEGIN(filter, "waits", &waits);
+    BSON_APPEND_INT64(&waits, "$gt", 0);
+    bson_append_document_end(filter, &waits);
+}
+
 static void make_filter(const struct change *c, bson_t *filter)
 {
     append_id(filter, c);
@@ -134,8 +142,12 @@ static void make_filter(const struct change *c, bson_t *filter)
         BSON_APPEND_BOOL(filter, "gone", true);
     else
         BSON_APPEND_NULL(filter, "gone"); /* or not there at all */
+    if (c->write)
+        return;
     if (c->remove_at_once)
         BSON_APPEND_NULL(filter, "waits");
+    else
+        append_some_wait(filter);
 }
 
 static void make_update(const struct change *c, bson_t *update)
@@ -287,8 +299,6 @@ static int find_clash(struct change *c)
     bson_iter_t at;
     bson_t ours, filter = BSON_INITIALIZER, part;
     const uint8_t *data;
-    const bson_t *other;
-    bson_error_t cause;
     uint32_t n;
     int r = ECOM_OK;
 
@@ -307,10 +317,9 @@ static int find_clash(struct change *c)
         BCON_NEW("limit", BCON_INT64(1), "projection", "{", "unique", BCON_INT32(1), "}");
     mongoc_cursor_t *cursor =
         mongoc_collection_find_with_opts(c->use.collection, &filter, opts, NULL);
-    if (mongoc_cursor_next(cursor, &other))
+    const bson_t *other = ecom__mdb_first(cursor, &r, c->err);
+    if (other)
         r = match_keys(c, &ours, other);
-    else if (mongoc_cursor_error(cursor, &cause))
-        r = ecom__mdb_fail(&cause, c->err);
     mongoc_cursor_destroy(cursor);
     bson_destroy(opts);
     bson_destroy(&filter);

@@ -13,7 +13,8 @@ import threading
 
 from shop import BIN, DAEMONS, PATIENCE_S, Shop, equal, run_tests, wait_until
 
-ORDERS, CLIENTS, KILLS = 500, 8, 12
+ORDERS = int(os.environ.get('ECOM_CRASH_ORDERS', '500'))
+CLIENTS, KILLS = 8, min(12, ORDERS // 10)
 SEED = int(os.environ.get('ECOM_CRASH_SEED') or secrets.randbits(32))
 
 

@@ -1,5 +1,5 @@
 """A whole shop for one test: free ports, a folder of its own, `ecom up`, and an HTTP client. Prints
-TAP. Needs nothing but Python's standard library."""
+TAP. Needs nothing but Python's standard library. ECOM_E2E_STORES: see stores.py."""
 import contextlib
 import http.client
 import json
@@ -15,6 +15,8 @@ import tempfile
 import threading
 import time
 import traceback
+
+import stores
 
 BIN = os.environ.get('ECOM_BIN_DIR', '')
 DAEMONS = {
@@ -82,6 +84,7 @@ class Shop:
             'ARGON2_PASSES': '1',
             **{PORTS[name]: str(port) for name, port in self.port.items()},
             **{k: v for k, v in os.environ.items() if k.endswith('SAN_OPTIONS')},
+            **stores.settings(),
             **settings,
         }
         self.log = open(os.path.join(self.folder, 'log'), 'wb')

@@ -1,6 +1,4 @@
-/* The store's cases on a server of MongoDB's protocol: that of ECOM_MONGODB_URL, or the one that
- * `scripts/servers start mongodb` left running. Without one they are skipped, except in CI. */
-#include "ecom/testing.h"
+#include "place.h"
 
 #include <mongoc/mongoc.h>
 #include <stdio.h>
@@ -15,12 +13,6 @@ const char *__tsan_default_suppressions(void)
 {
     return "called_from_lib:libmongoc\ncalled_from_lib:libbson\nrace:libmongoc\n";
 }
-
-struct place {
-    const char *server; /* a URL with whatever database */
-    char url[1024];
-    int count;
-};
 
 static const char *started_url(void)
 {
@@ -43,20 +35,35 @@ static const char *started_url(void)
     return url[0] ? url : NULL;
 }
 
-/* The same URL, with a database of its own. */
-static void name_database(struct place *place)
+int place_find(struct place *place, int *status)
+{
+    const char *given = getenv("ECOM_MONGODB_URL"), *ci = getenv("CI");
+
+    *place = (struct place){.server = given && *given ? given : started_url()};
+    if (place->server)
+        return 0;
+    *status = ci && strcmp(ci, "true") == 0;
+    if (*status)
+        printf("Bail out! no server: scripts/servers start mongodb\n");
+    else
+        printf("1..0 # SKIP no server: scripts/servers start mongodb, or set ECOM_MONGODB_URL\n");
+    return -1;
+}
+
+void place_fresh(struct place *place)
 {
     const char *hosts = strstr(place->server, "://"), *options = strchr(place->server, '?');
     const char *path = hosts ? strchr(hosts + 3, '/') : NULL;
     size_t n = path ? (size_t)(path - place->server)
                     : (options ? (size_t)(options - place->server) : strlen(place->server));
 
+    place->count++;
     snprintf(place->url, sizeof(place->url), "%.*s/ecom_test_%ld_%d%s", (int)n, place->server,
              (long)getpid(), place->count, options ? options : "");
 }
 
 /* In a process of its own, so that no thread of the driver is there when a case forks. */
-static void drop_database(const struct place *place)
+void place_clear(const struct place *place)
 {
     fflush(stdout);
     pid_t child = fork();
@@ -74,50 +81,17 @@ static void drop_database(const struct place *place)
         waitpid(child, NULL, 0);
 }
 
-static int fresh(void *user, ecom_error *err)
+int place_port(const struct place *place)
 {
-    struct place *place = user;
+    const char *at = strstr(place->server, "127.0.0.1:");
 
-    (void)err;
-    place->count++;
-    name_database(place);
-    return ECOM_OK;
+    return at && !strchr(place->server, '@') ? atoi(at + 10) : 0;
 }
 
-static int open_store(void *user, const ecom_store_options *opts, ecom_store **out, ecom_error *err)
+void place_url_at(const struct place *place, int port, const char *options, char url[1024])
 {
-    ecom_store_options patient = *opts;
+    const char *path = strrchr(place->url, '/');
 
-    patient.timeout_ms = 60000; /* a slow server is no failure of ours */
-    return ecom_store_open(((struct place *)user)->url, &patient, out, err);
-}
-
-static void clear(void *user)
-{
-    drop_database(user);
-}
-
-int main(int argc, char **argv)
-{
-    const char *given = getenv("ECOM_MONGODB_URL"), *ci = getenv("CI");
-    struct place place = {.server = given && *given ? given : started_url()};
-    ecom_store_fixture fixture = {
-        .size = sizeof(fixture),
-        .flags = ECOM_TEST_SHARED | ECOM_TEST_DURABLE | ECOM_TEST_PROCESSES | ECOM_TEST_CLOCK,
-        .name = "mongodb",
-        .user = &place,
-        .fresh = fresh,
-        .open = open_store,
-        .clear = clear,
-    };
-
-    if (!place.server && (!ci || strcmp(ci, "true") != 0)) {
-        printf("1..0 # SKIP no server: scripts/servers start mongodb, or set ECOM_MONGODB_URL\n");
-        return 0;
-    }
-    if (!place.server) {
-        printf("Bail out! no server: scripts/servers start mongodb\n");
-        return 1;
-    }
-    return ecom_store_suite(&fixture, argc, argv);
+    snprintf(url, 1024, "mongodb://127.0.0.1:%d%s%cdirectConnection=true%s", port, path,
+             strchr(path, '?') ? '&' : '?', options);
 }

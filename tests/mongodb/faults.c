@@ -1,0 +1,505 @@
+/* A network that fails between the store and the server, at each place where it can: what was said
+ * to be saved is there once, with its events; what was not is not; and the store recovers alone. */
+#include "check.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "ecom/store.h"
+#include "place.h"
+#include "proxy.h"
+
+enum { TIMEOUT_MS = 4500, PATIENT_MS = 60000 };
+
+static struct place place;
+static struct proxy *proxy;
+static ecom_store *ours, *direct; /* through the proxy; and not */
+static const char *options = "";
+
+static ecom_store *open_at(const char *url, int timeout_ms)
+{
+    ecom_store_options opts = ECOM_STORE_OPTIONS_INIT;
+    ecom_store *store = NULL;
+    ecom_error e;
+
+    opts.timeout_ms = timeout_ms;
+    if (ecom_store_open(url, &opts, &store, &e) < 0)
+        printf("# open: %s\n", e.text);
+    return store;
+}
+
+static void begin(void)
+{
+    char url[1024];
+
+    place_fresh(&place);
+    proxy = proxy_start(place_port(&place));
+    place_url_at(&place, proxy_port(proxy), options, url);
+    ours = open_at(url, TIMEOUT_MS);
+    direct = open_at(place.url, PATIENT_MS);
+}
+
+static void end(void)
+{
+    ecom_store_close(ours);
+    ecom_store_close(direct);
+    proxy_stop(proxy);
+    place_clear(&place);
+}
+
+/* A change of the document "things/1", with at most one event. */
+static int put(ecom_store *store, uint64_t expect, const char *event, uint64_t *rev,
+               ecom_error *err)
+{
+    const ecom_entry entry = {.index = S("mail"), .value = S("a"), .unique = 1};
+    const ecom_msg msg = {.id = ecom_str_of(event), .topic = S("things"), .body = S("{}")};
+    const ecom_change change = {.collection = S("things"),
+                                .id = S("1"),
+                                .doc = S("{\"a\":1}"),
+                                .expect = expect,
+                                .entries = &entry,
+                                .nentries = 1,
+                                .events = &msg,
+                                .nevents = *event != '\0'};
+
+    return ecom_store_put(store, &change, rev, err);
+}
+
+static int add_id(void *user, const ecom_pending *p)
+{
+    ecom_buf *ids = user;
+
+    return ecom_buf_printf(ids, "%s%.*s", ids->n ? " " : "", (int)p->msg.id.n, p->msg.id.p) < 0;
+}
+
+/* Says whether the document has this revision (0: it is not there) and these events wait. */
+static int holds(uint64_t want, const char *events)
+{
+    ecom_buf doc = {0}, ids = {0};
+    uint64_t rev = 0;
+    ecom_error e = {0};
+
+    int r = ecom_store_get(direct, S("things"), S("1"), &doc, &rev, &e);
+    if (r == ECOM_OK || r == ECOM_E_NOTFOUND)
+        r = ecom_store_pending(direct, INT64_MAX, 0, add_id, &ids, &e);
+    int same = r == ECOM_OK && rev == want && strcmp(ids.n ? ids.p : "", events) == 0;
+    if (!same)
+        printf("# want revision %" PRIu64 " and [%s], got %" PRIu64 " and [%s] %s\n", want, events,
+               rev, ids.n ? ids.p : "", e.text);
+    ecom_buf_free(&doc);
+    ecom_buf_free(&ids);
+    return same;
+}
+
+static const enum proxy_fault cuts[] = {PROXY_CUT_BEFORE, PROXY_CUT_MIDDLE, PROXY_CUT_AFTER,
+                                        PROXY_RESET_AFTER};
+
+/* For each way to cut: a new document, a change of it, and its removal. */
+static void cut_everywhere(size_t step)
+{
+    ecom_error e = {0};
+
+    for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i += step) {
+        uint64_t one = 0, two = 0;
+        proxy_fault(proxy, "insert", cuts[i], 1);
+        CHECK_CODE(ECOM_OK, put(ours, 0, "e1", &one, &e), e);
+        CHECK_I64(1, proxy_met(proxy, "insert"));
+        CHECK(holds(one, "e1"), "insert, cut %zu", i);
+        proxy_fault(proxy, "update", cuts[i], 1);
+        CHECK_CODE(ECOM_OK, put(ours, one, "e2", &two, &e), e);
+        CHECK_I64(1, proxy_met(proxy, "update"));
+        CHECK(two > one && holds(two, "e1 e2"), "update, cut %zu", i);
+        CHECK_CODE(ECOM_E_CONFLICT, put(ours, one, "e3", &two, &e), e);
+        proxy_fault(proxy, "update", cuts[i], 1);
+        CHECK_CODE(ECOM_OK, ecom_store_remove(ours, S("things"), S("1"), two, &e), e);
+        CHECK_I64(1, proxy_met(proxy, "update"));
+        CHECK(holds(0, "e1 e2"), "removal, cut %zu", i);
+        end();
+        begin();
+        CHECK(ours && direct, "no store");
+    }
+}
+
+static void a_cut_before_or_behind_a_write_changes_nothing_about_it(void)
+{
+    begin();
+    cut_everywhere(1);
+    end();
+}
+
+static void it_holds_without_the_drivers_own_tries(void)
+{
+    options = "&retryWrites=false&retryReads=false";
+    begin();
+    cut_everywhere(2);
+    end();
+    options = "";
+}
+
+static void an_answer_that_never_comes_is_looked_up(void)
+{
+    uint64_t one = 0, two = 0;
+    ecom_error e = {0};
+
+    begin();
+    proxy_fault(proxy, "insert", PROXY_SILENT, 1);
+    CHECK_CODE(ECOM_OK, put(ours, 0, "e1", &one, &e), e);
+    proxy_fault(proxy, "update", PROXY_SILENT, 1);
+    CHECK_CODE(ECOM_OK, put(ours, one, "e2", &two, &e), e);
+    CHECK(holds(two, "e1 e2"), "after silence");
+    end();
+}
+
+static int64_t now_ms(void)
+{
+    const ecom_env *env = ecom_env_system();
+
+    return env->monotonic_us(env->self) / 1000;
+}
+
+/* Each answer is lost, to the end: the caller hears that nobody knows, in bounded time. */
+static void what_nobody_knows_is_a_timeout_and_no_guess(void)
+{
+    uint64_t one = 0, two = 0;
+    ecom_error e = {0};
+
+    begin();
+    CHECK_CODE(ECOM_OK, put(ours, 0, "e1", &one, &e), e);
+    proxy_fault(proxy, "update", PROXY_CUT_AFTER, 1000);
+    proxy_fault(proxy, "find", PROXY_CUT_AFTER, 1000);
+    int64_t start = now_ms();
+    CHECK_CODE(ECOM_E_TIMEOUT, put(ours, one, "e2", &two, &e), e);
+    CHECK(now_ms() - start < 3 * TIMEOUT_MS, "took %" PRId64 " ms", now_ms() - start);
+    CHECK_U64(0, two);
+    proxy_clear(proxy);
+    CHECK_CODE(ECOM_E_CONFLICT, put(ours, one, "e3", &two, &e), e); /* it was done */
+    CHECK_CODE(ECOM_OK, put(ours, ECOM_REV_ANY, "e4", &two, &e), e);
+    CHECK(holds(two, "e1 e2 e4"), "after a time-out");
+    end();
+}
+
+/* A network may keep a command and deliver it when all is over. */
+static void a_write_that_arrives_late_has_no_second_effect(void)
+{
+    uint64_t one = 0, two = 0, three = 0;
+    ecom_error e = {0};
+
+    begin();
+    proxy_fault(proxy, "insert", PROXY_LATE, 1);
+    CHECK_CODE(ECOM_OK, put(ours, 0, "e1", &one, &e), e);
+    proxy_release(proxy);
+    CHECK(holds(one, "e1"), "a late insert");
+    proxy_fault(proxy, "update", PROXY_LATE, 1);
+    CHECK_CODE(ECOM_OK, put(ours, one, "e2", &two, &e), e);
+    CHECK_CODE(ECOM_OK, put(direct, two, "e3", &three, &e), e);
+    proxy_release(proxy);
+    CHECK(holds(three, "e1 e2 e3"), "a late update");
+    proxy_fault(proxy, "update", PROXY_LATE, 1);
+    CHECK_CODE(ECOM_OK, ecom_store_remove(ours, S("things"), S("1"), three, &e), e);
+    CHECK_CODE(ECOM_OK, put(direct, 0, "e4", &one, &e), e);
+    proxy_release(proxy);
+    CHECK(holds(one, "e1 e2 e3 e4"), "a late removal");
+    end();
+}
+
+/* Somebody writes over our change before we learn that it was done: its events tell. */
+static struct {
+    uint64_t base, rev;
+    const char *event;
+    int code;
+    ecom_error e;
+} slow;
+
+static void *put_slowly(void *arg)
+{
+    (void)arg;
+    slow.rev = 0;
+    slow.code = put(ours, slow.base, slow.event, &slow.rev, &slow.e);
+    return NULL;
+}
+
+static int overwritten(const char *event)
+{
+    pthread_t thread;
+    uint64_t rev = slow.base;
+    ecom_buf doc = {0};
+    ecom_error e = {0};
+
+    slow.event = event;
+    proxy_fault(proxy, "update", PROXY_SILENT, 2);
+    if (pthread_create(&thread, NULL, put_slowly, NULL) != 0)
+        return 0;
+    for (int64_t until = now_ms() + PATIENT_MS; rev == slow.base && now_ms() < until;) {
+        doc.n = 0;
+        if (ecom_store_get(direct, S("things"), S("1"), &doc, &rev, &e) < 0)
+            printf("# get: %s\n", e.text);
+    }
+    ecom_buf_free(&doc);
+    int r = put(direct, rev, "other", &rev, &e);
+    pthread_join(thread, NULL);
+    proxy_clear(proxy);
+    if (r < 0)
+        printf("# put: %s\n", e.text);
+    return r == ECOM_OK;
+}
+
+static void a_change_that_was_written_over_is_known_by_its_event(void)
+{
+    begin();
+    CHECK_CODE(ECOM_OK, put(ours, 0, "", &slow.base, &slow.e), slow.e);
+    CHECK(overwritten("mine"), "could not write over it");
+    CHECK_CODE(ECOM_OK, slow.code, slow.e);
+    CHECK_CODE(ECOM_OK, put(direct, ECOM_REV_ANY, "", &slow.base, &slow.e), slow.e);
+    CHECK(overwritten(""), "could not write over it");
+    CHECK_CODE(ECOM_E_TIMEOUT, slow.code, slow.e); /* nothing tells: so it is not guessed */
+    end();
+}
+
+static void a_clash_is_told_apart_from_a_write_that_was_done(void)
+{
+    const ecom_entry entry = {.index = S("mail"), .value = S("a"), .unique = 1};
+    ecom_change other = {
+        .collection = S("things"), .id = S("2"), .doc = S("{}"), .entries = &entry, .nentries = 1};
+    ecom_error e = {0};
+    uint64_t rev;
+
+    begin();
+    CHECK_CODE(ECOM_OK, put(ours, 0, "e1", &rev, &e), e);
+    for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+        proxy_fault(proxy, "insert", cuts[i], 1);
+        CHECK_CODE(ECOM_E_EXISTS, ecom_store_put(ours, &other, NULL, &e), e);
+        CHECK_STR("mail", ecom_str_of(e.field));
+    }
+    end();
+}
+
+struct tokens {
+    char bytes[8][300];
+    ecom_str at[8];
+    size_t n;
+};
+
+static int keep_token(void *user, const ecom_pending *p)
+{
+    struct tokens *t = user;
+
+    memcpy(t->bytes[t->n], p->token.p, p->token.n);
+    t->at[t->n] = (ecom_str){t->bytes[t->n], p->token.n};
+    t->n++;
+    return 0;
+}
+
+static void forgetting_events_is_done_again_or_reported(void)
+{
+    ecom_error e = {0};
+    uint64_t rev;
+
+    for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+        struct tokens t = {.n = 0};
+        begin();
+        CHECK_CODE(ECOM_OK, put(ours, 0, "e1", &rev, &e), e);
+        CHECK_CODE(ECOM_OK, ecom_store_pending(ours, 0, 0, keep_token, &t, &e), e);
+        CHECK_CODE(ECOM_OK, put(ours, rev, "e2", &rev, &e), e);
+        proxy_fault(proxy, "update", cuts[i], 1);
+        for (int r = ECOM_E_UNAVAILABLE, tries = 0; r < 0 && tries < 5; tries++)
+            r = ecom_store_published(ours, t.at, t.n, &e);
+        CHECK(holds(rev, "e2"), "forgetting, cut %zu", i);
+        end();
+    }
+}
+
+static int ping(ecom_store *store)
+{
+    return ecom_store_ping(store, NULL);
+}
+
+static int ping_until(int want)
+{
+    int r = ECOM_E_TIMEOUT;
+
+    for (int64_t until = now_ms() + PATIENT_MS; r != want && now_ms() < until;)
+        r = ping(ours);
+    return r;
+}
+
+static void a_server_that_is_away_is_told_in_time_and_found_again(void)
+{
+    ecom_error e = {0};
+    uint64_t one = 0, two = 0;
+
+    begin();
+    CHECK_CODE(ECOM_OK, put(ours, 0, "e1", &one, &e), e);
+    proxy_down(proxy, 1);
+    CHECK_CODE(ECOM_E_UNAVAILABLE, ping_until(ECOM_E_UNAVAILABLE), e);
+    int64_t start = now_ms();
+    CHECK_CODE(ECOM_E_UNAVAILABLE, put(ours, one, "e2", &two, &e), e);
+    CHECK(now_ms() - start < 2 * TIMEOUT_MS, "took %" PRId64 " ms", now_ms() - start);
+    CHECK(holds(one, "e1"), "while it was away");
+    proxy_down(proxy, 0);
+    CHECK_CODE(ECOM_OK, ping_until(ECOM_OK), e);
+    CHECK_CODE(ECOM_OK, put(ours, one, "e2", &two, &e), e);
+    CHECK(holds(two, "e1 e2"), "when it was back");
+    end();
+}
+
+static void a_server_that_stands_still_holds_a_call_no_longer_than_its_time(void)
+{
+    ecom_error e = {0};
+    uint64_t one = 0, two = 0;
+
+    begin();
+    CHECK_CODE(ECOM_OK, put(ours, 0, "e1", &one, &e), e);
+    proxy_freeze(proxy, 1);
+    int64_t start = now_ms();
+    int r = put(ours, one, "e2", &two, &e), p = ping(ours);
+    int64_t took = now_ms() - start;
+    printf("# a change and a ping took %" PRId64 " ms\n", took);
+    CHECK(r == ECOM_E_TIMEOUT || r == ECOM_E_UNAVAILABLE, "put: %s", check_code(r));
+    CHECK_I64(ECOM_E_UNAVAILABLE, p);
+    CHECK(took < 4 * TIMEOUT_MS, "took %" PRId64 " ms", took);
+    proxy_freeze(proxy, 0);
+    CHECK_CODE(ECOM_OK, ping_until(ECOM_OK), e);
+    CHECK_CODE(ECOM_OK, put(ours, ECOM_REV_ANY, "e3", &two, &e), e);
+    end();
+}
+
+static void a_slow_network_only_takes_longer(void)
+{
+    ecom_error e = {0};
+    uint64_t one = 0, two = 0;
+
+    begin();
+    proxy_delay(proxy, 100);
+    CHECK_CODE(ECOM_OK, put(ours, 0, "e1", &one, &e), e);
+    CHECK_CODE(ECOM_OK, put(ours, one, "e2", &two, &e), e);
+    proxy_delay(proxy, 0);
+    CHECK(holds(two, "e1 e2"), "over a slow network");
+    end();
+}
+
+/* Counters that several threads add to while commands meet whatever may come. */
+enum { WRITERS = 4, ROUNDS = 15 };
+static int confirmed, unknown, broken;
+
+static void *add_ones(void *arg)
+{
+    const int me = *(const int *)arg;
+
+    for (int n = 0, tries = 0; n < ROUNDS && tries < 1000; tries++) {
+        ecom_buf doc = {0};
+        uint64_t rev = 0;
+        char text[32], event[32];
+        ecom_error e;
+        int r = ecom_store_get(ours, S("things"), S("1"), &doc, &rev, &e);
+        int count = doc.n ? atoi(doc.p + 5) + 1 : 1;
+        ecom_buf_free(&doc);
+        if (r < 0 && r != ECOM_E_NOTFOUND)
+            continue;
+        snprintf(text, sizeof(text), "{\"n\":%d}", count);
+        snprintf(event, sizeof(event), "%d-%d", me, tries);
+        const ecom_msg msg = {.id = ecom_str_of(event), .topic = S("t"), .body = ecom_str_of(text)};
+        const ecom_change change = {.collection = S("things"),
+                                    .id = S("1"),
+                                    .doc = ecom_str_of(text),
+                                    .expect = rev,
+                                    .events = &msg,
+                                    .nevents = 1};
+        r = ecom_store_put(ours, &change, NULL, &e);
+        __atomic_add_fetch(&confirmed, r == ECOM_OK, __ATOMIC_SEQ_CST);
+        __atomic_add_fetch(&unknown, r == ECOM_E_TIMEOUT, __ATOMIC_SEQ_CST);
+        if (r != ECOM_OK && r != ECOM_E_TIMEOUT && r != ECOM_E_CONFLICT &&
+            r != ECOM_E_UNAVAILABLE) {
+            printf("# put: %s: %s\n", check_code(r), e.text);
+            __atomic_add_fetch(&broken, 1, __ATOMIC_SEQ_CST);
+        }
+        n += r == ECOM_OK || r == ECOM_E_TIMEOUT;
+    }
+    return NULL;
+}
+
+struct counted {
+    int n, wrong;
+};
+
+/* The events of one document are those of its changes, in their order, each once. */
+static int count_event(void *user, const ecom_pending *p)
+{
+    struct counted *c = user;
+
+    c->wrong += atoi(p->msg.body.p + 5) != ++c->n;
+    return 0;
+}
+
+static void whatever_happens_each_change_is_there_once_with_its_event(void)
+{
+    static const char *const commands[] = {"insert", "update", "find"};
+    const enum proxy_fault faults[] = {PROXY_CUT_BEFORE, PROXY_CUT_MIDDLE, PROXY_CUT_AFTER,
+                                       PROXY_RESET_AFTER, PROXY_LATE};
+    const char *given = getenv("ECOM_FAULT_SEED");
+    uint64_t seed =
+        given ? strtoull(given, NULL, 10) : (uint64_t)ecom_env_now_ms(ecom_env_system());
+    pthread_t threads[WRITERS];
+    int numbers[WRITERS];
+    struct counted counted = {0, 0};
+    ecom_buf doc = {0};
+    ecom_error e = {0};
+
+    printf("# ECOM_FAULT_SEED=%" PRIu64 "\n", seed);
+    begin();
+    confirmed = unknown = broken = 0;
+    for (int i = 0; i < WRITERS; i++) {
+        numbers[i] = i;
+        CHECK(pthread_create(&threads[i], NULL, add_ones, &numbers[i]) == 0, "no thread");
+    }
+    for (int i = 0; i < 60 && __atomic_load_n(&confirmed, __ATOMIC_SEQ_CST) < WRITERS * ROUNDS;
+         i++) {
+        seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+        const char *command = commands[(seed >> 33) % 3];
+        proxy_fault(proxy, command, faults[(seed >> 40) % 5], 1 + (int)((seed >> 50) % 2));
+        for (int64_t until = now_ms() + 200; !proxy_met(proxy, command) && now_ms() < until;)
+            ping(direct);
+    }
+    proxy_clear(proxy);
+    for (int i = 0; i < WRITERS; i++)
+        pthread_join(threads[i], NULL);
+    proxy_release(proxy);
+    CHECK_CODE(ECOM_OK, ecom_store_get(direct, S("things"), S("1"), &doc, NULL, &e), e);
+    int n = atoi(doc.p + 5);
+    ecom_buf_free(&doc);
+    CHECK_CODE(ECOM_OK, ecom_store_pending(direct, INT64_MAX, 1000, count_event, &counted, &e), e);
+    printf("# %d confirmed, %d unknown, the counter says %d, %d events\n", confirmed, unknown, n,
+           counted.n);
+    CHECK_I64(0, broken);
+    CHECK(n >= confirmed && n <= confirmed + unknown, "changes lost or doubled");
+    CHECK_I64(n, counted.n);
+    CHECK_I64(0, counted.wrong);
+    end();
+}
+
+static const struct check_case cases[] = {
+    CASE(a_cut_before_or_behind_a_write_changes_nothing_about_it),
+    CASE(it_holds_without_the_drivers_own_tries),
+    CASE(an_answer_that_never_comes_is_looked_up),
+    CASE(what_nobody_knows_is_a_timeout_and_no_guess),
+    CASE(a_write_that_arrives_late_has_no_second_effect),
+    CASE(a_change_that_was_written_over_is_known_by_its_event),
+    CASE(a_clash_is_told_apart_from_a_write_that_was_done),
+    CASE(forgetting_events_is_done_again_or_reported),
+    CASE(a_server_that_is_away_is_told_in_time_and_found_again),
+    CASE(a_server_that_stands_still_holds_a_call_no_longer_than_its_time),
+    CASE(a_slow_network_only_takes_longer),
+    CASE(whatever_happens_each_change_is_there_once_with_its_event),
+};
+
+int main(int argc, char **argv)
+{
+    int status;
+
+    if (place_find(&place, &status) < 0)
+        return status;
+    if (!place_port(&place)) {
+        printf("1..0 # SKIP the server is not at 127.0.0.1, or asks for a password\n");
+        return 0;
+    }
+    return check_main("mongodb-faults", cases, sizeof(cases) / sizeof(cases[0]), argc, argv);
+}

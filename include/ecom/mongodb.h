@@ -21,7 +21,7 @@
  * `keys` and `unique` follow with the next change by a service.
  *
  * A removed document stays as {_id, rev, gone: true} for 30 days after its last event went out, so
- * that no revision comes twice; ones that were removed while events waited stay for good.
+ * that no revision comes twice.
  */
 #ifndef ECOM_MONGODB_H
 #define ECOM_MONGODB_H
@@ -36,10 +36,10 @@ extern "C" {
  * Opens a store. Nothing is sent before the first call: a server that is away is its answer.
  * @param url  mongodb:// or mongodb+srv://, with the options that MongoDB's drivers know. Its path
  *             is the database; without one it is "ecom". Unless the URL says otherwise:
- *             serverSelectionTimeoutMS and connectTimeoutMS 2000 (or timeout_ms, if less),
- *             socketTimeoutMS half of timeout_ms, since the driver tries writes and reads twice,
- *             readConcernLevel majority. Writes are always
- *             acknowledged, by a majority unless it says w, and journaled.
+ *             socketTimeoutMS a third of timeout_ms, serverSelectionTimeoutMS and
+ *             connectTimeoutMS as much and at most 2000, readConcernLevel majority. Writes are
+ *             always acknowledged, by a majority unless it says w, and journaled. w=0 and a
+ *             readPreference are refused.
  * @return ECOM_E_INVAL: the URL, or an option that cannot be kept; ECOM_E_NOMEM.
  */
 ECOM_API ECOM_MUST_USE int ecom_mongodb_open_store(const char *url, const ecom_store_options *opts,

@@ -14,8 +14,10 @@
  * What is not told otherwise: the producer is idempotent and waits for all replicas (`acks=all`),
  * with one request at a time to each broker (more of them can lose messages that were confirmed,
  * when a partition's first batches meet a change of its leader: seen with Kafka 3.9 on new topics),
- * keys go to the partitions that Java's clients choose, groups rebalance cooperatively, and offsets
- * are committed by acks alone. A member whose process dies has left after its session's time-out,
+ * keys go to the partitions that Java's clients choose, and offsets are committed by acks alone.
+ * Groups rebalance cooperatively from librdkafka 2.6.1 on; before, where that could end the process,
+ * all partitions are given up and shared out anew whenever a group changes. The members of a group
+ * must be of one kind: set `partition.assignment.strategy` where they are not. A member whose process dies has left after its session's time-out,
  * one that lives and does not poll after `max.poll.interval.ms`, 30 s. With `group.instance.id` the
  * membership is static. Topics are made for messages of up to 2 MiB, with as many partitions as the
  * bus's options say.

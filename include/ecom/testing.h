@@ -24,7 +24,9 @@ enum {
     ECOM_TEST_SHARED = 1 << 0,    /**< open() twice gives two handles on the same data */
     ECOM_TEST_DURABLE = 1 << 1,   /**< the data outlives its handles */
     ECOM_TEST_PROCESSES = 1 << 2, /**< open() in a forked process gives the same data */
-    ECOM_TEST_CLOCK = 1 << 3      /**< the backend knows the time from options.env alone */
+    ECOM_TEST_CLOCK = 1 << 3,     /**< the backend knows the time from options.env alone */
+    ECOM_TEST_EAGER = 1 << 4      /**< when a group changes, all members lose all partitions, and
+                                   *   get their new ones behind what was acked */
 };
 
 /** How a bus under test is opened. */

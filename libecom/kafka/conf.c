@@ -54,6 +54,32 @@ static int set_options(rd_kafka_conf_t *conf, const struct ecom__kafka_url *url,
     return r;
 }
 
+/* Before 2.3 librdkafka ends the process when a member leaves between joining and its first
+ * cooperative assignment, before 2.6.1 it can loop for ever while it computes one. */
+static int can_cooperate(void)
+{
+    return rd_kafka_version() >= 0x020601ff;
+}
+
+const char *ecom__kafka_strategy(void)
+{
+    return can_cooperate() ? "cooperative-sticky" : "roundrobin,range";
+}
+
+static int check_strategy(const rd_kafka_conf_t *conf, ecom_error *err)
+{
+    char value[256] = "";
+    size_t size = sizeof(value);
+
+    if (can_cooperate() || rd_kafka_conf_get(conf, "partition.assignment.strategy", value, &size) ||
+        !strstr(value, "cooperative"))
+        return ECOM_OK;
+    return ecom_fail_field(err, ECOM_E_INVAL, "url",
+                           "partition.assignment.strategy=%.64s needs librdkafka 2.6.1 or later, "
+                           "this is %s, which can end the process",
+                           value, rd_kafka_version_str());
+}
+
 rd_kafka_t *ecom__kafka_client(struct ecom__kafka *k, rd_kafka_type_t type, rd_kafka_conf_t *conf,
                                const struct ecom__kafka_setting *settings, size_t n,
                                ecom_error *err)
@@ -67,6 +93,8 @@ rd_kafka_t *ecom__kafka_client(struct ecom__kafka *k, rd_kafka_type_t type, rd_k
         r = set_all(conf, settings, n, err);
     if (r == ECOM_OK)
         r = set_options(conf, &k->url, err);
+    if (r == ECOM_OK)
+        r = check_strategy(conf, err);
     rd_kafka_t *rk = r == ECOM_OK ? rd_kafka_new(type, conf, why, sizeof(why)) : NULL;
     if (rk)
         return rk; /* which has the conf now */

@@ -84,6 +84,8 @@ void ecom__kafka_on_log(const rd_kafka_t *rk, int level, const char *fac, const 
 struct ecom__kafka_setting {
     const char *name, *value;
 };
+/* How a group shares its partitions, by the version of librdkafka. */
+const char *ecom__kafka_strategy(void);
 /* A client with the settings given, and over them those of the URL. */
 rd_kafka_t *ecom__kafka_client(struct ecom__kafka *k, rd_kafka_type_t type, rd_kafka_conf_t *conf,
                                const struct ecom__kafka_setting *settings, size_t n,

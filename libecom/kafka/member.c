@@ -81,7 +81,7 @@ static int client_new(struct ecom__kafka_member *m, ecom_error *err)
         {"group.id", group},
         {"enable.auto.commit", "false"},
         {"enable.auto.offset.store", "false"},
-        {"partition.assignment.strategy", "cooperative-sticky"},
+        {"partition.assignment.strategy", ecom__kafka_strategy()},
         {"auto.offset.reset", m->sub.start == ECOM_START_LATEST ? "latest" : "earliest"},
         {"session.timeout.ms", session},
         {"heartbeat.interval.ms", heartbeat},

@@ -130,6 +130,13 @@ def every_daemon_tells_its_health_metrics_and_api():
         equal(0, doctor.returncode, doctor.stdout, doctor.stderr)
 
 
+def nobody_loads_what_embedded_transports_do_not_need():
+    with Shop() as shop:
+        for daemon in DAEMONS:
+            with open(f'/proc/{shop.pid(daemon)}/maps') as maps:
+                equal([], [line for line in maps if 'rdkafka' in line or 'mongoc' in line], daemon)
+
+
 def the_demo_shows_the_way_and_the_shop_stops_in_order():
     with Shop() as shop:
         demo = shop.run('demo')
@@ -172,6 +179,7 @@ run_tests(from_registering_to_the_paid_order_over_rest,
           refusals_say_what_is_wrong,
           the_same_idempotency_key_makes_one_order,
           every_daemon_tells_its_health_metrics_and_api,
+          nobody_loads_what_embedded_transports_do_not_need,
           the_demo_shows_the_way_and_the_shop_stops_in_order,
           data_outlives_a_restart,
           a_group_for_all_daemons_leaves_each_its_own,

@@ -1,4 +1,5 @@
 /* The bus suite on a real Kafka. */
+#include <librdkafka/rdkafka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,8 +49,11 @@ int main(int argc, char **argv)
         .fresh = fresh,
         .open = open_bus,
         .clear = clear,
-        .settle_ms = settle ? atoi(settle) : 1000,
+        .settle_ms = settle ? atoi(settle) : 500,
     };
+
+    if (rd_kafka_version() < 0x020601ff)
+        fixture.flags |= ECOM_TEST_EAGER;
 
     server_url();
     return ecom_bus_suite(&fixture, argc, argv);

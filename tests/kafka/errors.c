@@ -1,4 +1,5 @@
 /* What people get wrong when they set Kafka up, and what they are told. */
+#include <librdkafka/rdkafka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ static int attempt(const char *url, ecom_error *e)
     ecom_bus_options opts = ECOM_BUS_OPTIONS_INIT;
     ecom_bus *bus = NULL;
 
-    opts.timeout_ms = 10000;
+    opts.timeout_ms = 5000;
     int r = ecom_bus_open(url, &opts, &bus, e);
     if (r == ECOM_OK)
         r = ecom_bus_ping(bus, e);
@@ -65,6 +66,18 @@ static void an_option_that_is_wrong_is_named_and_its_value_is_not(void)
     CHECK_TEXT("linger.ms", e);
     CHECK_CODE(ECOM_E_INVAL, attempt("kafka://127.0.0.1:1?security.protocol=" SECRET, &e), e);
     CHECK_TEXT("security.protocol", e);
+}
+
+static void a_strategy_that_ends_the_process_is_refused(void)
+{
+    ecom_error e;
+
+    if (rd_kafka_version() >= 0x020601ff)
+        SKIP("this librdkafka is not that old");
+    CHECK_CODE(ECOM_E_INVAL,
+               attempt("kafka://127.0.0.1:1?partition.assignment.strategy=cooperative-sticky", &e),
+               e);
+    CHECK_TEXT("2.6.1", e);
 }
 
 static void our_own_options_are_checked(void)
@@ -177,6 +190,7 @@ static const struct check_case cases[] = {
     CASE(a_url_names_a_broker),
     CASE(options_of_a_url_are_bounded),
     CASE(an_option_that_is_wrong_is_named_and_its_value_is_not),
+    CASE(a_strategy_that_ends_the_process_is_refused),
     CASE(our_own_options_are_checked),
     CASE(a_port_where_nobody_listens_is_refused_with_its_name),
     CASE(a_host_that_does_not_exist_is_named),

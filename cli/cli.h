@@ -9,6 +9,7 @@ int cli_up(int argc, char **argv);
 int cli_demo(int argc, char **argv);
 int cli_events(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
+int cli_lambda(int argc, char **argv);
 
 enum { CLI_USAGE = 64, CLI_CONFIG = 78 };
 

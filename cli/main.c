@@ -13,6 +13,7 @@ static const struct verb {
     {"up", "start the whole shop, watch over it, stop it on Ctrl-C", cli_up},
     {"demo", "go the whole way, from registering to the paid order", cli_demo},
     {"events", "show the messages on the bus", cli_events},
+    {"lambda", "run functions of AWS Lambda here, or invoke one", cli_lambda},
     {"doctor", "say what is configured, reachable and missing", cli_doctor},
 };
 

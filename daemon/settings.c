@@ -12,6 +12,7 @@ static const char *const formats[] = {"auto", "text", "color", "json", NULL};
 static const char *const write_auths[] = {"jwt", "open", NULL};
 static const char *const on_off[] = {"on", "off", NULL};
 static const char *const declines[] = {"none", "all", NULL};
+static const char *const lambda_types[] = {"RequestResponse", "Event", NULL};
 
 #define SETTING(member_, name_, kind_, ...) \
     ECOM_FIELD(struct settings, member_, name_, kind_, __VA_ARGS__)
@@ -100,6 +101,50 @@ static const ecom_field fields[] = {
             .doc = "Events handled at a time."),
     SETTING(shutdown_timeout_ms, "SHUTDOWN_TIMEOUT_MS", INT, .min = 100, .max = 600000,
             .fallback = "10000", .doc = "For what is in flight, after SIGTERM."),
+
+    SETTING(payment_lambda, "PAYMENT_LAMBDA_NAME", STRING, .min = 1, .max = 340,
+            .doc =
+                "The payment worker invokes this function (name or ARN) instead of paying itself."),
+    SETTING(notification_lambda, "NOTIFICATION_LAMBDA_NAME", STRING, .min = 1, .max = 340,
+            .doc = "Likewise the notification worker."),
+    SETTING(lambda_type, "LAMBDA_INVOCATION_TYPE", ENUM, .names = lambda_types,
+            .fallback = "RequestResponse",
+            .doc = "Event: done once AWS has the event; the payment function then needs a bus."),
+    SETTING(lambda_timeout_ms, "LAMBDA_TIMEOUT_MS", INT, .min = 1000, .max = 900000,
+            .fallback = "60000",
+            .doc = "For one try of an invocation; longer than the function's."),
+    SETTING(lambda_concurrency, "LAMBDA_CONCURRENCY", INT, .min = 1, .max = 1000, .fallback = "16",
+            .doc = "Invocations at a time."),
+    SETTING(aws_region, "AWS_REGION", STRING, .max = 64, .doc = "Where functions are."),
+    SETTING(aws_default_region, "AWS_DEFAULT_REGION", STRING, .max = 64,
+            .doc = "If AWS_REGION is not set."),
+    SETTING(aws_endpoint, "AWS_ENDPOINT_URL_LAMBDA", STRING, .max = 512,
+            .doc = "Of another Lambda, such as 'ecom lambda serve'."),
+    SETTING(aws_ca_bundle, "AWS_CA_BUNDLE", STRING, .max = 1024, .doc = "PEM file of CAs."),
+    SETTING(aws_key_id, "AWS_ACCESS_KEY_ID", STRING, .max = 256,
+            .doc = "Unset: the profile's, the container's or the machine's credentials."),
+    SETTING(aws_secret_key, "AWS_SECRET_ACCESS_KEY", STRING, .flags = ECOM_SECRET, .max = 512,
+            .doc = "Belongs to AWS_ACCESS_KEY_ID."),
+    SETTING(aws_session_token, "AWS_SESSION_TOKEN", STRING, .flags = ECOM_SECRET, .max = 16384,
+            .doc = "Likewise, of temporary credentials."),
+    SETTING(aws_profile, "AWS_PROFILE", STRING, .max = 256, .doc = "Unset: default."),
+    SETTING(aws_config_file, "AWS_CONFIG_FILE", STRING, .max = 1024,
+            .doc = "Unset: ~/.aws/config."),
+    SETTING(aws_credentials_file, "AWS_SHARED_CREDENTIALS_FILE", STRING, .max = 1024,
+            .doc = "Unset: ~/.aws/credentials."),
+    SETTING(home, "HOME", STRING, .max = 1024, .doc = "Where ~ is."),
+    SETTING(aws_relative_uri, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", STRING, .max = 1024,
+            .doc = "Set by ECS."),
+    SETTING(aws_full_uri, "AWS_CONTAINER_CREDENTIALS_FULL_URI", STRING, .max = 1024,
+            .doc = "Set by EKS and others."),
+    SETTING(aws_token, "AWS_CONTAINER_AUTHORIZATION_TOKEN", STRING, .flags = ECOM_SECRET,
+            .max = 16384, .doc = "Likewise."),
+    SETTING(aws_token_file, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", STRING, .max = 1024,
+            .doc = "Likewise."),
+    SETTING(aws_metadata_endpoint, "AWS_EC2_METADATA_SERVICE_ENDPOINT", STRING, .max = 512,
+            .doc = "Unset: http://169.254.169.254."),
+    SETTING(aws_metadata_disabled, "AWS_EC2_METADATA_DISABLED", BOOL, .fallback = "false",
+            .doc = "true: never ask the machine."),
 };
 
 const ecom_record settings_record = ECOM_RECORD("Settings", struct settings, fields);
@@ -251,4 +296,42 @@ const char *settings_bus_url(const struct settings *settings, ecom_arena *arena)
 const char *settings_service_url(ecom_str configured, int64_t port, ecom_arena *arena)
 {
     return configured.n ? configured.p : print(arena, "http://127.0.0.1:%d", (int)port);
+}
+
+/* A file under the home folder; NULL: none. -1: no memory. */
+static int home_file(const struct settings *settings, ecom_str configured, const char *name,
+                     ecom_arena *arena, const char **out)
+{
+    *out = configured.n ? configured.p : NULL;
+    if (*out || !settings->home.n)
+        return 0;
+    return (*out = print(arena, "%s/.aws/%s", settings->home.p, name)) ? 0 : -1;
+}
+
+int settings_aws(const struct settings *settings, ecom_arena *arena, ecom_aws_options *out)
+{
+    const struct settings *s = settings;
+
+    *out = (ecom_aws_options){
+        .size = sizeof(*out),
+        .region = s->aws_region.n ? s->aws_region.p : s->aws_default_region.p,
+        .endpoint = s->aws_endpoint.p,
+        .ca_bundle = s->aws_ca_bundle.p,
+        .access_key_id = s->aws_key_id.p,
+        .secret_access_key = s->aws_secret_key.p,
+        .session_token = s->aws_session_token.p,
+        .profile = s->aws_profile.p,
+        .container_relative_uri = s->aws_relative_uri.p,
+        .container_full_uri = s->aws_full_uri.p,
+        .container_token = s->aws_token.p,
+        .container_token_file = s->aws_token_file.p,
+        .metadata_endpoint = s->aws_metadata_endpoint.p,
+        .metadata_disabled = s->aws_metadata_disabled,
+        .concurrency = (uint32_t)s->lambda_concurrency,
+        .timeout_ms = (int32_t)s->lambda_timeout_ms,
+    };
+    if (home_file(s, s->aws_config_file, "config", arena, &out->config_file) < 0 ||
+        home_file(s, s->aws_credentials_file, "credentials", arena, &out->credentials_file) < 0)
+        return ECOM_E_NOMEM;
+    return ECOM_OK;
 }

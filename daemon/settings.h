@@ -2,6 +2,7 @@
 #ifndef DAEMON_SETTINGS_H
 #define DAEMON_SETTINGS_H
 
+#include <ecom/aws.h>
 #include <ecom/ecom.h>
 
 /* Strings are NUL-terminated, and empty when not set. */
@@ -26,6 +27,15 @@ struct settings {
     int64_t argon2_memory_kib, argon2_passes, argon2_concurrency;
     int64_t http_loops, http_threads, consumer_threads;
     int64_t shutdown_timeout_ms;
+
+    ecom_str payment_lambda, notification_lambda;
+    int32_t lambda_type;
+    int64_t lambda_timeout_ms, lambda_concurrency;
+    ecom_str aws_region, aws_default_region, aws_endpoint, aws_ca_bundle;
+    ecom_str aws_key_id, aws_secret_key, aws_session_token;
+    ecom_str aws_profile, aws_config_file, aws_credentials_file, home;
+    ecom_str aws_relative_uri, aws_full_uri, aws_token, aws_token_file, aws_metadata_endpoint;
+    int32_t aws_metadata_disabled;
 };
 
 extern const ecom_record settings_record;
@@ -33,6 +43,7 @@ extern const ecom_record settings_record;
 enum { LOG_FORMAT_AUTO, LOG_FORMAT_TEXT, LOG_FORMAT_COLOR, LOG_FORMAT_JSON };
 enum { PRODUCT_WRITE_JWT, PRODUCT_WRITE_OPEN };
 enum { RATE_LIMIT_ON, RATE_LIMIT_OFF };
+enum { LAMBDA_REQUEST_RESPONSE, LAMBDA_EVENT };
 enum { PAYMENT_DECLINE_NONE, PAYMENT_DECLINE_ALL };
 
 /* Reads `env_file` (nullable: ".env" if it is there) under the environment. `faults` gets every
@@ -49,5 +60,8 @@ const char *settings_store_url(const struct settings *settings, ecom_str configu
 const char *settings_bus_url(const struct settings *settings, ecom_arena *arena);
 /* The base URL of a service: what is configured, else its port on this machine. */
 const char *settings_service_url(ecom_str configured, int64_t port, ecom_arena *arena);
+/* What libecom-aws is to know. Texts point into the settings and the arena. @return ECOM_E_NOMEM.
+ */
+int settings_aws(const struct settings *settings, ecom_arena *arena, ecom_aws_options *out);
 
 #endif

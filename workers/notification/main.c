@@ -2,6 +2,13 @@
 #include "daemon/daemon.h"
 
 #include "notification.h"
+#include "workers/remote.h"
+
+/* Notifications, and who sends where it is not this process. */
+struct worker {
+    ecom_notifications *notifications;
+    struct remote *remote; /* NULL: this process does */
+};
 
 /* Only what was sent to the caller; another's order looks like one without notifications. */
 static void keep_callers(ecom_notification_page *page, ecom_str user_id)
@@ -17,10 +24,10 @@ static void keep_callers(ecom_notification_page *page, ecom_str user_id)
 
 static int get_notifications(void *user, ecom_exchange *x, ecom_error *err)
 {
-    struct daemon *d = user;
+    const struct worker *w = ((struct daemon *)user)->domain;
     ecom_notification_page page;
-    int r = ecom_notifications_list(d->domain, ecom_exchange_params(x), ecom_exchange_arena(x),
-                                    &page, err);
+    int r = ecom_notifications_list(w->notifications, ecom_exchange_params(x),
+                                    ecom_exchange_arena(x), &page, err);
 
     if (r < 0)
         return r;
@@ -41,27 +48,49 @@ static const ecom_route routes[] = {
 
 static int open_notifications(struct daemon *d, ecom_error *err)
 {
-    ecom_notifications *notifications = NULL;
-    int r = notification_open(d->store, d->env, d->log, &notifications, err);
+    const struct settings *s = &d->settings;
+    struct worker *w = ecom_arena_alloc(d->arena, sizeof(*w));
 
-    d->domain = notifications;
-    return r;
+    if (!w)
+        return ecom_fail(err, ECOM_E_NOMEM, "out of memory");
+    d->domain = w;
+    if (!s->notification_lambda.n)
+        return notification_open(d->store, d->env, d->log, &w->notifications, err);
+    int r = remote_open(s, s->notification_lambda, d->env, d->log, d->arena, &w->remote, err);
+    return r < 0 ? r
+                 : notification_open_with(d->store, d->env, d->log, &remote_channel, w->remote,
+                                          &w->notifications, err);
 }
 
 static void close_notifications(struct daemon *d)
 {
-    ecom_notifications_free(d->domain);
+    const struct worker *w = d->domain;
+
+    if (!w)
+        return;
+    ecom_notifications_free(w->notifications);
+    remote_close(w->remote);
+}
+
+static int on_payment(void *user, const ecom_delivery *delivery, ecom_error *err)
+{
+    const struct worker *w = user;
+
+    return w->remote ? remote_handle(w->remote, ecom_notifications_on_payment, w->notifications,
+                                     delivery, err)
+                     : ecom_notifications_on_payment(w->notifications, delivery, err);
 }
 
 static const ecom_subscriber subscribers[] = {
-    {&ecom_payment_completed_contract, ecom_notifications_on_payment},
-    {&ecom_payment_failed_contract, ecom_notifications_on_payment},
+    {&ecom_payment_completed_contract, on_payment},
+    {&ecom_payment_failed_contract, on_payment},
 };
 
 static const struct daemon_spec spec = {
     .name = "notification-worker",
     .about = "Consumes PAYMENT_COMPLETED and PAYMENT_FAILED and tells the user. The bundled\n"
-             "channel writes a line to the log.",
+             "channel writes a line to the log. With NOTIFICATION_LAMBDA_NAME, a function of AWS\n"
+             "Lambda tells the user.",
     .needs = DAEMON_STORE | DAEMON_BUS | DAEMON_JWT,
     .port = offsetof(struct settings, notification_worker_port),
     .store_url = offsetof(struct settings, notification_store),

@@ -4,8 +4,12 @@
 
 #include <ecom/notification.h>
 
-/* Over the bundled channel, which writes to the log. */
+/* Over the bundled channel, which writes to the log, */
 int notification_open(ecom_store *store, const ecom_env *env, ecom_log *log,
                       ecom_notifications **out, ecom_error *err);
+/* or over another. */
+int notification_open_with(ecom_store *store, const ecom_env *env, const ecom_log *log,
+                           const ecom_notification_channel *channel, void *self,
+                           ecom_notifications **out, ecom_error *err);
 
 #endif

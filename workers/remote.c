@@ -1,0 +1,200 @@
+#include "remote.h"
+
+#include "aws_library.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct remote {
+    struct aws_library library;
+    ecom_aws *aws;
+    const char *function;
+    int async;
+};
+
+/* What the calling thread is handling: the tables' functions get less than the whole event. */
+static _Thread_local const ecom_delivery *current;
+
+int remote_open(const struct settings *settings, ecom_str function, const ecom_env *env,
+                const ecom_log *log, ecom_arena *arena, struct remote **out, ecom_error *err)
+{
+    ecom_aws_options opts;
+    struct remote *remote = calloc(1, sizeof(*remote));
+
+    if (!remote || settings_aws(settings, arena, &opts) < 0) {
+        free(remote);
+        return ecom_fail(err, ECOM_E_NOMEM, "out of memory");
+    }
+    opts.env = env;
+    opts.log = log;
+    remote->function = function.p;
+    remote->async = settings->lambda_type == LAMBDA_EVENT;
+    int r = aws_library_load(&remote->library, err);
+    if (r == ECOM_OK)
+        r = remote->library.new_client(&opts, &remote->aws, err);
+    if (r < 0) {
+        free(remote);
+        return r;
+    }
+    *out = remote;
+    return ECOM_OK;
+}
+
+void remote_close(struct remote *remote)
+{
+    if (remote)
+        remote->library.free_client(remote->aws);
+    free(remote);
+}
+
+int remote_is_async(const struct remote *remote)
+{
+    return remote->async;
+}
+
+/* The event as it came; with its correlation id, if that only came beside it. */
+static int payload_of(const ecom_delivery *delivery, ecom_buf *out, ecom_error *err)
+{
+    const ecom_str body = delivery->msg->body;
+    const ecom_str id = ((const ecom_envelope *)delivery->event)->correlation_id;
+    const char *brace = memchr(body.p, '{', body.n);
+    const ecom_json *json;
+    int r = ecom_json_parse(body, NULL, delivery->arena, &json, err);
+
+    if (r < 0)
+        return r;
+    if (id.n && brace && !ecom_json_get(json, "correlationId")) {
+        r = ecom_buf_append(out, ecom_str_of("{\"correlationId\":"));
+        if (r == ECOM_OK)
+            r = ecom_json_write_str(out, id);
+        if (r == ECOM_OK)
+            r = ecom_buf_append(out, ecom_str_of(","));
+        if (r == ECOM_OK)
+            r = ecom_buf_append(out, (ecom_str){brace + 1, (size_t)(body.p + body.n - brace - 1)});
+    } else {
+        r = ecom_buf_append(out, body);
+    }
+    return r < 0 ? ecom_fail(err, ECOM_E_NOMEM, "out of memory") : ECOM_OK;
+}
+
+/* A function that fails is tried as often as any handler. What else goes wrong, from a network that
+ * is away to a name or rights that are wrong, is not this message's fault: it is waited for. */
+static int blame(int code, const ecom_error *why, ecom_error *err)
+{
+    int r = code == ECOM_E_BACKEND || code == ECOM_E_TOOLARGE || code == ECOM_E_NOMEM
+                ? code
+                : ECOM_E_UNAVAILABLE;
+
+    ecom_fail(err, r, "%s", why->text);
+    if (err) {
+        err->native = why->native;
+        err->retry_after_ms = why->retry_after_ms;
+    }
+    return r;
+}
+
+static int invoke(struct remote *remote, const ecom_delivery *delivery, ecom_aws_answer *answer,
+                  ecom_error *err)
+{
+    const ecom_envelope *envelope = delivery->event;
+    ecom_buf payload = {0};
+    ecom_error why = {0};
+    int r = payload_of(delivery, &payload, err);
+
+    if (r == ECOM_OK) {
+        const ecom_aws_invocation call = {
+            .size = sizeof(call),
+            .function = remote->function,
+            .payload = ecom_buf_str(&payload),
+            .mode = remote->async ? ECOM_AWS_EVENT : ECOM_AWS_REQUEST,
+            .correlation_id = envelope->correlation_id,
+            .traceparent =
+                envelope->traceparent.n <= 64 ? envelope->traceparent : (ecom_str){NULL, 0},
+        };
+        r = remote->library.invoke(remote->aws, &call, delivery->arena, answer, &why);
+        if (r < 0)
+            r = blame(r, &why, err);
+    }
+    ecom_buf_free(&payload);
+    return r;
+}
+
+int remote_hand_over(struct remote *remote, const ecom_delivery *delivery, ecom_error *err)
+{
+    ecom_aws_answer answer;
+
+    return invoke(remote, delivery, &answer, err);
+}
+
+int remote_handle(struct remote *remote, ecom_handler handler, void *user,
+                  const ecom_delivery *delivery, ecom_error *err)
+{
+    (void)remote;
+    current = delivery;
+    int r = handler(user, delivery, err);
+    current = NULL;
+    return r;
+}
+
+/* What is returned is not the event that was to be. */
+static int not_told(const char *what, ecom_error *err)
+{
+    return ecom_fail(err, ECOM_E_BACKEND, "the function's result: %s", what);
+}
+
+/* The end of the payment, as the function's result has it: the event that it would publish. */
+static int read_result(ecom_str payload, const ecom_charge *charge, ecom_arena *arena,
+                       ecom_charge_result *out, ecom_error *err)
+{
+    static const ecom_contract *const ends[] = {&ecom_payment_completed_contract,
+                                                &ecom_payment_failed_contract, NULL};
+    const ecom_msg msg = {.body = payload};
+    const ecom_contract *contract;
+    ecom_error why = {0};
+    void *event;
+    int r = ecom_event_decode(ends, &msg, arena, &contract, &event, &why);
+
+    if (r < 0)
+        return not_told(why.text, err);
+    /* The two begin alike. */
+    const ecom_payment_completed *paid = event;
+    if (!ecom_str_eq(paid->order_id, charge->order_id) || paid->amount != charge->amount ||
+        !ecom_str_eq(paid->currency, charge->currency))
+        return not_told("it is of another order, amount or currency", err);
+    out->approved = contract == &ecom_payment_completed_contract;
+    snprintf(out->reference, sizeof(out->reference), "%.*s", (int)paid->payment_id.n,
+             paid->payment_id.p);
+    if (!out->approved) {
+        const ecom_payment_failed *failed = event;
+        snprintf(out->reason, sizeof(out->reason), "%.*s", (int)failed->reason.n, failed->reason.p);
+    }
+    return ECOM_OK;
+}
+
+static int remote_charge(void *self, const ecom_charge *charge, ecom_charge_result *out,
+                         ecom_error *err)
+{
+    ecom_aws_answer answer;
+    int r = invoke(self, current, &answer, err);
+
+    return r < 0 ? r : read_result(answer.payload, charge, current->arena, out, err);
+}
+
+static int remote_send(void *self, const ecom_notification *notification, ecom_error *err)
+{
+    (void)notification;
+    return remote_hand_over(self, current, err);
+}
+
+const ecom_payment_provider remote_provider = {
+    .size = sizeof(ecom_payment_provider),
+    .name = "lambda",
+    .charge = remote_charge,
+};
+
+const ecom_notification_channel remote_channel = {
+    .size = sizeof(ecom_notification_channel),
+    .name = "lambda",
+    .send = remote_send,
+};

@@ -38,6 +38,10 @@ static const ecom_field fields[] = {
             .doc = "Belongs to KAFKA_API_KEY."),
     SETTING(kafka_ca_file, "KAFKA_CA_FILE", STRING, .min = 1, .max = 1024,
             .doc = "PEM file of a private CA; means TLS. Unset: the system's CAs."),
+    SETTING(kafka_prefix, "KAFKA_TOPIC_PREFIX", STRING, .min = 1, .max = 64,
+            .doc = "Put before the names of topics and groups: several shops, one cluster."),
+    SETTING(kafka_instance, "KAFKA_INSTANCE_ID", STRING, .min = 1, .max = 128,
+            .doc = "A name for this process alone: its partitions wait for its restart."),
     SETTING(bus_url, "ECOM_BUS_URL", STRING, .flags = ECOM_SECRET, .min = 1, .max = 2048,
             .doc = "Any bus by its URL; wins over KAFKA_*."),
     SETTING(user_store, "USER_MONGODB_URI", STRING, .flags = ECOM_SECRET, .min = 1, .max = 2048,
@@ -278,6 +282,10 @@ static const char *kafka_url(const struct settings *settings, ecom_arena *arena)
         r = add_option(&url, "sasl.password", settings->kafka_secret);
     if (r == ECOM_OK && settings->kafka_ca_file.n)
         r = add_option(&url, "ssl.ca.location", settings->kafka_ca_file);
+    if (r == ECOM_OK && settings->kafka_prefix.n)
+        r = add_option(&url, "ecom.topic.prefix", settings->kafka_prefix);
+    if (r == ECOM_OK && settings->kafka_instance.n)
+        r = add_option(&url, "group.instance.id", settings->kafka_instance);
     if (r == ECOM_OK)
         copy = ecom_arena_copy(arena, ecom_buf_str(&url)).p;
     ecom_buf_free(&url);

@@ -10,7 +10,8 @@ struct settings {
     ecom_str jwt_secret, jwt_previous_secret, jwt_issuer;
     int64_t jwt_ttl_s;
 
-    ecom_str kafka_servers, kafka_key, kafka_secret, kafka_ca_file, bus_url;
+    ecom_str kafka_servers, kafka_key, kafka_secret, kafka_ca_file, kafka_prefix, kafka_instance,
+        bus_url;
     ecom_str user_store, product_store, order_store, payment_store, notification_store;
     ecom_str data_dir;
     ecom_str order_topic, payment_topic, group;

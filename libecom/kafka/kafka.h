@@ -127,12 +127,13 @@ enum { ECOM__KAFKA_STASH = ECOM_BUS_MAX_BATCH, ECOM__KAFKA_STASH_BYTES = 16 << 2
 struct ecom__kafka_member {
     struct ecom__kafka *kafka; /* first, as in a producer */
     rd_kafka_t *rk;
+    pthread_mutex_t mutex; /* of the queue: a wake comes from any thread */
     rd_kafka_queue_t *queue, *commits;
     ecom_subscription sub; /* its strings are in names */
     ecom_str topics[ECOM_BUS_MAX_TOPICS];
     char *names;
     atomic_int woken;
-    int closing, paused, grouped;
+    int closing, paused, grouped, dead;
     uint64_t commit_seq;
     int64_t made_ms; /* when topics that went missing were last made */
     size_t nparts, cap;
@@ -154,6 +155,8 @@ void ecom__kafka_leave(void *member);
 struct ecom__kafka_part *ecom__kafka_part_find(struct ecom__kafka_member *m, const char *topic,
                                                int32_t partition);
 int ecom__kafka_part_add(struct ecom__kafka_member *m, const char *topic, int32_t partition);
+/* All that it has is another's. */
+void ecom__kafka_parts_lost(struct ecom__kafka_member *m);
 void ecom__kafka_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                               rd_kafka_topic_partition_list_t *parts, void *opaque);
 

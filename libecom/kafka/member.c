@@ -19,16 +19,20 @@ static void stash_clear(struct ecom__kafka_member *m)
 
 static void client_free(struct ecom__kafka_member *m)
 {
+    pthread_mutex_lock(&m->mutex);
+    rd_kafka_queue_t *queue = m->queue;
+    m->queue = NULL;
+    pthread_mutex_unlock(&m->mutex);
     stash_clear(m);
     if (m->rk && m->grouped)
         rd_kafka_consumer_close(m->rk);
     if (m->commits)
         rd_kafka_queue_destroy(m->commits);
-    if (m->queue)
-        rd_kafka_queue_destroy(m->queue);
+    if (queue)
+        rd_kafka_queue_destroy(queue);
     if (m->rk)
         rd_kafka_destroy_flags(m->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-    m->commits = m->queue = NULL;
+    m->commits = NULL;
     m->rk = NULL;
 }
 
@@ -36,6 +40,7 @@ static void member_free(struct ecom__kafka_member *m)
 {
     m->closing = 1;
     client_free(m);
+    pthread_mutex_destroy(&m->mutex);
     free(m->parts);
     free(m->names);
     free(m);
@@ -106,9 +111,12 @@ static int client_new(struct ecom__kafka_member *m, ecom_error *err)
     if (!m->rk)
         return err->code;
     rd_kafka_poll_set_consumer(m->rk);
-    m->queue = rd_kafka_queue_get_consumer(m->rk);
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(m->rk);
+    pthread_mutex_lock(&m->mutex);
+    m->queue = queue;
+    pthread_mutex_unlock(&m->mutex);
     m->commits = rd_kafka_queue_new(m->rk);
-    return m->queue && m->commits ? ECOM_OK : ecom_fail(err, ECOM_E_NOMEM, "joining a group");
+    return queue && m->commits ? ECOM_OK : ecom_fail(err, ECOM_E_NOMEM, "joining a group");
 }
 
 /* All partitions of all its topics. */
@@ -195,6 +203,7 @@ int ecom__kafka_subscribe(void *self, const ecom_subscription *sub, void **membe
         return ecom_fail(err, ECOM_E_NOMEM, "joining a group");
     }
     m->kafka = self;
+    pthread_mutex_init(&m->mutex, NULL);
     int r = begin(m, &why);
     if (r == ECOM_OK) {
         *member = m;
@@ -228,6 +237,8 @@ static void make_topics_again(struct ecom__kafka_member *m)
 static int look_into(struct ecom__kafka_member *m, const rd_kafka_message_t *message,
                      ecom_error *err)
 {
+    char why[256];
+
     switch (message->err) {
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
@@ -238,8 +249,11 @@ static int look_into(struct ecom__kafka_member *m, const rd_kafka_message_t *mes
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT:
     case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
-    case RD_KAFKA_RESP_ERR__FATAL:
         return ecom__kafka_fail(m->kafka, message->err, "consuming from Kafka", err);
+    case RD_KAFKA_RESP_ERR__FATAL: /* this client does nothing more: the next poll takes another */
+        m->dead = 1;
+        rd_kafka_resp_err_t code = rd_kafka_fatal_error(m->rk, why, sizeof(why));
+        return ecom__kafka_fail(m->kafka, code ? code : message->err, "consuming from Kafka", err);
     default:
         return ECOM_OK; /* librdkafka tries again by itself */
     }
@@ -343,14 +357,33 @@ static int serve(struct ecom__kafka_member *m, int timeout_ms, ecom_error *err)
     return pull(m, timeout_ms, err);
 }
 
+static int revive(struct ecom__kafka_member *m, ecom_error *err)
+{
+    ecom_error why = {0};
+
+    ecom__kafka_parts_lost(m);
+    client_free(m);
+    m->paused = 0;
+    int r = begin(m, &why);
+    if (r < 0) {
+        if (err)
+            *err = why;
+        return r;
+    }
+    m->dead = 0;
+    return ECOM_OK;
+}
+
 int ecom__kafka_poll(void *member, int32_t timeout_ms, uint32_t max, ecom_msg_fn fn, void *user,
                      ecom_error *err)
 {
     struct ecom__kafka_member *m = member;
     int64_t deadline_ms = ecom__kafka_now_ms() + timeout_ms;
     uint32_t given = 0;
-    int stop = 0, r, left = timeout_ms;
+    int stop = 0, r = m->dead ? revive(m, err) : ECOM_OK, left = timeout_ms;
 
+    if (r < 0)
+        return r;
     do {
         int wait = (max && m->stashed) || given || atomic_load(&m->woken) ? 0 : left;
         r = serve(m, wait, err);
@@ -372,7 +405,10 @@ void ecom__kafka_wake(void *member)
     struct ecom__kafka_member *m = member;
 
     atomic_store(&m->woken, 1);
-    rd_kafka_queue_yield(m->queue);
+    pthread_mutex_lock(&m->mutex);
+    if (m->queue)
+        rd_kafka_queue_yield(m->queue);
+    pthread_mutex_unlock(&m->mutex);
 }
 
 void ecom__kafka_leave(void *member)

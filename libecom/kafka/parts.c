@@ -74,6 +74,17 @@ static void forget_all(struct ecom__kafka_member *m, const rd_kafka_topic_partit
         remove_part(m, list->elems[i].topic, list->elems[i].partition, lost);
 }
 
+void ecom__kafka_parts_lost(struct ecom__kafka_member *m)
+{
+    char topic[ECOM__KAFKA_MAX_NAME];
+
+    while (m->nparts) {
+        const struct ecom__kafka_part *part = &m->parts[m->nparts - 1];
+        memcpy(topic, part->topic, sizeof(topic));
+        remove_part(m, topic, part->partition, 1);
+    }
+}
+
 static int add_all(struct ecom__kafka_member *m, const rd_kafka_topic_partition_list_t *list)
 {
     for (int i = 0; i < list->cnt; i++)

@@ -1,5 +1,6 @@
 """A whole shop for one test: free ports, a folder of its own, `ecom up`, and an HTTP client. Prints
-TAP. Needs nothing but Python's standard library. ECOM_E2E_STORES: see stores.py."""
+TAP. Needs nothing but Python's standard library. ECOM_E2E_STORES: see stores.py;
+ECOM_E2E_BUS: see buses.py."""
 import contextlib
 import http.client
 import json
@@ -16,6 +17,7 @@ import threading
 import time
 import traceback
 
+import buses
 import stores
 
 BIN = os.environ.get('ECOM_BIN_DIR', '')
@@ -85,6 +87,7 @@ class Shop:
             **{PORTS[name]: str(port) for name, port in self.port.items()},
             **{k: v for k, v in os.environ.items() if k.endswith('SAN_OPTIONS')},
             **stores.settings(),
+            **buses.settings(),
             **settings,
         }
         self.log = open(os.path.join(self.folder, 'log'), 'wb')

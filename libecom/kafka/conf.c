@@ -12,7 +12,6 @@ static const struct ecom__kafka_setting common[] = {
     {"socket.timeout.ms", "10000"},
     {"reconnect.backoff.ms", "50"},
     {"reconnect.backoff.max.ms", "1000"},
-    {"retry.backoff.ms", "50"},
     {"topic.metadata.refresh.fast.interval.ms", "100"},
     {"message.max.bytes", "2097152"},
     {"log.connection.close", "false"},

@@ -46,6 +46,7 @@ static rd_kafka_t *client(struct ecom__kafka_producer *p, ecom_error *err)
          * duplicate, and is lost although it was confirmed. One at a time, this cannot happen. */
         {"max.in.flight.requests.per.connection", "1"},
         {"linger.ms", "0"},
+        {"retry.backoff.ms", "50"},
         {"partitioner", "murmur2_random"},
         /* librdkafka looks for what is too old once a second. */
         {"message.timeout.ms", timeout},

@@ -171,6 +171,9 @@ typedef enum ecom_graphql_persisted {
     ECOM_GRAPHQL_PERSISTED_TRUSTED = 2
 } ecom_graphql_persisted;
 
+/** Who feeds a field of the subscription's root type: see <ecom/subscribe.h>. */
+typedef struct ecom_graphql_subscriber ecom_graphql_subscriber;
+
 /** How a schema is opened. */
 typedef struct ecom_graphql_options {
     uint32_t size;
@@ -193,6 +196,8 @@ typedef struct ecom_graphql_options {
     ecom_graphql_persisted persisted; /**< of ecom_graphql_handle() and _handle_http() */
     const ecom_str *trusted;          /**< texts; copied, checked at opening */
     size_t ntrusted;
+    const ecom_graphql_subscriber *subscribers; /**< must outlive the handle */
+    size_t nsubscribers;
 } ecom_graphql_options;
 #define ECOM_GRAPHQL_OPTIONS_INIT    \
     {                                \

@@ -95,6 +95,8 @@ int ecom_graphql_new(const ecom_graphql_options *options, ecom_graphql **out, ec
     else
         r = open_schema(g, options, problems, err);
     if (r == ECOM_OK)
+        r = ecom__gql_check_subscribers(g, err);
+    if (r == ECOM_OK)
         r = ecom__gql_trust(g, options, err);
     if (r < 0) {
         ecom_graphql_free(g);
@@ -288,25 +290,6 @@ static const char *what_is_wrong(const ecom_json *body)
     return NULL;
 }
 
-static int handle(ecom_graphql *g, const ecom_json *body, ecom_graphql_request *request,
-                  ecom_arena *arena, ecom_buf *out, ecom_graphql_outcome *outcome, ecom_error *err)
-{
-    const ecom_json *name = ecom_json_get(body, "operationName");
-    const ecom_json *variables = ecom_json_get(body, "variables");
-    ecom_graphql_document *document;
-
-    request->operation_name = (ecom_str){NULL, 0};
-    if (name && name->kind == ECOM_JSON_STRING)
-        request->operation_name = (ecom_str){name->text.p ? name->text.p : "", name->text.n};
-    request->variables = variables && variables->kind == ECOM_JSON_OBJECT ? variables : NULL;
-    int r = ecom__gql_find_document(g, body, &document, out, outcome, err);
-    if (r < 0 || !document)
-        return r;
-    r = ecom_graphql_execute(g, document, request, arena, out, outcome, err);
-    ecom_graphql_document_unref(document);
-    return r;
-}
-
 static int refuse_body(ecom_buf *out, ecom_graphql_outcome *outcome, const char *message,
                        ecom_error *err)
 {
@@ -318,15 +301,37 @@ static int refuse_body(ecom_buf *out, ecom_graphql_outcome *outcome, const char 
     return ECOM_OK;
 }
 
+int ecom__gql_read_request(ecom_graphql *g, const ecom_json *body, ecom_graphql_request *request,
+                           ecom_graphql_document **document, ecom_buf *out,
+                           ecom_graphql_outcome *outcome, ecom_error *err)
+{
+    const ecom_json *name = ecom_json_get(body, "operationName");
+    const ecom_json *variables = ecom_json_get(body, "variables");
+    const char *wrong = what_is_wrong(body);
+
+    *document = NULL;
+    if (wrong)
+        return refuse_body(out, outcome, wrong, err);
+    request->operation_name = (ecom_str){NULL, 0};
+    if (name && name->kind == ECOM_JSON_STRING)
+        request->operation_name = (ecom_str){name->text.p ? name->text.p : "", name->text.n};
+    request->variables = variables && variables->kind == ECOM_JSON_OBJECT ? variables : NULL;
+    return ecom__gql_find_document(g, body, document, out, outcome, err);
+}
+
 int ecom__gql_handle_json(ecom_graphql *g, const ecom_json *body,
                           const ecom_graphql_request *request, ecom_arena *arena, ecom_buf *out,
                           ecom_graphql_outcome *outcome, ecom_error *err)
 {
     ecom_graphql_request own = *request;
-    const char *wrong = what_is_wrong(body);
+    ecom_graphql_document *document;
+    int r = ecom__gql_read_request(g, body, &own, &document, out, outcome, err);
 
-    return wrong ? refuse_body(out, outcome, wrong, err)
-                 : handle(g, body, &own, arena, out, outcome, err);
+    if (r < 0 || !document)
+        return r;
+    r = ecom_graphql_execute(g, document, &own, arena, out, outcome, err);
+    ecom_graphql_document_unref(document);
+    return r;
 }
 
 int ecom_graphql_handle(ecom_graphql *g, ecom_str body, const ecom_graphql_request *request,

@@ -72,6 +72,13 @@ int ecom__gql_prepare(ecom_graphql *graphql, ecom_str text, ecom_graphql_documen
                       ecom_buf *response, ecom_graphql_outcome *outcome, ecom_error *err);
 /* Appends a response of one error to a request that was none. */
 int ecom__gql_refuse_request(ecom_buf *out, const char *code, const char *message);
+/* The document of a request, and the request's own members filled in; NULL: it was refused in the
+ * response. */
+int ecom__gql_read_request(ecom_graphql *graphql, const ecom_json *body,
+                           ecom_graphql_request *request, ecom_graphql_document **out,
+                           ecom_buf *response, ecom_graphql_outcome *outcome, ecom_error *err);
+/* Every subscriber feeds a field that there is. */
+int ecom__gql_check_subscribers(const ecom_graphql *graphql, ecom_error *err);
 /* As ecom_graphql_handle(), with the body parsed. */
 int ecom__gql_handle_json(ecom_graphql *graphql, const ecom_json *body,
                           const ecom_graphql_request *request, ecom_arena *arena, ecom_buf *out,

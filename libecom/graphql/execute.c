@@ -369,8 +369,8 @@ static int write_response(struct gql_writer *w, struct gql_batch *root)
     return append(w->out, "}");
 }
 
-static const struct gql_definition *find_operation(const struct gql_document *document,
-                                                   ecom_str name)
+const struct gql_definition *ecom__gql_find_operation(const struct gql_document *document,
+                                                      ecom_str name)
 {
     const struct gql_definition *found = NULL;
 
@@ -386,7 +386,7 @@ static const struct gql_definition *find_operation(const struct gql_document *do
 static int choose_operation(const struct gql_document *document, ecom_str name,
                             struct gql_errors *errors, const struct gql_definition **out)
 {
-    *out = find_operation(document, name);
+    *out = ecom__gql_find_operation(document, name);
     if (*out)
         return ECOM_OK;
     if (name.p)
@@ -420,7 +420,7 @@ static int check_operation(const ecom_graphql *graphql, const struct gql_definit
     return ECOM_OK;
 }
 
-static int refuse(const struct gql_errors *errors, const char *code, ecom_buf *out)
+int ecom__gql_refuse(const struct gql_errors *errors, const char *code, ecom_buf *out)
 {
     int r;
 
@@ -465,13 +465,13 @@ static int execute(ecom_graphql *graphql, const struct gql_document *document,
     *outcome = ECOM_GRAPHQL_REFUSED;
     if (choose_operation(document, request->operation_name, &errors, &x.operation) < 0 ||
         check_operation(graphql, x.operation, request, &errors, outcome) < 0)
-        return refuse(&errors, "BAD_REQUEST", out);
+        return ecom__gql_refuse(&errors, "BAD_REQUEST", out);
     int r = ecom__gql_coerce_variables(&graphql->schema, x.operation, request->variables, arena,
                                        &x.variables, &errors);
     if (r == ECOM_E_NOMEM)
         return r;
     if (r < 0)
-        return refuse(&errors, ecom_code_of(ECOM_E_INVAL)->graphql, out);
+        return ecom__gql_refuse(&errors, ecom_code_of(ECOM_E_INVAL)->graphql, out);
     *outcome = ECOM_GRAPHQL_EXECUTED;
     return run(&x, request->root, out);
 }

@@ -50,6 +50,12 @@ struct gql_execution {
 /* Groups of a batch: its selection sets, fragments spread, skipped ones left out. */
 int ecom__gql_collect(struct gql_execution *x, struct gql_batch *batch);
 
+/* The operation that a request means; NULL: none, or none of several was named. */
+const struct gql_definition *ecom__gql_find_operation(const struct gql_document *document,
+                                                      ecom_str name);
+/* Appends `{"errors":[...]}`, all with this code. */
+int ecom__gql_refuse(const struct gql_errors *errors, const char *code, ecom_buf *out);
+
 struct gql_writer {
     struct gql_execution *x;
     ecom_buf *out;

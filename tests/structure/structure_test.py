@@ -38,7 +38,7 @@ HEADER_ROOMS = {
     'flow': 'outbox consumer',
     'shop': 'shop user product order payment notification',
     'http': 'http stream',
-    'graphql': 'graphql',
+    'graphql': 'graphql subscribe',
     'mongodb': 'mongodb',
     'kafka': 'kafka',
     'lambda': 'lambda',

@@ -315,6 +315,7 @@ static void block_signals(sigset_t *signals)
     sigaddset(signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit is a full disk to who writes, and no end of the process */
 }
 
 /* The line that scripts and supervisors wait for. */

@@ -90,7 +90,7 @@ ECOM_API ECOM_MUST_USE int ecom_bus_create_topic(ecom_bus *bus, ecom_str topic, 
 /** Names all topics, in order of name; `key` and `body` are empty, `partition` is their number. */
 ECOM_API ECOM_MUST_USE int ecom_bus_topics(ecom_bus *bus, ecom_msg_fn row, void *user,
                                            ecom_error *err);
-/** Is it there and does it answer? For readiness. */
+/** Is it there, does it answer, and could it write? For readiness, as ecom_store_ping() says. */
 ECOM_API ECOM_MUST_USE int ecom_bus_ping(ecom_bus *bus, ecom_error *err);
 /** Waits for calls in flight; members must be closed before. NULL is fine. */
 ECOM_API void ecom_bus_close(ecom_bus *bus);

@@ -154,7 +154,9 @@ ECOM_API ECOM_MUST_USE int ecom_store_published(ecom_store *store, const ecom_st
 ECOM_API ECOM_MUST_USE int ecom_store_backlog(ecom_store *store, uint64_t *count,
                                               int64_t *oldest_ms, ecom_error *err);
 
-/** Is it there and does it answer? For readiness. */
+/** Is it there, does it answer, and could it write? For readiness. A file's disk is tried with 64
+ *  KiB; whatever the store, ECOM_E_FULL when a write found no space within the last five seconds
+ *  and none has succeeded since. */
 ECOM_API ECOM_MUST_USE int ecom_store_ping(ecom_store *store, ecom_error *err);
 
 /** Calls @p fn after each put that left events behind, from the thread that did it, under no lock.

@@ -1,9 +1,12 @@
 #include "base/sqlite.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/room.h"
 
 /* The end of a path says more than its beginning. */
 static const char *file_of(sqlite3 *db)
@@ -131,6 +134,17 @@ int ecom__sqlite_in_place(sqlite3 *db, ecom_error *err)
                            "with the right one in its place (%s)",
                            file_of(db))
                : ECOM_OK;
+}
+
+int ecom__sqlite_room(sqlite3 *db, ecom_error *err)
+{
+    const char *path = sqlite3_db_filename(db, "main"), *end = path ? strrchr(path, '/') : NULL;
+    char dir[4096];
+
+    if (!end || (size_t)(end - path) + 1 > sizeof(dir) - 1)
+        return ECOM_OK;
+    snprintf(dir, sizeof(dir), "%.*s", (int)(end - path) + 1, path);
+    return ecom__room_probe(AT_FDCWD, dir, err);
 }
 
 /* A relative name must not read as one of SQLite's own, ":memory:" or "file:...". */

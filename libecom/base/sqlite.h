@@ -20,6 +20,9 @@ void ecom__sqlite_close(sqlite3 *db);
  * lost with the last process that has it open. ECOM_E_UNAVAILABLE. */
 int ecom__sqlite_in_place(sqlite3 *db, ecom_error *err);
 
+/* Is there space left beside the file? As ecom__room_probe(). */
+int ecom__sqlite_room(sqlite3 *db, ecom_error *err);
+
 /* Says in our terms what a SQLITE_* code means and what to do about it; returns our code.
  * @param db  nullable. */
 int ecom__sqlite_fail(sqlite3 *db, int rc, ecom_error *err);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/room.h"
 #include "base/scheme.h"
 #include "ecom-config.h"
 
@@ -23,6 +24,7 @@ struct ecom_bus {
     const ecom_bus_ops *ops;
     void *self;
     ecom_bus_options opts;
+    struct ecom__room room;
     pthread_mutex_t serial; /* held by each call, when the backend wants one at a time */
     pthread_mutex_t mutex;
     pthread_cond_t idle;
@@ -235,6 +237,7 @@ int ecom_bus_publish(ecom_bus *bus, const ecom_msg *msgs, size_t n, size_t *done
     if (r == ECOM_OK) {
         r = publish_stamped(bus, msgs, n, out, err);
         assert(*out <= n);
+        ecom__room_note(&bus->room, bus->opts.env, r);
         if (r == ECOM_OK)
             *out = n;
         else
@@ -270,7 +273,12 @@ int ecom_bus_ping(ecom_bus *bus, ecom_error *err)
 {
     int r = enter(bus, err);
 
-    return r < 0 ? r : leave(bus, bus->ops->ping(bus->self, err));
+    if (r < 0)
+        return r;
+    r = bus->ops->ping(bus->self, err);
+    if (r == ECOM_OK)
+        r = ecom__room_check(&bus->room, bus->opts.env, err);
+    return leave(bus, r);
 }
 
 static int check_topics(const ecom_subscription *sub, ecom_error *err)

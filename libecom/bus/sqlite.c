@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/room.h"
 #include "base/wait.h"
 
 enum {
@@ -232,7 +233,7 @@ static int sqlite_ping(void *self, ecom_error *err)
     if (st.st_dev != opened.st_dev || st.st_ino != opened.st_ino)
         return ecom_fail(err, ECOM_E_UNAVAILABLE,
                          "the bus's directory was replaced since it was opened (%s)", bus->dir);
-    return ECOM_OK;
+    return ecom__room_probe(AT_FDCWD, bus->dir, err);
 }
 
 static void sqlite_close(void *self)

@@ -312,6 +312,8 @@ int ecom__sqlite_ping(ecom__readers *readers, ecom_error *err)
     sqlite3_reset(reader->stmts[PING]);
     if (r >= 0)
         r = ecom__sqlite_in_place(reader->db, err);
+    if (r >= 0)
+        r = ecom__sqlite_room(reader->db, err);
     release(readers, reader);
     return r < 0 ? r : ECOM_OK;
 }

@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/options.h"
+#include "base/room.h"
 #include "base/scheme.h"
 #include "base/wait.h"
 #include "ecom-config.h"
@@ -20,6 +21,7 @@ struct ecom_store {
     const ecom_env *env;
     int32_t timeout_ms;
     ecom_id origin;
+    struct ecom__room room;
 
     pthread_mutex_t lock; /* guards all below; never held during a backend's method */
     pthread_cond_t left;  /* a call has left, or a listener has returned */
@@ -305,6 +307,7 @@ int ecom_store_put(ecom_store *store, const ecom_change *change, uint64_t *rev, 
         .now_ms = ecom_env_now_ms(store->env),
     };
     r = store->ops->put(store->self, &write, &written, err);
+    ecom__room_note(&store->room, store->env, r);
     if (r == ECOM_OK && rev)
         *rev = written;
     if (r == ECOM_OK && change->nevents)
@@ -340,6 +343,7 @@ int ecom_store_remove(ecom_store *store, ecom_str collection, ecom_str id, uint6
     if (r < 0 || (r = enter(store, err)) < 0)
         return r;
     r = store->ops->remove(store->self, collection, id, expect, err);
+    ecom__room_note(&store->room, store->env, r);
     leave(store);
     return r;
 }
@@ -418,6 +422,7 @@ int ecom_store_published(ecom_store *store, const ecom_str *tokens, size_t n, ec
     if (r < 0 || n == 0 || (r = enter(store, err)) < 0)
         return r;
     r = store->ops->published(store->self, tokens, n, err);
+    ecom__room_note(&store->room, store->env, r);
     leave(store);
     return r;
 }
@@ -446,6 +451,8 @@ int ecom_store_ping(ecom_store *store, ecom_error *err)
     if (r < 0)
         return r;
     r = store->ops->ping(store->self, err);
+    if (r == ECOM_OK)
+        r = ecom__room_check(&store->room, store->env, err);
     leave(store);
     return r;
 }

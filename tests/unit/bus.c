@@ -233,8 +233,17 @@ static void a_full_memory_says_so_until_old_messages_go(void)
     CHECK_CODE(ECOM_E_FULL, r, e);
     CHECK(sent >= 10, "full after %d", sent);
     CHECK_TEXT("20000", e);
+    CHECK_CODE(ECOM_E_FULL, ecom_bus_ping(bus, &e), e);
     check_world_move_ms(&w, 1001);
+    CHECK_CODE(ECOM_E_FULL, ecom_bus_ping(bus, &e), e);
     CHECK_CODE(ECOM_OK, send_one(bus, "t", body, &e), e);
+    CHECK_CODE(ECOM_OK, ecom_bus_ping(bus, &e), e); /* a write went through */
+    while ((r = send_one(bus, "t", body, &e)) == ECOM_OK)
+        CHECK(++sent < 40, "no bound");
+    check_world_move_ms(&w, 4999);
+    CHECK_CODE(ECOM_E_FULL, ecom_bus_ping(bus, &e), e);
+    check_world_move_ms(&w, 1); /* who is asked again finds out */
+    CHECK_CODE(ECOM_OK, ecom_bus_ping(bus, &e), e);
     ecom_bus_close(bus);
 }
 

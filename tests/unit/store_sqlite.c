@@ -193,6 +193,24 @@ static void entries_that_do_not_unpack_are_called_damaged(void)
     remove_dir();
 }
 
+/* In a process of its own: nothing was written yet, and nothing can be. */
+static int ping_without_room(void)
+{
+    const struct rlimit none = {1000, RLIM_INFINITY}, all = {RLIM_INFINITY, RLIM_INFINITY};
+    ecom_store *store = open_store(0);
+    ecom_error e;
+
+    signal(SIGXFSZ, SIG_IGN);
+    if (!store || ecom_store_ping(store, &e) != ECOM_OK)
+        return 1;
+    if (setrlimit(RLIMIT_FSIZE, &none) || ecom_store_ping(store, &e) != ECOM_E_FULL)
+        return 2;
+    if (setrlimit(RLIMIT_FSIZE, &all) || ecom_store_ping(store, &e) != ECOM_OK)
+        return 3;
+    ecom_store_close(store);
+    return 0;
+}
+
 /* In a process of its own, whose files may not grow beyond a limit. */
 static int fill_up(void)
 {
@@ -216,6 +234,8 @@ static int fill_up(void)
     free(doc);
     if (r != ECOM_E_FULL || n < 2 || !strstr(e.text, "no space left"))
         return 2;
+    if (ecom_store_ping(store, &e) != ECOM_E_FULL)
+        return 4;
     if (get(store, "0", &e) != ECOM_OK || get(store, id, &e) != ECOM_E_NOTFOUND)
         return 3;
     ecom_store_close(store);
@@ -240,6 +260,20 @@ static void a_full_disk_is_called_that_and_loses_nothing(void)
     CHECK_CODE(ECOM_OK, get(store, "0", &e), e);
     CHECK_CODE(ECOM_OK, put(store, "x", S("{}"), &e), e);
     ecom_store_close(store);
+    remove_dir();
+}
+
+static void a_full_disk_shows_in_a_ping_before_anything_is_written(void)
+{
+    int status = -1;
+
+    CHECK(make_dir(), "no directory");
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(ping_without_room());
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid, "no child");
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child ended with %d", status);
     remove_dir();
 }
 
@@ -429,6 +463,7 @@ static const struct check_case cases[] = {
     CASE(a_damaged_file_is_called_that),
     CASE(entries_that_do_not_unpack_are_called_damaged),
     CASE(a_full_disk_is_called_that_and_loses_nothing),
+    CASE(a_full_disk_shows_in_a_ping_before_anything_is_written),
     CASE(a_file_deleted_or_replaced_under_a_store_is_noticed),
     CASE(a_lock_that_others_keep_is_waited_for_no_longer_than_asked),
     CASE(a_tool_that_keeps_a_transaction_open_is_named),

@@ -59,7 +59,8 @@ enum {
     ECOM_INDEX = 1 << 3,    /**< an index of the same name goes by this field */
     ECOM_UNIQUE = 1 << 4,   /**< and it is unique */
     ECOM_READONLY = 1 << 5, /**< set by the server: not in a request's schema */
-    ECOM_LINES = 1 << 6     /**< a string that may hold line feeds, carriage returns and tabs */
+    ECOM_LINES = 1 << 6,    /**< a string that may hold line feeds, carriage returns and tabs */
+    ECOM_NULLABLE = 1 << 7  /**< in ECOM_VIEW_PUBLIC null when it is absent, not left out */
 };
 
 typedef struct ecom_record ecom_record;

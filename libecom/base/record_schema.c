@@ -27,10 +27,16 @@ static void put_bound(struct schema *s, const ecom_field *field, const char *nam
                                              : ecom_buf_printf(s->to.out, "%lld", (long long)n);
 }
 
-/* What is read may be null where it may be left out; what is written never is. */
+/* What is read may be null where it may be left out; what is written only where that is said. */
 static int is_nullable(const struct schema *s, const ecom_field *field)
 {
-    return s->options->request && !(field->flags & ECOM_REQUIRED);
+    return s->options->request ? !(field->flags & ECOM_REQUIRED)
+                               : (field->flags & ECOM_NULLABLE) != 0;
+}
+
+static int is_required(const struct schema *s, const ecom_field *field)
+{
+    return field->flags & (s->options->request ? ECOM_REQUIRED : ECOM_REQUIRED | ECOM_NULLABLE);
 }
 
 static void put_type(struct schema *s, const ecom_field *field, const char *type)
@@ -235,7 +241,7 @@ static void put_record(struct schema *s, const ecom_record *record, unsigned dep
     ecom__put(&s->to, "}");
     before = ",\"required\":[";
     for (size_t i = 0; i < record->nfields && s->to.r == ECOM_OK; i++)
-        if (is_shown(s, &record->fields[i]) && record->fields[i].flags & ECOM_REQUIRED) {
+        if (is_shown(s, &record->fields[i]) && is_required(s, &record->fields[i])) {
             ecom__put(&s->to, before);
             ecom__put_str(&s->to, record->fields[i].name);
             before = ",";

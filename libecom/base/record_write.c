@@ -128,12 +128,20 @@ static int write_name(ecom_buf *out, char before, const char *name)
     return ECOM_OK;
 }
 
+/* Said to be absent, instead of being left out. */
+static int is_null(const ecom_field *field, const void *in, ecom_view view)
+{
+    return view == ECOM_VIEW_PUBLIC && field->flags & ECOM_NULLABLE &&
+           ecom__field_is_absent(field, in);
+}
+
 static int is_written(const ecom_field *field, const void *in, ecom_view view)
 {
     if (view != ECOM_VIEW_STORE && field->flags & (ECOM_SECRET | ECOM_PRIVATE))
         return 0;
     return !ecom__field_is_absent(field, in) ||
-           (field->type == ECOM_TYPE_LIST && field->flags & ECOM_REQUIRED);
+           (field->type == ECOM_TYPE_LIST && field->flags & ECOM_REQUIRED) ||
+           is_null(field, in, view);
 }
 
 static int write_record(const ecom_record *record, const void *in, ecom_view view, ecom_buf *out)
@@ -146,7 +154,8 @@ static int write_record(const ecom_record *record, const void *in, ecom_view vie
             continue;
         int r = write_name(out, before, field->name);
         if (r == ECOM_OK)
-            r = ecom__field_write(field, in, view, out);
+            r = is_null(field, in, view) ? ecom_buf_append(out, (ecom_str){"null", 4})
+                                         : ecom__field_write(field, in, view, out);
         if (r < 0)
             return r;
         before = ',';

@@ -36,7 +36,8 @@ static const ecom_field notification_fields[] = {
                .names = status_names),
     ECOM_FIELD(ecom_notification, channel, "channel", STRING, .flags = ECOM_REQUIRED, .min = 1,
                .max = MAX_CHANNEL),
-    ECOM_FIELD(ecom_notification, correlation_id, "correlationId", STRING, .max = MAX_CORRELATION),
+    ECOM_FIELD(ecom_notification, correlation_id, "correlationId", STRING, .flags = ECOM_NULLABLE,
+               .max = MAX_CORRELATION),
     ECOM_FIELD(ecom_notification, created_at, "createdAt", TIME, .flags = ECOM_REQUIRED),
     ECOM_FIELD(ecom_notification, updated_at, "updatedAt", TIME, .flags = ECOM_REQUIRED),
 };
@@ -58,8 +59,8 @@ const ecom_record ecom_notification_query_record = ECOM_RECORD_WITH(
 static const ecom_field page_fields[] = {
     ECOM_FIELD(ecom_notification_page, items, "items", LIST, .of = &ecom_notification_record,
                .flags = ECOM_REQUIRED, .max = ECOM_PAGE_MAX),
-    ECOM_FIELD(ecom_notification_page, next_cursor, "nextCursor", STRING, .max = ECOM_CURSOR_MAX,
-               .doc = "Hand it back as `after`; not there: that was all."),
+    ECOM_FIELD(ecom_notification_page, next_cursor, "nextCursor", STRING, .flags = ECOM_NULLABLE,
+               .max = ECOM_CURSOR_MAX, .doc = "Hand it back as `after`; null: that was all."),
 };
 const ecom_record ecom_notification_page_record = ECOM_RECORD_WITH(
     "NotificationPage", ecom_notification_page, page_fields, .doc = "Notifications, newest first.");

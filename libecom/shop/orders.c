@@ -22,10 +22,11 @@ static const ecom_field order_fields[] = {
     ECOM_FIELD(ecom_order, currency, "currency", CURRENCY, .flags = ECOM_REQUIRED),
     ECOM_FIELD(ecom_order, status, "status", ENUM, .flags = ECOM_REQUIRED | ECOM_READONLY,
                .names = status_names),
-    ECOM_FIELD(ecom_order, payment_id, "paymentId", STRING, .flags = ECOM_READONLY,
+    ECOM_FIELD(ecom_order, payment_id, "paymentId", STRING, .flags = ECOM_READONLY | ECOM_NULLABLE,
                .max = MAX_PAYMENT_ID),
-    ECOM_FIELD(ecom_order, failure_reason, "failureReason", STRING, .flags = ECOM_READONLY,
-               .max = MAX_REASON, .doc = "Why the payment failed."),
+    ECOM_FIELD(ecom_order, failure_reason, "failureReason", STRING,
+               .flags = ECOM_READONLY | ECOM_NULLABLE, .max = MAX_REASON,
+               .doc = "Why the payment failed."),
     ECOM_FIELD(ecom_order, created_at, "createdAt", TIME, .flags = ECOM_REQUIRED | ECOM_READONLY),
     ECOM_FIELD(ecom_order, updated_at, "updatedAt", TIME, .flags = ECOM_REQUIRED | ECOM_READONLY),
     ECOM_FIELD(ecom_order, payment_event_id, "paymentEventId", STRING, .flags = ECOM_PRIVATE,
@@ -65,8 +66,8 @@ const ecom_record ecom_order_query_record =
 static const ecom_field page_fields[] = {
     ECOM_FIELD(ecom_order_page, items, "items", LIST, .of = &ecom_order_record,
                .flags = ECOM_REQUIRED, .max = ECOM_PAGE_MAX),
-    ECOM_FIELD(ecom_order_page, next_cursor, "nextCursor", STRING, .max = ECOM_CURSOR_MAX,
-               .doc = "Hand it back as `after`; not there: that was all."),
+    ECOM_FIELD(ecom_order_page, next_cursor, "nextCursor", STRING, .flags = ECOM_NULLABLE,
+               .max = ECOM_CURSOR_MAX, .doc = "Hand it back as `after`; null: that was all."),
 };
 const ecom_record ecom_order_page_record =
     ECOM_RECORD_WITH("OrderPage", ecom_order_page, page_fields, .doc = "Orders, newest first.");

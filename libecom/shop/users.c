@@ -13,7 +13,7 @@ static const ecom_field user_fields[] = {
     ECOM_FIELD(ecom_user, id, "id", ID, .flags = ECOM_REQUIRED | ECOM_READONLY),
     ECOM_FIELD(ecom_user, email, "email", EMAIL, .flags = ECOM_REQUIRED,
                .doc = "As the user wrote it."),
-    ECOM_FIELD(ecom_user, name, "name", STRING, .max = MAX_NAME),
+    ECOM_FIELD(ecom_user, name, "name", STRING, .flags = ECOM_NULLABLE, .max = MAX_NAME),
     ECOM_FIELD(ecom_user, created_at, "createdAt", TIME, .flags = ECOM_REQUIRED | ECOM_READONLY),
     ECOM_FIELD(ecom_user, updated_at, "updatedAt", TIME, .flags = ECOM_REQUIRED | ECOM_READONLY),
     ECOM_FIELD(ecom_user, email_key, KEY_INDEX, STRING, .flags = ECOM_PRIVATE | ECOM_UNIQUE,

@@ -501,6 +501,39 @@ static void a_persons_text_is_read_as_the_field(void)
     end();
 }
 
+struct guest {
+    ecom_str name, hint;
+    int64_t age;
+};
+static const ecom_field guest_fields[] = {
+    ECOM_FIELD(struct guest, name, "name", STRING, .flags = ECOM_NULLABLE),
+    ECOM_FIELD(struct guest, hint, "hint", STRING),
+    ECOM_FIELD(struct guest, age, "age", INT, .flags = ECOM_NULLABLE),
+};
+static const ecom_record guest_record = ECOM_RECORD("Guest", struct guest, guest_fields);
+
+static void what_is_nullable_is_null_for_callers_and_left_out_in_the_store(void)
+{
+    struct guest guest;
+
+    begin();
+    ecom_record_init(&guest_record, &guest);
+    CHECK_I64(ECOM_OK, ecom_record_write(&guest_record, &guest, ECOM_VIEW_PUBLIC, &text));
+    CHECK_STR("{\"name\":null,\"age\":null}", ecom_buf_str(&text));
+    CHECK_CODE(ECOM_OK,
+               ecom_record_read(&guest_record, ecom_buf_str(&text), NULL, arena, &guest, &e), e);
+    CHECK(!guest.name.p, "not absent");
+    text.n = 0;
+    CHECK_I64(ECOM_OK, ecom_record_write(&guest_record, &guest, ECOM_VIEW_STORE, &text));
+    CHECK_STR("{}", ecom_buf_str(&text));
+    text.n = 0;
+    CHECK_I64(ECOM_OK, ecom_record_schema(&guest_record, 0, &text));
+    CHECK(strstr(text.p, "\"name\":{\"type\":[\"string\",\"null\"]"), "%s", text.p);
+    CHECK(strstr(text.p, "\"hint\":{\"type\":\"string\""), "%s", text.p);
+    CHECK(strstr(text.p, "\"required\":[\"name\",\"age\"]"), "%s", text.p);
+    end();
+}
+
 static void a_record_is_read_from_a_part_of_a_text(void)
 {
     const ecom_json *value;
@@ -559,6 +592,7 @@ static const struct check_case cases[] = {
     CASE(a_struct_built_in_c_is_checked_by_the_same_rules),
     CASE(money_is_exact),
     CASE(a_persons_text_is_read_as_the_field),
+    CASE(what_is_nullable_is_null_for_callers_and_left_out_in_the_store),
     CASE(a_record_is_read_from_a_part_of_a_text),
     CASE(every_failed_allocation_is_nomem_and_loses_nothing),
 };

@@ -68,9 +68,10 @@ int cli_settings(const char *env_file, int needs_secret, ecom_arena *arena, stru
 
 struct cli_colors cli_colors(int fd)
 {
-    const char *no_color = getenv("NO_COLOR");
+    const char *no_color = getenv("NO_COLOR"), *force = getenv("CLICOLOR_FORCE");
+    int forced = force && *force && strcmp(force, "0") != 0; /* https://bixense.com/clicolors */
 
-    if (!isatty(fd) || (no_color && *no_color))
+    if ((!isatty(fd) && !forced) || (no_color && *no_color))
         return (struct cli_colors){"", "", "", "", "", ""};
     return (struct cli_colors){"\033[1m", "\033[2m", "\033[31m", "\033[32m", "\033[33m", "\033[0m"};
 }

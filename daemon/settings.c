@@ -103,6 +103,9 @@ static const ecom_field fields[] = {
             .doc = "Handler threads, at most; made as they are needed."),
     SETTING(consumer_threads, "CONSUMER_THREADS", INT, .min = 1, .max = 256, .fallback = "32",
             .doc = "Events handled at a time."),
+    SETTING(gateway_timeout_ms, "GATEWAY_TIMEOUT_MS", INT, .min = 100, .max = 60000,
+            .fallback = "5000",
+            .doc = "For a GraphQL request; fields still missing then are errors."),
     SETTING(shutdown_timeout_ms, "SHUTDOWN_TIMEOUT_MS", INT, .min = 100, .max = 600000,
             .fallback = "10000", .doc = "For what is in flight, after SIGTERM."),
 
@@ -164,15 +167,22 @@ static int add_fault(ecom_buf *faults, const char *text)
     return ecom_buf_printf(faults, "%s\n", text) < 0 ? ECOM_E_NOMEM : ECOM_E_INVAL;
 }
 
-/* No file is fine, unless it was asked for. */
+/* No file is fine, unless it was asked for. Of one with broken lines the others are read. */
 static int read_file(const char *env_file, ecom_arena *arena, ecom_dotenv *file, ecom_buf *faults)
 {
+    const char *path = env_file ? env_file : ".env";
     ecom_error e;
-    int r = ecom_dotenv_read(env_file ? env_file : ".env", arena, file, &e);
+    int r = ecom_dotenv_read(path, arena, file, &e);
 
     if (r == ECOM_OK || (r == ECOM_E_NOTFOUND && !env_file))
         return ECOM_OK;
-    return add_fault(faults, e.text);
+    if (!file->nfaults)
+        return add_fault(faults, e.text);
+    for (size_t i = 0; i < file->nfaults; i++)
+        if (ecom_buf_printf(faults, "%s: line %u: %s\n", path, (unsigned)file->faults[i].line,
+                            file->faults[i].why) < 0)
+            return ECOM_E_NOMEM;
+    return ECOM_E_INVAL;
 }
 
 /* What no field can check alone. */
@@ -214,10 +224,13 @@ int settings_load(const char *env_file, int needs_secret, ecom_arena *arena, str
     int from_file = read_file(env_file, arena, &file, faults);
     int each =
         ecom_config_read(&settings_record, from_environment, NULL, &file, arena, out, faults);
-    int together = each == ECOM_E_NOMEM ? each : check_together(out, faults);
-    int secret = from_file == ECOM_OK && needs_secret ? need_secret(&file, faults) : ECOM_OK;
 
-    return from_file < 0 ? from_file : each < 0 ? each : together < 0 ? together : secret;
+    if (from_file < 0 ||
+        each == ECOM_E_NOMEM) /* what seems to be missing may be in a broken line */
+        return from_file < 0 ? from_file : each;
+    int together = check_together(out, faults);
+    int secret = needs_secret ? need_secret(&file, faults) : ECOM_OK;
+    return each < 0 ? each : together < 0 ? together : secret;
 }
 
 int settings_make_data_dir(const struct settings *settings, const char *url, ecom_error *err)

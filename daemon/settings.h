@@ -27,7 +27,7 @@ struct settings {
     int64_t payment_decline_above;
     int64_t argon2_memory_kib, argon2_passes, argon2_concurrency;
     int64_t http_loops, http_threads, consumer_threads;
-    int64_t shutdown_timeout_ms;
+    int64_t gateway_timeout_ms, shutdown_timeout_ms;
 
     ecom_str payment_lambda, notification_lambda;
     int32_t lambda_type;

@@ -30,7 +30,7 @@ static int answer(ecom_exchange *x, const ecom_graphql_http_answer *answer, ecom
 static int handle_graphql(void *user, ecom_exchange *x, ecom_error *err)
 {
     const struct gateway *gateway = ((struct daemon *)user)->domain;
-    struct request context = {&gateway->upstream, x};
+    struct request context = upstream_request(&gateway->upstream, x);
     const ecom_graphql_request request = {.size = sizeof(request), .context = &context};
     const ecom_graphql_http http = {
         .size = sizeof(http),
@@ -65,6 +65,9 @@ static void on_error(void *user, void *context, const char *type, const char *fi
     ecom_log_write(ecom_exchange_log(request->x), ECOM_LOG_WARN, "a field failed", fields, 4);
     if (ecom_code_of(err->code)->http == 500)
         ecom_fail(err, err->code, "Internal error");
+    else if (err->code == ECOM_E_TIMEOUT)
+        ecom_fail(err, err->code, "The service behind this field did not answer in time%s",
+                  strcmp(type, "Mutation") == 0 ? "; what was asked of it may have happened" : "");
     else
         ecom_fail(err, err->code, "The service behind this field is not available");
 }
@@ -75,6 +78,8 @@ static int open_upstream(struct gateway *gateway, const struct daemon *d, ecom_e
     const ecom_http_client_options opts = {.size = sizeof(opts), .env = d->env};
     struct upstream *up = &gateway->upstream;
 
+    up->env = d->env;
+    up->timeout_ms = (int32_t)s->gateway_timeout_ms;
     up->users = settings_service_url(s->user_url, s->user_port, d->arena);
     up->products = settings_service_url(s->product_url, s->product_port, d->arena);
     up->orders = settings_service_url(s->order_url, s->order_port, d->arena);

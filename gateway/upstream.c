@@ -15,13 +15,54 @@ static void add(struct headers *headers, const char *name, ecom_str value)
         headers->all[headers->n++] = (ecom_header){ecom_str_of(name), value};
 }
 
-static int send_call(const struct request *request, const ecom_http_call *call,
+struct request upstream_request(const struct upstream *upstream, ecom_exchange *x)
+{
+    return (struct request){
+        .upstream = upstream,
+        .x = x,
+        .until_ms = ecom_env_monotonic_ms(upstream->env) + upstream->timeout_ms,
+    };
+}
+
+static int is_silent(const struct request *request, const char *base)
+{
+    for (size_t i = 0; i < UPSTREAM_SERVICES; i++)
+        if (request->silent[i] == base)
+            return 1;
+    return 0;
+}
+
+static void note_silence(struct request *request, const char *base)
+{
+    for (size_t i = 0; i < UPSTREAM_SERVICES; i++)
+        if (!request->silent[i]) {
+            request->silent[i] = base;
+            return;
+        }
+}
+
+/* In ms; 0: none is left. */
+static int32_t time_for(const struct request *request)
+{
+    int64_t left = request->until_ms - ecom_env_monotonic_ms(request->upstream->env);
+
+    return left > 0 ? (int32_t)((left + 1) / 2) : 0;
+}
+
+static int send_call(struct request *request, const char *base, ecom_http_call *call,
                      const ecom_json **out, ecom_error *err)
 {
     ecom_arena *arena = ecom_exchange_arena(request->x);
     ecom_http_answer answer;
-    int r = ecom_http_client_send(request->upstream->client, call, arena, &answer, err);
 
+    call->timeout_ms = time_for(request);
+    if (is_silent(request, base))
+        return ecom_fail(err, ECOM_E_TIMEOUT, "it did not answer this request before");
+    if (call->timeout_ms == 0)
+        return ecom_fail(err, ECOM_E_TIMEOUT, "no time is left for it");
+    int r = ecom_http_client_send(request->upstream->client, call, arena, &answer, err);
+    if (r == ECOM_E_TIMEOUT)
+        note_silence(request, base);
     if (r < 0)
         return r;
     if (answer.status >= 400)
@@ -29,9 +70,8 @@ static int send_call(const struct request *request, const ecom_http_call *call,
     return ecom_json_parse(answer.body, NULL, arena, out, err);
 }
 
-int upstream_call(const struct request *request, const char *method, const char *base,
-                  ecom_str path, ecom_str body, ecom_str idempotency_key, const ecom_json **out,
-                  ecom_error *err)
+int upstream_call(struct request *request, const char *method, const char *base, ecom_str path,
+                  ecom_str body, ecom_str idempotency_key, const ecom_json **out, ecom_error *err)
 {
     struct headers headers = {0};
     ecom_buf url = {0};
@@ -46,7 +86,7 @@ int upstream_call(const struct request *request, const char *method, const char 
         ecom_buf_free(&url);
         return ecom_fail(err, ECOM_E_NOMEM, "calling a service");
     }
-    const ecom_http_call call = {
+    ecom_http_call call = {
         .method = method,
         .url = url.p,
         .headers = headers.all,
@@ -54,7 +94,7 @@ int upstream_call(const struct request *request, const char *method, const char 
         .body = body,
         .retry = idempotency_key.n > 0,
     };
-    int r = send_call(request, &call, out, err);
+    int r = send_call(request, base, &call, out, err);
     ecom_buf_free(&url);
     return r;
 }

@@ -17,14 +17,24 @@ typedef struct ecom_dotenv_pair {
     uint32_t line;
 } ecom_dotenv_pair;
 
+/** A line that is none. Never with what it says: that may be a secret. */
+typedef struct ecom_dotenv_fault {
+    const char *why; /**< static */
+    uint32_t line;
+} ecom_dotenv_fault;
+
 typedef struct ecom_dotenv {
     ecom_dotenv_pair *pairs;
     size_t n;
+    ecom_dotenv_fault *faults; /**< every broken line; with ECOM_E_INVAL only */
+    size_t nfaults;
 } ecom_dotenv;
 
 /** Reads the text of a `.env` file: `NAME=value` or `export NAME=value`, blanks around it, `'...'`
  *  as it is, `"..."` with `\n`, `\t`, `\"` and `\\`, comments from `#` at the start of a line or
  *  after a blank, CRLF, a BOM. The last of equal names wins. At most 64 KiB and 1,000 lines.
+ *  @param out  also filled with ECOM_E_INVAL: what the other lines say, so that faults of lines and
+ *              of values can be told at once.
  *  @return ECOM_E_INVAL: "line 7: ...; line 9: ..." (never the value), the first three broken lines
  *          and how many more there are; ECOM_E_TOOLARGE; ECOM_E_NOMEM. */
 ECOM_API ECOM_MUST_USE int ecom_dotenv_parse(ecom_str text, ecom_arena *arena, ecom_dotenv *out,

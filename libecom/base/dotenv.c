@@ -15,30 +15,29 @@ enum { MAX_BYTES = 64 << 10, MAX_LINES = 1000, MAX_SHOWN = 3 };
 struct reader {
     ecom_str rest; /* of the line */
     uint32_t line;
-    uint32_t broken; /* lines */
-    char faults[sizeof(((ecom_error *)0)->text)];
+    ecom_dotenv_fault *faults; /* room for one a line */
+    size_t nfaults;
     ecom_arena *arena;
     ecom_error *err;
 };
 
-/* Never with the value: it may be a secret, half of one at least. The first of them are shown
- * together, as far as one text holds. */
 static int broken(struct reader *r, const char *why)
 {
-    size_t n = strlen(r->faults);
-
-    if (r->broken++ < MAX_SHOWN)
-        snprintf(r->faults + n, sizeof(r->faults) - n, "%sline %u: %s", n ? "; " : "",
-                 (unsigned)r->line, why);
+    r->faults[r->nfaults++] = (ecom_dotenv_fault){why, r->line};
     return ECOM_E_INVAL;
 }
 
+/* The first of them are shown together, as far as one text holds. */
 static int fail_broken(const struct reader *r)
 {
-    if (r->broken > MAX_SHOWN)
-        return ecom_fail(r->err, ECOM_E_INVAL, "%s; and %u more", r->faults,
-                         (unsigned)(r->broken - MAX_SHOWN));
-    return ecom_fail(r->err, ECOM_E_INVAL, "%s", r->faults);
+    char text[sizeof(((ecom_error *)0)->text)] = "";
+
+    for (size_t i = 0, n = 0; i < r->nfaults && i < MAX_SHOWN; i++, n = strlen(text))
+        snprintf(text + n, sizeof(text) - n, "%sline %u: %s", n ? "; " : "",
+                 (unsigned)r->faults[i].line, r->faults[i].why);
+    if (r->nfaults > MAX_SHOWN)
+        return ecom_fail(r->err, ECOM_E_INVAL, "%s; and %zu more", text, r->nfaults - MAX_SHOWN);
+    return ecom_fail(r->err, ECOM_E_INVAL, "%s", text);
 }
 
 static void skip(ecom_str *s, size_t n)
@@ -240,8 +239,9 @@ int ecom_dotenv_parse(ecom_str text, ecom_arena *arena, ecom_dotenv *out, ecom_e
     if (lines > MAX_LINES)
         return ecom_fail(err, ECOM_E_TOOLARGE, "has %zu lines, more than %d", lines, MAX_LINES);
     ecom_str copy = ecom_arena_copy(arena, text);
-    ecom_dotenv found = {ecom_arena_alloc(arena, lines * sizeof(*found.pairs)), 0};
-    if (!copy.p || !found.pairs)
+    ecom_dotenv found = {.pairs = ecom_arena_alloc(arena, lines * sizeof(*found.pairs))};
+    r.faults = ecom_arena_alloc(arena, lines * sizeof(*r.faults));
+    if (!copy.p || !found.pairs || !r.faults)
         return ecom_fail(err, ECOM_E_NOMEM, "no memory for a .env file");
 
     if (copy.n >= 3 && !memcmp(copy.p, "\xEF\xBB\xBF", 3))
@@ -253,10 +253,10 @@ int ecom_dotenv_parse(ecom_str text, ecom_arena *arena, ecom_dotenv *out, ecom_e
         if (code < 0 && code != ECOM_E_INVAL)
             return code;
     }
-    if (r.broken)
-        return fail_broken(&r);
+    found.faults = r.faults;
+    found.nfaults = r.nfaults;
     *out = found;
-    return ECOM_OK;
+    return r.nfaults ? fail_broken(&r) : ECOM_OK;
 }
 
 /* As much as fits, and one byte more of a file that is too large. */

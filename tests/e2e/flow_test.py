@@ -2,12 +2,14 @@
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
+import tempfile
 
 import buses
 import stores
-from shop import DAEMONS, PORTS, Shop, equal, run_tests
+from shop import BIN, DAEMONS, PORTS, Shop, equal, run_tests
 
 CREATE_ORDER = '''mutation CreateOrder($userId: String!, $amount: Float!) {
   createOrder(userId: $userId, amount: $amount) { id status userId amount }
@@ -90,6 +92,21 @@ def refusals_say_what_is_wrong():
         equal('UNAUTHENTICATED', answer.json['errors'][0]['extensions']['code'], answer.body)
 
 
+def what_is_not_set_is_null():
+    with Shop() as shop:
+        account = {'email': 'nameless@example.com', 'password': 'correct horse'}
+        user = shop.call('user-service', 'POST', '/auth/register', account).json
+        equal(None, user['name'])
+        session = shop.call('user-service', 'POST', '/auth/login', account).json
+        equal(None, session['user']['name'])
+        answer = shop.graphql('{ me { name } }', {}, session['token'])
+        equal({'name': None}, answer.json['data']['me'])
+        order = shop.call('order-service', 'POST', '/orders', {'amount': 1}, session['token']).json
+        equal((None, None), (order['paymentId'], order['failureReason']))
+        page = shop.call('order-service', 'GET', '/orders', token=session['token']).json
+        equal(None, page['nextCursor'])
+
+
 def the_same_idempotency_key_makes_one_order():
     with Shop() as shop:
         _, token = shop.customer()
@@ -140,6 +157,22 @@ def nobody_loads_the_client_of_a_transport_that_is_not_used():
                 equal([], [line for line in maps if any(name in line for name in unused)], daemon)
 
 
+def a_full_disk_shows_in_readiness_until_there_is_space_again():
+    if buses.KIND and stores.KIND:
+        return  # none of the daemons' own
+    with Shop() as shop:
+        _, token = shop.customer()
+        for daemon in ('order-service', 'payment-worker'):
+            equal(200, shop.call(daemon, 'GET', '/readyz').status)
+            _, hard = resource.prlimit(shop.pid(daemon), resource.RLIMIT_FSIZE, (4096, -1))
+            answer = shop.call(daemon, 'GET', '/readyz')
+            equal((503, 'unavailable'), (answer.status, answer.json['status']), answer.body)
+            resource.prlimit(shop.pid(daemon), resource.RLIMIT_FSIZE, (hard, hard))
+            equal(200, shop.call(daemon, 'GET', '/readyz').status)
+        order = shop.call('order-service', 'POST', '/orders', {'amount': 7}, token).json
+        equal('PAID', shop.settled(order['id'], token)['status'])
+
+
 def the_demo_shows_the_way_and_the_shop_stops_in_order():
     with Shop() as shop:
         demo = shop.run('demo')
@@ -175,15 +208,30 @@ def wrong_settings_are_all_told_at_once():
         assert 'status 78' in str(error), error
 
 
+def faults_of_lines_and_of_values_are_told_together():
+    with tempfile.NamedTemporaryFile('w', suffix='.env') as file:
+        file.write("JWT_SECRET='oops\nUSER_PORT=x\nLOG_LEVEL=loud\n1=\n1=\n1=\nKAFKA_API_KEY=k\n")
+        file.flush()
+        run = subprocess.run([os.path.join(BIN, 'order-service'), '--env-file', file.name],
+                             env={'PATH': os.environ['PATH']}, capture_output=True, text=True)
+    equal(78, run.returncode, run.stderr)
+    for part in ('line 1: ', 'USER_PORT: ', 'LOG_LEVEL: ', 'line 4: ', 'line 5: ', 'line 6: '):
+        assert part in run.stderr, run.stderr
+    assert 'JWT_SECRET' not in run.stderr and 'KAFKA_API_SECRET' not in run.stderr, run.stderr
+
+
 assert set(PORTS) == set(DAEMONS)
 run_tests(from_registering_to_the_paid_order_over_rest,
           from_the_mutation_to_the_paid_order_over_graphql,
           a_declined_payment_fails_the_order_and_is_told,
           refusals_say_what_is_wrong,
+          what_is_not_set_is_null,
           the_same_idempotency_key_makes_one_order,
           every_daemon_tells_its_health_metrics_and_api,
           nobody_loads_the_client_of_a_transport_that_is_not_used,
+          a_full_disk_shows_in_readiness_until_there_is_space_again,
           the_demo_shows_the_way_and_the_shop_stops_in_order,
           data_outlives_a_restart,
           a_group_for_all_daemons_leaves_each_its_own,
-          wrong_settings_are_all_told_at_once)
+          wrong_settings_are_all_told_at_once,
+          faults_of_lines_and_of_values_are_told_together)

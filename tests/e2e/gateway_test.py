@@ -1,5 +1,7 @@
 """The gateway in front of the services: lists with their arguments, a service that is away, HTTP."""
 import json
+import socket
+import time
 from urllib.parse import quote
 
 from shop import Shop, equal, free_ports, run_tests
@@ -55,6 +57,28 @@ def a_service_that_is_away_is_an_error_at_its_field():
         lists = shop.graphql('{ products { nodes { id } } orders { nodes { id } } }', None, token)
         equal({'products': None, 'orders': {'nodes': []}}, lists.json['data'])
         equal([['products']], [e['path'] for e in lists.json['errors']])
+
+
+def a_service_that_never_answers_costs_a_request_its_own_fields_and_a_bounded_time():
+    with socket.create_server(('127.0.0.1', 0)) as hung:  # accepts, as far as its queue goes
+        url = f'http://127.0.0.1:{hung.getsockname()[1]}'
+        with Shop(ORDER_SERVICE_URL=url, GATEWAY_TIMEOUT_MS='600') as shop:
+            _, token = shop.customer()
+            start = time.monotonic()
+            answer = shop.graphql('{ a: orders { nodes { id } } b: orders { nodes { id } }'
+                                  ' products { nodes { id } } me { email } }', None, token)
+            took = time.monotonic() - start
+            equal({'a': None, 'b': None, 'products': {'nodes': []},
+                   'me': {'email': 'ada@example.com'}}, answer.json['data'])
+            equal([(['a'], 'UNAVAILABLE'), (['b'], 'UNAVAILABLE')],
+                  [(e['path'], e['extensions']['code']) for e in answer.json['errors']])
+            equal({'The service behind this field did not answer in time'},
+                  {e['message'] for e in answer.json['errors']})
+            assert took < 9, took  # the client's own patience is ten seconds a call
+            answer = shop.graphql('mutation { createOrder(userId: "u", amount: 1) { id } }', None,
+                                  token)
+            error, = answer.json['errors']
+            assert 'may have happened' in error['message'], error
 
 
 MODERN = 'application/graphql-response+json'
@@ -153,6 +177,7 @@ def a_larger_graph_asks_for_entities():
 run_tests(lists_go_page_by_page,
           a_refused_argument_is_named_as_the_service_names_it,
           a_service_that_is_away_is_an_error_at_its_field,
+          a_service_that_never_answers_costs_a_request_its_own_fields_and_a_bounded_time,
           users_and_their_orders_are_joined_with_one_call_a_level,
           a_larger_graph_asks_for_entities,
           requests_come_by_get_and_by_post)

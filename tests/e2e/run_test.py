@@ -1,5 +1,6 @@
 """scripts/run --once in a copy of the tree, as in a fresh clone, with ports of its own."""
 import os
+import pty
 import shutil
 import subprocess
 import tempfile
@@ -7,6 +8,37 @@ import tempfile
 from shop import PORTS, equal, free_ports, run_tests
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def on_a_terminal(folder, env):
+    """What a person sees who stops the shop by Ctrl-C once it runs."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        os.execve('scripts/run', ['scripts/run'], env)
+    seen, stopped = '', False
+    while True:
+        try:
+            seen += os.read(terminal, 65536).decode(errors='replace')
+        except OSError:  # the last who had the other end is gone
+            break
+        if not stopped and 'Ctrl-C stops it.' in seen:
+            os.write(terminal, b'\x03')
+            stopped = True
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen
+
+
+def the_timeline_stands_alone(folder, env):
+    status, seen = on_a_terminal(folder, env)
+    equal(130, status, seen)
+    timeline = seen[seen.index('correlation id'):seen.index('The shop is running')].splitlines()
+    strange = [line for line in timeline if line and ' ms' not in line]
+    equal(1, len(strange), seen)  # its title
+    assert 'all stopped' in seen, seen  # what comes behind it is shown
+    with open(f'{folder}/build/shop.log') as log:
+        text = log.read()
+    assert 'Your payment' in text and '"message"' not in text, text
 
 
 def a_fresh_clone_runs_the_whole_way():
@@ -23,6 +55,8 @@ def a_fresh_clone_runs_the_whole_way():
         equal(0, out.returncode, out.stdout, out.stderr[-3000:])
         equal(2, out.stdout.count('PAID'), out.stdout)
         equal(0o600, os.stat(f'{folder}/.env').st_mode & 0o777)
+        assert '{"time"' in out.stderr, out.stderr[-3000:]
+        the_timeline_stands_alone(folder, {**env, **ports, 'TERM': 'xterm'})
     finally:
         shutil.rmtree(folder)
 

@@ -6,7 +6,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-/* What holds for every file that was taken. */
+/* What holds for every file. */
 static int is_sound(const ecom_dotenv *file)
 {
     for (size_t i = 0; i < file->n; i++) {
@@ -28,8 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     ecom_error e;
     int r = ecom_dotenv_parse((ecom_str){(const char *)data, n}, arena, &file, &e);
 
-    if (r == ECOM_OK ? !is_sound(&file)
-                     : strncmp(e.text, "line ", 5) != 0 && strncmp(e.text, "has ", 4) != 0)
+    if (!is_sound(&file) || (r == ECOM_E_INVAL) != (file.nfaults > 0) ||
+        (r < 0 && strncmp(e.text, "line ", 5) != 0 && strncmp(e.text, "has ", 4) != 0))
         abort();
     ecom_arena_free(arena);
     return 0;

@@ -121,7 +121,11 @@ static void a_broken_line_is_named_by_number_and_never_shown(void)
         CHECK(parse(ecom_buf_str(&text)) == ECOM_E_INVAL, "took line %zu: %s", i, lines[i].p);
         CHECK(!strncmp(e.text, "line 3: ", 8), "%s", e.text);
         CHECK(!strstr(e.text, "unter") && !strstr(e.text, "ter2"), "shown: %s", e.text);
-        CHECK_U64(0, file.n);
+        CHECK_U64(2, file.n); /* the others are read */
+        CHECK_STR("1", value("MORE"));
+        CHECK_U64(1, file.nfaults);
+        CHECK_U64(3, file.faults[0].line);
+        CHECK(strstr(e.text, file.faults[0].why), "%s", file.faults[0].why);
     }
     ecom_buf_free(&text);
     teardown();
@@ -137,6 +141,8 @@ static void broken_lines_are_told_together(void)
     CHECK_STR("line 1: has no closing '; line 2: has no closing \"; line 3: has no closing '; "
               "and 2 more",
               ecom_str_of(e.text));
+    CHECK_U64(5, file.nfaults);
+    CHECK_U64(5, file.faults[4].line);
     teardown();
 }
 

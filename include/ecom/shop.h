@@ -40,9 +40,12 @@ typedef struct ecom_caller {
     ecom_str correlation_id; /**< goes into the events; at most 128 bytes */
     ecom_str traceparent;    /**< W3C Trace Context, likewise */
     /** The Idempotency-Key header; p NULL: none. 1 to 255 bytes of printable ASCII. The same key
-     *  and request within 24 h give the first answer again; another request ECOM_E_UNPROCESSABLE;
-     *  one that is still being answered ECOM_E_CONFLICT. Each user has keys of their own; callers
-     *  who are not logged in share theirs. */
+     *  and request within 24 h, by the wall clock of `env`, give the first answer again; another
+     *  request ECOM_E_UNPROCESSABLE. While the first is still being answered, ECOM_E_CONFLICT, when
+     *  it is by this object; where another process on the same store has it, the unique index makes
+     *  the second wait for the first one's write, and it then gives the first answer, or
+     *  ECOM_E_UNPROCESSABLE: in no case is there a second one. Each user has keys of their own;
+     *  callers who are not logged in share theirs. */
     ecom_str idempotency_key;
 } ecom_caller;
 

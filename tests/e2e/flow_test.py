@@ -1,4 +1,5 @@
 """The typical flow through real processes, and the refusals on its way."""
+import concurrent.futures
 import json
 import os
 import re
@@ -9,7 +10,7 @@ import tempfile
 
 import buses
 import stores
-from shop import BIN, DAEMONS, PORTS, Shop, equal, run_tests
+from shop import BIN, DAEMONS, PORTS, Shop, equal, free_ports, run_tests
 
 CREATE_ORDER = '''mutation CreateOrder($userId: String!, $amount: Float!) {
   createOrder(userId: $userId, amount: $amount) { id status userId amount }
@@ -131,6 +132,37 @@ def validate(path, api):
     assert missing or run.returncode == 0, run.stdout + run.stderr
 
 
+def two_order_services_on_one_store_make_one_order_of_a_key():
+    """Who comes second to another process waits for its write, and then gives its answer."""
+    port, = free_ports(1)
+    with Shop() as shop, concurrent.futures.ThreadPoolExecutor(4) as pool:
+        _, token = shop.customer()
+        beside = subprocess.Popen([os.path.join(BIN, 'order-service')], stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL, cwd=shop.folder,
+                                  env={**shop.env, 'ORDER_PORT': str(port)})
+        beside.stdout.readline()
+        shop.port['beside'] = port
+
+        def order(daemon, key, amount):
+            while True:
+                answer = shop.call(daemon, 'POST', '/orders', {'amount': amount}, token,
+                                   {'Idempotency-Key': key})
+                if answer.status != 409:  # in progress: ask again
+                    return answer
+
+        for i in range(10):
+            key = f'key {i}'
+            answers = list(pool.map(lambda daemon: order(daemon, key, 5),
+                                    ('order-service', 'beside') * 2))
+            equal({201}, {answer.status for answer in answers}, [a.body for a in answers])
+            equal(1, len({answer.body for answer in answers}), [a.body for a in answers])
+            equal(422, order(('order-service', 'beside')[i % 2], key, 6).status)
+        beside.terminate()
+        equal(0, beside.wait())
+        page = shop.call('order-service', 'GET', '/orders?first=100', token=token).json
+        equal(10, len(page['items']))
+
+
 def every_daemon_tells_its_health_metrics_and_api():
     with Shop() as shop:
         for daemon in DAEMONS:
@@ -227,6 +259,7 @@ run_tests(from_registering_to_the_paid_order_over_rest,
           refusals_say_what_is_wrong,
           what_is_not_set_is_null,
           the_same_idempotency_key_makes_one_order,
+          two_order_services_on_one_store_make_one_order_of_a_key,
           every_daemon_tells_its_health_metrics_and_api,
           nobody_loads_the_client_of_a_transport_that_is_not_used,
           a_full_disk_shows_in_readiness_until_there_is_space_again,

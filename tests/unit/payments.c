@@ -543,7 +543,41 @@ static void the_handler_takes_orders_only(void)
     close_fixture(&f);
 }
 
+/* Written down, since what was told once has to be told the same way by later versions. */
+static void an_events_id_comes_from_the_order_and_the_end_alone(void)
+{
+    static const struct {
+        const char *order_id;
+        int32_t decline;
+        const char *event_id;
+    } told[] = {
+        {"order-1", 0, "af19ab8a-419e-8470-b1ac-a4fd5adfaaf3"},
+        {"order-1", 1, "a0069617-1184-88ee-8b02-6369d6dd2be1"},
+        {"01a20552-6ed1-7d53-8b14-2f3a63cba9de", 0, "01a20552-6ed1-7b92-9b94-9993c096d293"},
+        {"01a20552-6ed1-7d53-8b14-2f3a63cba9de", 1, "01a20552-6ed1-7b99-8f5b-d1e20236ea2b"},
+    };
+
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]) * 2; i++) {
+        struct fixture f;
+        ecom_order_created event = created_of(1999 + (int64_t)i);
+        ecom_payment_result result;
+        ecom_msg msg;
+        ecom_error e = {0};
+        open_fixture(&f); /* without memory of the time before */
+        check_world_move_ms(&f.w.clock, 1000 * (int64_t)i);
+        f.bank.decline = told[i / 2].decline;
+        event.order_id = ecom_str_of(told[i / 2].order_id);
+        CHECK_CODE(ECOM_OK, handle(&f, &event, &result, &e), e);
+        CHECK_STR(told[i / 2].event_id, ((const ecom_envelope *)result.event)->id);
+        CHECK(ecom_id_valid(((const ecom_envelope *)result.event)->id), "no UUID");
+        CHECK(shop_event(&f.w, &msg) && strstr(msg.body.p, told[i / 2].event_id),
+              "another is told");
+        close_fixture(&f);
+    }
+}
+
 static const struct check_case cases[] = {
+    CASE(an_events_id_comes_from_the_order_and_the_end_alone),
     CASE(a_payment_is_taken_and_told_in_one_write),
     CASE(a_refusal_is_an_answer_with_its_reason),
     CASE(a_long_answer_of_a_provider_is_cut),

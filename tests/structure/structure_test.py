@@ -142,6 +142,12 @@ def links_no_transport(library):
     return [line.strip() for line in out.splitlines() if re.search('rdkafka|mongoc|bson|curl', line)]
 
 
+def stays_loaded(library):
+    """Code that detached threads run must not be unmapped."""
+    out = subprocess.run(['readelf', '-d', library], capture_output=True, text=True, check=True).stdout
+    return [] if 'NODELETE' in out else ['it can be unloaded']
+
+
 def names_nothing_private():
     """No path of a machine, and no leftovers."""
     tracked = subprocess.run(['git', '-C', ROOT, 'grep', '-nIE', r'\b(TO[D]O|FIX[M]E|X[X]X)\b',
@@ -158,6 +164,8 @@ for name, library, _ in LIBRARIES:
     if name in ('libecom-mongodb', 'libecom-kafka', 'libecom-aws'):
         continue
     case(f'{name} links no broker and no database client', links_no_transport(library))
+    if name == 'libecom-http':
+        case(f'{name} stays where its threads are', stays_loaded(library))
 for room in ROOMS:
     if os.path.isdir(os.path.join(ROOT, 'libecom', room)):
         case(f'{room} includes only what lies below it', includes_point_one_way(room))

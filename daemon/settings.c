@@ -11,6 +11,7 @@ static const char *const levels[] = {"debug", "info", "warn", "error", "off", NU
 static const char *const formats[] = {"auto", "text", "color", "json", NULL};
 static const char *const write_auths[] = {"jwt", "open", NULL};
 static const char *const on_off[] = {"on", "off", NULL};
+static const char *const invalid_statuses[] = {"400", "422", NULL};
 static const char *const declines[] = {"none", "all", NULL};
 static const char *const lambda_types[] = {"RequestResponse", "Event", NULL};
 
@@ -97,6 +98,26 @@ static const ecom_field fields[] = {
             .doc = "Passes of a password hash."),
     SETTING(argon2_concurrency, "ARGON2_CONCURRENCY", INT, .min = 1, .max = 64, .fallback = "1",
             .doc = "Password hashes at a time; each takes ARGON2_MEMORY_KIB and a core."),
+    SETTING(graphql_introspection, "GRAPHQL_INTROSPECTION", ENUM, .names = on_off, .fallback = "on",
+            .doc = "off: __schema and __type are refused, and no names suggested."),
+    SETTING(graphql_trusted, "GRAPHQL_TRUSTED_DOCUMENTS", STRING, .min = 1, .max = 1024,
+            .doc = "JSON file of the only documents that run; unset: all do."),
+    SETTING(graphql_max_batch, "GRAPHQL_MAX_BATCH", INT, .max = 100, .fallback = "0",
+            .doc = "Requests in one body; 0: no batches."),
+    SETTING(graphql_invalid_status, "GRAPHQL_INVALID_STATUS", ENUM, .names = invalid_statuses,
+            .fallback = "400", .doc = "Of a document that is not valid; newer drafts have 422."),
+    SETTING(graphql_max_depth, "GRAPHQL_MAX_DEPTH", INT, .min = 1, .max = 200, .fallback = "15",
+            .doc = "Fields below each other."),
+    SETTING(graphql_max_aliases, "GRAPHQL_MAX_ALIASES", INT, .min = 1, .max = 10000,
+            .fallback = "50", .doc = "Aliases in a document."),
+    SETTING(graphql_max_roots, "GRAPHQL_MAX_ROOT_FIELDS", INT, .min = 1, .max = 10000,
+            .fallback = "50", .doc = "Fields of the root."),
+    SETTING(graphql_max_directives, "GRAPHQL_MAX_DIRECTIVES", INT, .min = 1, .max = 10000,
+            .fallback = "100", .doc = "Directives in a document."),
+    SETTING(graphql_max_tokens, "GRAPHQL_MAX_TOKENS", INT, .min = 100, .max = 1000000,
+            .fallback = "10000", .doc = "Words and signs in a document."),
+    SETTING(graphql_max_cost, "GRAPHQL_MAX_COST", INT, .min = 1, .max = 1000000000,
+            .fallback = "100000", .doc = "Fields, times the items of lists asked for."),
     SETTING(http_loops, "HTTP_LOOPS", INT, .min = 1, .max = 64, .fallback = "1",
             .doc = "Event loop threads."),
     SETTING(http_threads, "HTTP_THREADS", INT, .min = 1, .max = 256, .fallback = "64",

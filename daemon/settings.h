@@ -26,6 +26,11 @@ struct settings {
     int32_t payment_decline;
     int64_t payment_decline_above;
     int64_t argon2_memory_kib, argon2_passes, argon2_concurrency;
+    int32_t graphql_introspection, graphql_invalid_status;
+    ecom_str graphql_trusted;
+    int64_t graphql_max_batch;
+    int64_t graphql_max_depth, graphql_max_aliases, graphql_max_roots, graphql_max_directives;
+    int64_t graphql_max_tokens, graphql_max_cost;
     int64_t http_loops, http_threads, consumer_threads;
     int64_t gateway_timeout_ms, shutdown_timeout_ms;
 
@@ -45,6 +50,8 @@ enum { LOG_FORMAT_AUTO, LOG_FORMAT_TEXT, LOG_FORMAT_COLOR, LOG_FORMAT_JSON };
 enum { PRODUCT_WRITE_JWT, PRODUCT_WRITE_OPEN };
 enum { RATE_LIMIT_ON, RATE_LIMIT_OFF };
 enum { LAMBDA_REQUEST_RESPONSE, LAMBDA_EVENT };
+enum { INTROSPECTION_ON, INTROSPECTION_OFF };
+enum { INVALID_STATUS_400, INVALID_STATUS_422 };
 enum { PAYMENT_DECLINE_NONE, PAYMENT_DECLINE_ALL };
 
 /* Reads `env_file` (nullable: ".env" if it is there) under the environment. `faults` gets every

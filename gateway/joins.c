@@ -1,7 +1,5 @@
 #include "joins.h"
 
-#include "upstream.h"
-
 #include <ecom/shop.h>
 
 #include <stdlib.h>
@@ -83,8 +81,22 @@ static struct want *list_ids(struct want *w, struct want *end, ecom_buf *ids)
     return w;
 }
 
+struct asked *joins_ask(ecom_graphql_call *call, struct want *wants, struct want *end,
+                        ecom_error *err)
+{
+    struct asked *asked = ecom_arena_alloc(call->arena, sizeof(*asked));
+
+    if (!asked) {
+        ecom_fail(err, ECOM_E_NOMEM, "%s", call->field);
+        return NULL;
+    }
+    *asked = (struct asked){.next = call->state, .wants = wants, .end = end};
+    call->state = asked;
+    return asked;
+}
+
 static int ask(ecom_graphql_call *call, const struct source *source, ecom_str ids,
-               const ecom_json **answer, ecom_error *err)
+               struct pending **out, ecom_error *err)
 {
     const ecom_str none = {NULL, 0};
     ecom_buf url = {0};
@@ -93,10 +105,27 @@ static int ask(ecom_graphql_call *call, const struct source *source, ecom_str id
     if (r == ECOM_OK)
         r = upstream_add_query(&url, ecom_str_of("ids"), ids);
     r = r < 0 ? ecom_fail(err, r, "%s", call->field)
-              : upstream_call(call->context, "GET", source->base, ecom_buf_str(&url), none, none,
-                              answer, err);
+              : upstream_begin(call->context, "GET", source->base, ecom_buf_str(&url), none, none,
+                               out, err);
     ecom_buf_free(&url);
     return r;
+}
+
+static int finish(ecom_graphql_call *call, void *user, ecom_error *err)
+{
+    (void)user;
+    for (const struct asked *a = call->state; a; a = a->next) {
+        const ecom_json *answer;
+        int r = upstream_result(call->context, a->pending, &answer, err);
+        if (r == ECOM_OK)
+            r = place(call, &a->source, ecom_json_get(answer, "items"), a->wants, a->end, err);
+        else if (r != ECOM_E_NOMEM)
+            for (struct want *w = a->wants; w < a->end; w++)
+                ecom_graphql_set_error(call, w->value, err);
+        if (r == ECOM_E_NOMEM)
+            return r;
+    }
+    return ECOM_OK;
 }
 
 int joins_fetch(ecom_graphql_call *call, const struct source *source, struct want *wants, size_t n,
@@ -105,23 +134,20 @@ int joins_fetch(ecom_graphql_call *call, const struct source *source, struct wan
     struct want *end = wants + n, *next;
     int r = ECOM_OK;
 
+    call->finish = finish;
     joins_sort(wants, n);
     for (; wants < end && r == ECOM_OK; wants = next) {
-        const ecom_json *answer;
         ecom_buf ids = {0};
-        if (!(next = list_ids(wants, end, &ids))) {
-            ecom_buf_free(&ids);
-            return ecom_fail(err, ECOM_E_NOMEM, "%s", call->field);
+        struct asked *asked = joins_ask(call, wants, end, err);
+        next = asked ? list_ids(wants, end, &ids) : NULL;
+        if (next) {
+            asked->source = *source;
+            asked->end = next;
+            r = ask(call, source, ecom_buf_str(&ids), &asked->pending, err);
+        } else {
+            r = ecom_fail(err, ECOM_E_NOMEM, "%s", call->field);
         }
-        r = ask(call, source, ecom_buf_str(&ids), &answer, err);
         ecom_buf_free(&ids);
-        if (r == ECOM_OK) {
-            r = place(call, source, ecom_json_get(answer, "items"), wants, next, err);
-        } else if (r != ECOM_E_NOMEM) {
-            for (struct want *w = wants; w < next; w++)
-                ecom_graphql_set_error(call, w->value, err);
-            r = ECOM_OK;
-        }
     }
     return r;
 }

@@ -1,5 +1,6 @@
 /* graphql-gateway: one GraphQL schema in front of the services. */
 #include "daemon/daemon.h"
+#include "options.h"
 #include "resolvers.h"
 #include "upstream.h"
 
@@ -29,10 +30,12 @@ static int answer(ecom_exchange *x, const ecom_graphql_http_answer *answer, ecom
 
 static int handle_graphql(void *user, ecom_exchange *x, ecom_error *err)
 {
-    const struct gateway *gateway = ((struct daemon *)user)->domain;
+    const struct daemon *d = user;
+    const struct gateway *gateway = d->domain;
     struct request context = upstream_request(&gateway->upstream, x);
-    const ecom_graphql_request request = {.size = sizeof(request), .context = &context};
-    const ecom_graphql_http http = {
+    const ecom_graphql_request request = {
+        .size = sizeof(request), .context = &context, .deadline_us = context.until_us};
+    ecom_graphql_http http = {
         .size = sizeof(http),
         .method = ecom_exchange_method(x),
         .query = ecom_exchange_query(x),
@@ -41,6 +44,8 @@ static int handle_graphql(void *user, ecom_exchange *x, ecom_error *err)
         .body = ecom_exchange_body(x),
     };
     ecom_graphql_http_answer found;
+
+    options_fill_http(&d->settings, &http);
     int r = ecom_graphql_handle_http(gateway->graphql, &http, &request, ecom_exchange_arena(x),
                                      ecom_exchange_out(x), &found, err);
 
@@ -70,6 +75,13 @@ static void on_error(void *user, void *context, const char *type, const char *fi
                   strcmp(type, "Mutation") == 0 ? "; what was asked of it may have happened" : "");
     else
         ecom_fail(err, err->code, "The service behind this field is not available");
+}
+
+/* All calls of a level at once. */
+static void wait_for_services(void *user, void *context, int64_t deadline_us)
+{
+    (void)user, (void)deadline_us;
+    upstream_wait(context);
 }
 
 static int open_upstream(struct gateway *gateway, const struct daemon *d, ecom_error *err)
@@ -117,9 +129,17 @@ static int open_gateway(struct daemon *d, ecom_error *err)
     opts.nscalars = 1;
     opts.env = d->env;
     opts.on_error = on_error;
-    opts.persisted = ECOM_GRAPHQL_PERSISTED_AUTOMATIC;
-    int r = open_upstream(gateway, d, err);
-    return r < 0 ? r : ecom_graphql_new(&opts, &gateway->graphql, NULL, err);
+    opts.wait = wait_for_services;
+    struct trusted trusted;
+    int r = trusted_read(d->settings.graphql_trusted, &trusted, err);
+    if (r < 0)
+        return r;
+    options_fill(&d->settings, &trusted, &opts);
+    r = open_upstream(gateway, d, err);
+    if (r == ECOM_OK)
+        r = ecom_graphql_new(&opts, &gateway->graphql, NULL, err);
+    trusted_free(&trusted);
+    return r;
 }
 
 static void close_gateway(struct daemon *d)

@@ -23,13 +23,32 @@ static int give(ecom_graphql_call *call, const ecom_json *value)
     return r;
 }
 
+static int finish_give(ecom_graphql_call *call, void *user, ecom_error *err)
+{
+    const ecom_json *answer;
+    int r = upstream_result(call->context, call->state, &answer, err);
+
+    (void)user;
+    return r < 0 ? r : give(call, answer);
+}
+
+/* What is not there is null. */
+static int finish_give_one(ecom_graphql_call *call, void *user, ecom_error *err)
+{
+    int r = finish_give(call, user, err);
+
+    return r == ECOM_E_NOTFOUND ? ECOM_OK : r;
+}
+
 static int call_and_give(ecom_graphql_call *call, const char *method, const char *base,
                          ecom_str path, ecom_str body, ecom_str key, ecom_error *err)
 {
-    const ecom_json *answer;
-    int r = upstream_call(call->context, method, base, path, body, key, &answer, err);
+    struct pending *pending;
+    int r = upstream_begin(call->context, method, base, path, body, key, &pending, err);
 
-    return r < 0 ? r : give(call, answer);
+    call->finish = finish_give;
+    call->state = pending;
+    return r;
 }
 
 /* A mutation's arguments are the body of its route; a member that is none of it, such as the
@@ -46,7 +65,7 @@ static int post(ecom_graphql_call *call, const char *base, const char *path, eco
     return r;
 }
 
-/* One thing by its id; what is not there is null. */
+/* One thing by its id. */
 static int get_one(ecom_graphql_call *call, const char *base, const char *path, ecom_error *err)
 {
     ecom_str id = ecom_graphql_arg_str(call, "id");
@@ -60,7 +79,8 @@ static int get_one(ecom_graphql_call *call, const char *base, const char *path, 
     r = r < 0 ? ecom_fail(err, r, "%s", call->field)
               : call_and_give(call, "GET", base, ecom_buf_str(&url), none, none, err);
     ecom_buf_free(&url);
-    return r == ECOM_E_NOTFOUND ? ECOM_OK : r;
+    call->finish = finish_give_one;
+    return r;
 }
 
 /* A page: the arguments that were given are the query. */
@@ -138,7 +158,7 @@ static int order_user(ecom_graphql_call *call, void *user, ecom_error *err)
     return joins_by_member(call, &source, "userId", err);
 }
 
-static int orders_of(ecom_graphql_call *call, ecom_str user_id, const ecom_json **page,
+static int orders_of(ecom_graphql_call *call, ecom_str user_id, struct pending **out,
                      ecom_error *err)
 {
     ecom_buf url = {0};
@@ -149,36 +169,48 @@ static int orders_of(ecom_graphql_call *call, ecom_str user_id, const ecom_json 
     if (r == ECOM_OK)
         r = add_arguments(call, &url);
     r = r < 0 ? ecom_fail(err, r, "%s", call->field)
-              : upstream_call(call->context, "GET", services(call)->orders, ecom_buf_str(&url),
-                              none, none, page, err);
+              : upstream_begin(call->context, "GET", services(call)->orders, ecom_buf_str(&url),
+                               none, none, out, err);
     ecom_buf_free(&url);
     return r;
+}
+
+static int finish_user_orders(ecom_graphql_call *call, void *user, ecom_error *err)
+{
+    (void)user;
+    for (const struct asked *a = call->state; a; a = a->next) {
+        const ecom_json *page;
+        int r = upstream_result(call->context, a->pending, &page, err);
+        if (r == ECOM_E_NOMEM)
+            return r;
+        for (struct want *w = a->wants; w < a->end; w++)
+            if (r < 0)
+                ecom_graphql_set_error(call, w->value, err);
+            else
+                ecom_graphql_set_object(w->value, page);
+    }
+    return ECOM_OK;
 }
 
 /* One call a user, however often the user is among the parents. The service sees to it that users
  * have their own orders only: who has just logged in need not be whom the request's token names. */
 static int user_orders(ecom_graphql_call *call, void *user, ecom_error *err)
 {
-    struct want *wants;
+    struct want *wants, *end, *next;
     size_t n = joins_wants(call, "id", &wants);
-    const ecom_json *page = NULL;
-    int r = ECOM_OK;
+    int r = wants ? ECOM_OK : ecom_fail(err, ECOM_E_NOMEM, "%s", call->field);
 
     (void)user;
-    if (!wants)
-        return ecom_fail(err, ECOM_E_NOMEM, "%s", call->field);
-    joins_sort(wants, n);
-    for (size_t i = 0; i < n; i++) {
-        if (i == 0 || !ecom_str_eq(wants[i].id, wants[i - 1].id))
-            r = orders_of(call, wants[i].id, &page, err);
-        if (r == ECOM_E_NOMEM)
-            return r;
-        if (r < 0)
-            ecom_graphql_set_error(call, wants[i].value, err);
-        else
-            ecom_graphql_set_object(wants[i].value, page);
+    call->finish = finish_user_orders;
+    if (wants)
+        joins_sort(wants, n);
+    for (end = wants + n; r == ECOM_OK && wants < end; wants = next) {
+        for (next = wants; next < end && ecom_str_eq(next->id, wants->id);)
+            next++;
+        struct asked *asked = joins_ask(call, wants, next, err);
+        r = asked ? orders_of(call, wants->id, &asked->pending, err) : ECOM_E_NOMEM;
     }
-    return ECOM_OK;
+    return r;
 }
 
 static int mutation_register(ecom_graphql_call *call, void *user, ecom_error *err)

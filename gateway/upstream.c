@@ -20,7 +20,8 @@ struct request upstream_request(const struct upstream *upstream, ecom_exchange *
     return (struct request){
         .upstream = upstream,
         .x = x,
-        .until_ms = ecom_env_monotonic_ms(upstream->env) + upstream->timeout_ms,
+        .until_us =
+            upstream->env->monotonic_us(upstream->env->self) + (int64_t)upstream->timeout_ms * 1000,
     };
 }
 
@@ -34,47 +35,28 @@ static int is_silent(const struct request *request, const char *base)
 
 static void note_silence(struct request *request, const char *base)
 {
-    for (size_t i = 0; i < UPSTREAM_SERVICES; i++)
-        if (!request->silent[i]) {
+    for (size_t i = 0; i < UPSTREAM_SERVICES && request->silent[i] != base; i++)
+        if (!request->silent[i])
             request->silent[i] = base;
-            return;
-        }
 }
 
-/* In ms; 0: none is left. */
+/* Half of what the request has left, in ms; 0: none is left. */
 static int32_t time_for(const struct request *request)
 {
-    int64_t left = request->until_ms - ecom_env_monotonic_ms(request->upstream->env);
+    const ecom_env *env = request->upstream->env;
+    int64_t left = request->until_us - env->monotonic_us(env->self);
 
-    return left > 0 ? (int32_t)((left + 1) / 2) : 0;
+    return left > 0 ? (int32_t)((left / 1000 + 1) / 2) : 0;
 }
 
-static int send_call(struct request *request, const char *base, ecom_http_call *call,
-                     const ecom_json **out, ecom_error *err)
+/* ---- calls */
+
+static int copy_headers(struct request *request, struct pending *pending, ecom_str body,
+                        ecom_str idempotency_key)
 {
     ecom_arena *arena = ecom_exchange_arena(request->x);
-    ecom_http_answer answer;
-
-    call->timeout_ms = time_for(request);
-    if (is_silent(request, base))
-        return ecom_fail(err, ECOM_E_TIMEOUT, "it did not answer this request before");
-    if (call->timeout_ms == 0)
-        return ecom_fail(err, ECOM_E_TIMEOUT, "no time is left for it");
-    int r = ecom_http_client_send(request->upstream->client, call, arena, &answer, err);
-    if (r == ECOM_E_TIMEOUT)
-        note_silence(request, base);
-    if (r < 0)
-        return r;
-    if (answer.status >= 400)
-        return ecom_http_answer_error(&answer, err);
-    return ecom_json_parse(answer.body, NULL, arena, out, err);
-}
-
-int upstream_call(struct request *request, const char *method, const char *base, ecom_str path,
-                  ecom_str body, ecom_str idempotency_key, const ecom_json **out, ecom_error *err)
-{
     struct headers headers = {0};
-    ecom_buf url = {0};
+    ecom_header *copy;
 
     add(&headers, "authorization", ecom_exchange_header(request->x, "authorization"));
     add(&headers, "x-correlation-id", ecom_exchange_correlation_id(request->x));
@@ -82,21 +64,112 @@ int upstream_call(struct request *request, const char *method, const char *base,
     add(&headers, "idempotency-key", idempotency_key);
     if (body.n)
         add(&headers, "content-type", ecom_str_of("application/json"));
-    if (ecom_buf_append(&url, ecom_str_of(base)) < 0 || ecom_buf_append(&url, path) < 0) {
-        ecom_buf_free(&url);
+    if (!(copy = ecom_arena_alloc(arena, headers.n * sizeof(*copy))))
+        return ECOM_E_NOMEM;
+    memcpy(copy, headers.all, headers.n * sizeof(*copy));
+    pending->call.headers = copy;
+    pending->call.nheaders = headers.n;
+    pending->call.body = ecom_arena_copy(arena, body);
+    return pending->call.body.p ? ECOM_OK : ECOM_E_NOMEM;
+}
+
+static const char *join(ecom_arena *arena, const char *base, ecom_str path)
+{
+    const size_t n = strlen(base);
+    char *url = ecom_arena_alloc(arena, n + path.n + 1);
+
+    if (!url)
+        return NULL;
+    memcpy(url, base, n);
+    memcpy(url + n, path.p, path.n);
+    return url;
+}
+
+int upstream_begin(struct request *request, const char *method, const char *base, ecom_str path,
+                   ecom_str body, ecom_str idempotency_key, struct pending **out, ecom_error *err)
+{
+    ecom_arena *arena = ecom_exchange_arena(request->x);
+    struct pending *pending = ecom_arena_alloc(arena, sizeof(*pending));
+    const char *url = join(arena, base, path);
+
+    if (!pending || !url || copy_headers(request, pending, body, idempotency_key) < 0)
         return ecom_fail(err, ECOM_E_NOMEM, "calling a service");
+    pending->base = base;
+    pending->call.method = method;
+    pending->call.url = url;
+    pending->call.retry = idempotency_key.n > 0;
+    pending->next = request->begun;
+    request->begun = pending;
+    request->nbegun++;
+    *out = pending;
+    return ECOM_OK;
+}
+
+/* Up to UPSTREAM_TOGETHER of those that were begun. */
+static void send_some(struct request *request)
+{
+    struct pending *sent[UPSTREAM_TOGETHER];
+    ecom_http_call calls[UPSTREAM_TOGETHER];
+    ecom_http_result results[UPSTREAM_TOGETHER];
+    int32_t timeout_ms = time_for(request);
+    ecom_error err;
+    size_t n = 0;
+
+    for (; request->begun && n < UPSTREAM_TOGETHER; request->begun = request->begun->next) {
+        struct pending *p = request->begun;
+        request->nbegun--;
+        if (is_silent(request, p->base) || !timeout_ms) {
+            p->result.code = ecom_fail(&p->result.err, ECOM_E_TIMEOUT, "no time is left for it");
+            continue;
+        }
+        p->call.timeout_ms = timeout_ms;
+        sent[n] = p;
+        calls[n++] = p->call;
     }
-    ecom_http_call call = {
-        .method = method,
-        .url = url.p,
-        .headers = headers.all,
-        .nheaders = headers.n,
-        .body = body,
-        .retry = idempotency_key.n > 0,
-    };
-    int r = send_call(request, base, &call, out, err);
-    ecom_buf_free(&url);
-    return r;
+    int r = n ? ecom_http_client_send_all(request->upstream->client, calls, n,
+                                          ecom_exchange_arena(request->x), results, &err)
+              : ECOM_OK;
+    for (size_t i = 0; i < n; i++) {
+        sent[i]->result = results[i];
+        if (r < 0) {
+            sent[i]->result.code = r;
+            sent[i]->result.err = err;
+        }
+        if (sent[i]->result.code == ECOM_E_TIMEOUT)
+            note_silence(request, sent[i]->base);
+    }
+}
+
+void upstream_wait(struct request *request)
+{
+    while (request->begun)
+        send_some(request);
+}
+
+int upstream_result(struct request *request, const struct pending *pending, const ecom_json **out,
+                    ecom_error *err)
+{
+    const ecom_http_result *result = &pending->result;
+
+    if (result->code < 0) {
+        *err = result->err;
+        return result->code;
+    }
+    if (result->answer.status >= 400)
+        return ecom_http_answer_error(&result->answer, err);
+    return ecom_json_parse(result->answer.body, NULL, ecom_exchange_arena(request->x), out, err);
+}
+
+int upstream_call(struct request *request, const char *method, const char *base, ecom_str path,
+                  ecom_str body, ecom_str idempotency_key, const ecom_json **out, ecom_error *err)
+{
+    struct pending *pending;
+    int r = upstream_begin(request, method, base, path, body, idempotency_key, &pending, err);
+
+    if (r < 0)
+        return r;
+    upstream_wait(request);
+    return upstream_result(request, pending, out, err);
 }
 
 /* Everything but RFC 3986's unreserved characters as %XX. */

@@ -13,22 +13,40 @@ struct upstream {
     int32_t timeout_ms;                    /* for all calls of a request together */
 };
 
-enum { UPSTREAM_SERVICES = 3 };
+enum { UPSTREAM_SERVICES = 3, UPSTREAM_TOGETHER = 32 };
+
+/* A call that is begun: it is sent with all others of its level. */
+struct pending {
+    struct pending *next;
+    const char *base;
+    ecom_http_call call;
+    ecom_http_result result;
+};
 
 /* The context of a GraphQL request. */
 struct request {
     const struct upstream *upstream;
     ecom_exchange *x;
-    int64_t until_ms;
+    int64_t until_us;                      /* by the env's monotonic clock */
     const char *silent[UPSTREAM_SERVICES]; /* base URLs that let a call of it run out of time */
+    struct pending *begun;                 /* not sent yet */
+    uint32_t nbegun;
 };
 
 struct request upstream_request(const struct upstream *upstream, ecom_exchange *x);
 
-/* Calls a service and reads its JSON. A status of 400 and above is an error: its code, text and
- * field are those that the service gave. A call gets half of the time that the request has left, so
- * that a service which does not answer leaves some for the others; it is not asked again.
- * body: empty for a GET; idempotency_key: p NULL for none. */
+/* Begins a call to a service: all that are begun are sent together by upstream_wait().
+ * body: empty for a GET; idempotency_key: p NULL for none. Both are copied, as is the path. */
+int upstream_begin(struct request *request, const char *method, const char *base, ecom_str path,
+                   ecom_str body, ecom_str idempotency_key, struct pending **out, ecom_error *err);
+/* Sends what is begun, and waits. A call gets half of the time that the request has left, so that a
+ * service which does not answer leaves some for the levels below; it is not asked again. */
+void upstream_wait(struct request *request);
+/* What came of a call, as JSON. A status of 400 and above is an error: its code, text and field are
+ * those that the service gave. */
+int upstream_result(struct request *request, const struct pending *pending, const ecom_json **out,
+                    ecom_error *err);
+/* The three at once. */
 int upstream_call(struct request *request, const char *method, const char *base, ecom_str path,
                   ecom_str body, ecom_str idempotency_key, const ecom_json **out, ecom_error *err);
 

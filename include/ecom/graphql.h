@@ -75,10 +75,16 @@ typedef struct ecom_graphql_call {
     ecom_arena *arena;           /**< the request's, for what results point to */
     const char *type, *field;    /**< names, for resolvers that serve many fields */
     int32_t composite;           /**< 1: objects are asked for, 0: scalars or enum values */
+    /** Set by a resolver that has only begun, such as by queueing a call to a service: it is called
+     *  for the same @p call once all resolvers of the level have begun and options.wait has
+     *  returned. It may set itself, or another, again. */
+    int (*finish)(struct ecom_graphql_call *call, void *user, ecom_error *err);
+    void *state; /**< the resolver's own, from one call to the next */
 } ecom_graphql_call;
 
 /**
- * Resolves one field of all parents of a level. May block: it runs on the thread that executes.
+ * Resolves one field of all parents of a level. May block: it runs on the thread that executes;
+ * what waits for others should set call->finish, so that all I/O of a level goes on at once.
  * @return ECOM_OK; a code, with @p err filled: every item failed for this reason.
  * Threads: called at the same time for different requests.
  */
@@ -159,6 +165,12 @@ typedef struct ecom_graphql_limits {
     uint32_t max_directives; /**< 100 */
     uint32_t max_fields;     /**< of an operation, fragments spread: 5,000 */
     uint32_t max_results;    /**< values in one response: 1,000,000 */
+    uint32_t max_cost; /**< of an operation, known before it runs: 100,000. A field is one, and
+                            counts once for every item of the lists around it: as many as an
+                            argument `first` or `last` says, of the list or of the field
+                            around it (a connection); else list_size */
+    uint32_t max_variable_bytes; /**< of all texts and numbers in `variables`: 256 KiB */
+    uint32_t list_size;          /**< items that a list is taken to have: 10 */
 } ecom_graphql_limits;
 
 /** Whether requests may name their document by its SHA-256 instead of sending it. */
@@ -198,6 +210,10 @@ typedef struct ecom_graphql_options {
     size_t ntrusted;
     const ecom_graphql_subscriber *subscribers; /**< must outlive the handle */
     size_t nsubscribers;
+    /** Waits for what resolvers with call->finish have begun, all of a level at once, until
+     *  @p deadline_us at the latest (the request's; 0: none). @p user: as of on_error. NULL:
+     * nothing is to be waited for. */
+    void (*wait)(void *user, void *context, int64_t deadline_us);
 } ecom_graphql_options;
 #define ECOM_GRAPHQL_OPTIONS_INIT    \
     {                                \
@@ -224,7 +240,7 @@ typedef enum ecom_graphql_outcome {
     ECOM_GRAPHQL_REFUSED = 1,     /**< it did not run: the response has `errors` only */
     ECOM_GRAPHQL_MALFORMED = 2,   /**< as REFUSED: the body was no request (HTTP 400) */
     ECOM_GRAPHQL_NOT_ALLOWED = 3, /**< as REFUSED: a mutation where only queries go (HTTP 405) */
-    ECOM_GRAPHQL_EXCEEDED = 4,    /**< as REFUSED: a limit on documents, which the error names */
+    ECOM_GRAPHQL_EXCEEDED = 4,    /**< as REFUSED: a limit, which the error names */
     ECOM_GRAPHQL_UNREADABLE = 5   /**< as REFUSED: the document is not GraphQL */
 } ecom_graphql_outcome;
 
@@ -239,6 +255,8 @@ typedef struct ecom_graphql_request {
     void *context;              /**< handed to every resolver */
     int64_t deadline_us;        /**< by the env's monotonic clock; 0: none. Fields that would start
                                      later fail with ECOM_E_TIMEOUT */
+    int32_t show_cost;          /**< 1: the response tells its cost, as `extensions.cost`; so does
+                                     `"extensions":{"cost":true}` of a body */
 } ecom_graphql_request;
 
 /**

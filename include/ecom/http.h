@@ -182,6 +182,21 @@ ECOM_API ECOM_MUST_USE int ecom_http_client_new(const ecom_http_client_options *
 ECOM_API ECOM_MUST_USE int ecom_http_client_send(ecom_http_client *client,
                                                  const ecom_http_call *call, ecom_arena *arena,
                                                  ecom_http_answer *out, ecom_error *err);
+/** What came of one call among several. */
+typedef struct ecom_http_result {
+    int32_t code; /**< as ecom_http_client_send() returns it */
+    ecom_http_answer answer;
+    ecom_error err;
+} ecom_http_result;
+
+/** As ecom_http_client_send() for each, but together: all are sent before an answer is awaited, so
+ *  that they take as long as the slowest, and one that hangs keeps none of the others.
+ *  @param results  @p n, filled.
+ *  @return ECOM_OK, whatever came of the calls; ECOM_E_NOMEM: none was sent.   Since: 0.1 */
+ECOM_API ECOM_MUST_USE int ecom_http_client_send_all(ecom_http_client *client,
+                                                     const ecom_http_call *calls, size_t n,
+                                                     ecom_arena *arena, ecom_http_result *results,
+                                                     ecom_error *err);
 /** Makes an error of an answer: the code by the status, text and field from its problem+json. */
 ECOM_API int ecom_http_answer_error(const ecom_http_answer *answer, ecom_error *err);
 ECOM_API void ecom_http_client_free(ecom_http_client *client);

@@ -1,6 +1,7 @@
 /* The handle: opening a schema, preparing documents, requests as JSON. */
 #include "graphql/persisted.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,9 @@ static ecom_graphql_limits limits_of(const ecom_graphql_limits *in)
         .max_directives = bound(in->max_directives, 100, UINT32_MAX),
         .max_fields = bound(in->max_fields, 5000, 1 << 20),
         .max_results = bound(in->max_results, 1000000, UINT32_MAX),
+        .max_cost = bound(in->max_cost, 100000, UINT32_MAX - 1),
+        .max_variable_bytes = bound(in->max_variable_bytes, 256 << 10, UINT32_MAX),
+        .list_size = bound(in->list_size, 10, 1 << 20),
     };
 }
 
@@ -290,6 +294,16 @@ static const char *what_is_wrong(const ecom_json *body)
     return NULL;
 }
 
+/* Depth is bounded by the JSON parser. */
+static size_t bytes_in(const ecom_json *json)
+{
+    size_t n = json->text.n;
+
+    for (const ecom_json *i = json->first; i; i = i->next)
+        n += i->name.n + bytes_in(i);
+    return n;
+}
+
 static int refuse_body(ecom_buf *out, ecom_graphql_outcome *outcome, const char *message,
                        ecom_error *err)
 {
@@ -301,6 +315,27 @@ static int refuse_body(ecom_buf *out, ecom_graphql_outcome *outcome, const char 
     return ECOM_OK;
 }
 
+static int refuse_variables(const ecom_json *variables, uint32_t max, ecom_buf *out,
+                            ecom_graphql_outcome *outcome, ecom_error *err)
+{
+    char text[120];
+
+    snprintf(text, sizeof(text), "The variables have %zu bytes, more than %u (max_variable_bytes).",
+             bytes_in(variables), max);
+    int r = ecom__gql_refuse_request(out, ecom_code_of(ECOM_E_TOOLARGE)->graphql, text);
+    if (r < 0)
+        return ecom_fail(err, r, "answering a GraphQL request");
+    *outcome = ECOM_GRAPHQL_EXCEEDED;
+    return ECOM_OK;
+}
+
+static int wants_cost(const ecom_json *extensions)
+{
+    const ecom_json *cost = ecom_json_get(extensions, "cost");
+
+    return cost && cost->kind == ECOM_JSON_BOOL && cost->truth;
+}
+
 int ecom__gql_read_request(ecom_graphql *g, const ecom_json *body, ecom_graphql_request *request,
                            ecom_graphql_document **document, ecom_buf *out,
                            ecom_graphql_outcome *outcome, ecom_error *err)
@@ -308,6 +343,7 @@ int ecom__gql_read_request(ecom_graphql *g, const ecom_json *body, ecom_graphql_
     const ecom_json *name = ecom_json_get(body, "operationName");
     const ecom_json *variables = ecom_json_get(body, "variables");
     const char *wrong = what_is_wrong(body);
+    const uint32_t max = g->options.limits.max_variable_bytes;
 
     *document = NULL;
     if (wrong)
@@ -316,6 +352,9 @@ int ecom__gql_read_request(ecom_graphql *g, const ecom_json *body, ecom_graphql_
     if (name && name->kind == ECOM_JSON_STRING)
         request->operation_name = (ecom_str){name->text.p ? name->text.p : "", name->text.n};
     request->variables = variables && variables->kind == ECOM_JSON_OBJECT ? variables : NULL;
+    request->show_cost |= wants_cost(ecom_json_get(body, "extensions"));
+    if (request->variables && bytes_in(request->variables) > max)
+        return refuse_variables(request->variables, max, out, outcome, err);
     return ecom__gql_find_document(g, body, document, out, outcome, err);
 }
 

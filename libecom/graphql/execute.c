@@ -58,13 +58,13 @@ static int may_start(struct gql_execution *x, uint32_t n, ecom_error *err)
     return ECOM_OK;
 }
 
-static int call_resolver(struct gql_execution *x, const struct gql_field *field,
-                         const struct gql_type *type, const char *name, const ecom_json *arguments,
-                         const void *const *parents, uint32_t n, ecom_graphql_value *results,
-                         ecom_error *err)
+static ecom_graphql_call call_of(const struct gql_execution *x, const struct gql_field *field,
+                                 const struct gql_type *type, const ecom_json *arguments,
+                                 const void *const *parents, uint32_t n,
+                                 ecom_graphql_value *results)
 {
-    ecom_graphql_call call = {
-        .size = sizeof(call),
+    return (ecom_graphql_call){
+        .size = sizeof(ecom_graphql_call),
         .n = n,
         .parents = parents,
         .results = results,
@@ -72,15 +72,66 @@ static int call_resolver(struct gql_execution *x, const struct gql_field *field,
         .context = x->context,
         .arena = x->arena,
         .type = type->name.p,
-        .field = name,
+        .field = field->type ? field->name.p : "__typename",
         .composite = !field->type || gql_is_composite(field->type->type),
     };
+}
 
-    *err = (ecom_error){0};
-    int r = field->resolve(&call, field->user, err);
+static int ask(ecom_graphql_call *call, const struct gql_field *field, ecom_graphql_resolve_fn fn,
+               ecom_error *err)
+{
+    err->code = 0;
+    err->text[0] = err->field[0] = '\0';
+    call->finish = NULL;
+    int r = fn(call, field->user, err);
     if (r < 0 && !err->code)
         ecom_fail(err, r, "%s", ecom_code_of(r)->title);
     return r;
+}
+
+static void wait_for_begun(struct gql_execution *x)
+{
+    const ecom_graphql_options *o = &x->graphql->options;
+
+    if (o->wait)
+        o->wait(o->user, x->context, x->deadline_us);
+}
+
+/* What the resolver did: filled in the results, failed, or only begun. */
+static void take_result(struct gql_execution *x, struct gql_group *group,
+                        const ecom_graphql_call *call, int r, const ecom_error *err)
+{
+    if (r < 0)
+        fail_all(x, group, call->n, err);
+    if (r < 0 || !call->finish || (!group->begun && !(group->begun = take(x, 1, sizeof(*call))))) {
+        group->begun = NULL;
+        return;
+    }
+    if (group->begun != call)
+        *group->begun = *call;
+    x->nbegun++;
+}
+
+static void finish_group(struct gql_execution *x, struct gql_group *group)
+{
+    ecom_error err;
+
+    if (!group->begun || x->failed)
+        return;
+    int r = ask(group->begun, group->field, group->begun->finish, &err);
+    take_result(x, group, group->begun, r, &err);
+}
+
+/* Until nothing of the level is only begun. */
+static void finish_level(struct gql_execution *x, struct gql_batch *level)
+{
+    while (x->nbegun && !x->failed) {
+        x->nbegun = 0;
+        wait_for_begun(x);
+        for (struct gql_batch *b = level; b; b = b->next)
+            for (uint32_t i = 0; i < b->ngroups; i++)
+                finish_group(x, &b->groups[i]);
+    }
 }
 
 static void resolve_group(struct gql_execution *x, const struct gql_batch *batch,
@@ -105,9 +156,12 @@ static void resolve_group(struct gql_execution *x, const struct gql_batch *batch
         x->failed = r;
     else if (r < 0)
         argument_misfit(x, group, batch->n, &why);
-    else if (call_resolver(x, group->field, batch->type, group->field->name.p, arguments,
-                           batch->parents, batch->n, group->results, &err) < 0)
-        fail_all(x, group, batch->n, &err);
+    if (r < 0)
+        return;
+    ecom_graphql_call call =
+        call_of(x, group->field, batch->type, arguments, batch->parents, batch->n, group->results);
+    r = ask(&call, group->field, group->field->resolve, &err);
+    take_result(x, group, &call, r, &err);
 }
 
 /* ---- gathering the objects that a field gave */
@@ -220,8 +274,13 @@ static int discriminate(struct gql_execution *x, const struct gql_group *group,
         return ECOM_E_NOMEM;
     for (uint32_t i = 0; i < n; i++)
         parents[i] = objects[i]->as.object;
-    int r = call_resolver(x, &abstract->discriminator, abstract, "__typename", &none, parents, n,
-                          said, &err);
+    ecom_graphql_call call =
+        call_of(x, &abstract->discriminator, abstract, &none, parents, n, said);
+    int r = ask(&call, &abstract->discriminator, abstract->discriminator.resolve, &err);
+    while (r == ECOM_OK && call.finish) {
+        wait_for_begun(x);
+        r = ask(&call, &abstract->discriminator, call.finish, &err);
+    }
     for (uint32_t i = 0; i < n; i++) {
         types[i] = r < 0 ? NULL : concrete(x, abstract, group, &said[i], &err);
         if (!types[i])
@@ -271,6 +330,7 @@ static void run_level(struct gql_execution *x, struct gql_batch *level)
         for (uint32_t i = 0; i < b->ngroups; i++)
             resolve_group(x, b, &b->groups[i]);
     }
+    finish_level(x, level);
     for (struct gql_batch *b = level; b && !x->failed; b = b->next)
         for (uint32_t i = 0; i < b->ngroups; i++)
             gather_group(x, b, &b->groups[i]);
@@ -307,6 +367,7 @@ static int run_serially(struct gql_writer *w, struct gql_batch *root)
 
     for (uint32_t i = 0; i < root->ngroups && r == ECOM_OK; i++) {
         resolve_group(w->x, root, &root->groups[i]);
+        finish_level(w->x, root);
         gather_group(w->x, root, &root->groups[i]);
         run_levels(w->x);
         r = w->x->failed ? w->x->failed : write_root(w, root, i);
@@ -320,6 +381,7 @@ static int run_at_once(struct gql_writer *w, struct gql_batch *root)
 
     for (uint32_t i = 0; i < root->ngroups; i++)
         resolve_group(w->x, root, &root->groups[i]);
+    finish_level(w->x, root);
     for (uint32_t i = 0; i < root->ngroups; i++)
         gather_group(w->x, root, &root->groups[i]);
     run_levels(w->x);
@@ -344,6 +406,15 @@ static int write_data(struct gql_writer *w, struct gql_batch *root)
     return r < 0 ? r : append(w->out, "}");
 }
 
+/* The last of a response. */
+static int write_extensions(struct gql_writer *w)
+{
+    if (!w->x->show_cost)
+        return append(w->out, "}");
+    return ecom_buf_printf(w->out, ",\"extensions\":{\"cost\":{\"requested\":%u,\"max\":%u}}}",
+                           w->x->cost, w->x->graphql->options.limits.max_cost);
+}
+
 /* `{"errors":[...],"data":...}`: errors stand first, so that nobody overlooks them; data is moved
  * behind them when there are any. */
 static int write_response(struct gql_writer *w, struct gql_batch *root)
@@ -366,7 +437,7 @@ static int write_response(struct gql_writer *w, struct gql_batch *root)
         memcpy(p + head - (sizeof(behind) - 1), behind, sizeof(behind) - 1);
         w->out->n = start + head + n;
     }
-    return append(w->out, "}");
+    return write_extensions(w);
 }
 
 const struct gql_definition *ecom__gql_find_operation(const struct gql_document *document,
@@ -433,6 +504,19 @@ int ecom__gql_refuse(const struct gql_errors *errors, const char *code, ecom_buf
     return append(out, "}");
 }
 
+static int check_cost(struct gql_execution *x, struct gql_errors *errors)
+{
+    uint32_t max = x->graphql->options.limits.max_cost;
+    int r = ecom__gql_cost(x, &x->cost);
+
+    if (r < 0 || x->cost <= max)
+        return r;
+    return ecom__gql_exceeded(errors, x->operation->at,
+                              "The operation may cost %u, more than %u (max_cost): each field is "
+                              "one, and counts once for every item of the lists around it.",
+                              x->cost, max);
+}
+
 static int run(struct gql_execution *x, const void *root, ecom_buf *out)
 {
     ecom_buf errors = {0};
@@ -460,6 +544,7 @@ static int execute(ecom_graphql *graphql, const struct gql_document *document,
                               .document = document,
                               .arena = arena,
                               .context = request->context,
+                              .show_cost = request->show_cost,
                               .deadline_us = request->deadline_us};
 
     *outcome = ECOM_GRAPHQL_REFUSED;
@@ -472,6 +557,12 @@ static int execute(ecom_graphql *graphql, const struct gql_document *document,
         return r;
     if (r < 0)
         return ecom__gql_refuse(&errors, ecom_code_of(ECOM_E_INVAL)->graphql, out);
+    if ((r = check_cost(&x, &errors)) == ECOM_E_NOMEM)
+        return r;
+    if (r < 0) {
+        *outcome = ECOM_GRAPHQL_EXCEEDED;
+        return ecom__gql_refuse(&errors, ecom_code_of(ECOM_E_TOOLARGE)->graphql, out);
+    }
     *outcome = ECOM_GRAPHQL_EXECUTED;
     return run(&x, request->root, out);
 }

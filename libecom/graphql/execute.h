@@ -20,6 +20,7 @@ struct gql_group {
     struct gql_nodes *first, **last;
     ecom_graphql_value *results; /* one for each parent of the batch; NULL for __typename */
     const uint32_t *misfit_at;   /* where an argument is wrong, instead of the selections */
+    ecom_graphql_call *begun;    /* to be finished; NULL: resolved */
 };
 
 /* Objects of one type at one place of the query: their fields are resolved together. */
@@ -42,11 +43,16 @@ struct gql_execution {
     void *context;
     int64_t deadline_us;
     uint64_t results;
+    uint32_t cost;
+    int show_cost;
+    uint32_t nbegun; /* groups of this level that are to be finished */
     uint32_t *seen, collection; /* fragments seen in the current collection */
     struct gql_batch *next_level, **next_last;
     int failed; /* ECOM_E_NOMEM */
 };
 
+/* What the operation may cost at most; its variables are known. */
+int ecom__gql_cost(struct gql_execution *x, uint32_t *out);
 /* Groups of a batch: its selection sets, fragments spread, skipped ones left out. */
 int ecom__gql_collect(struct gql_execution *x, struct gql_batch *batch);
 

@@ -32,6 +32,7 @@ struct gql_input {
     const ecom_json *value;           /* the same, coerced */
     struct gql_deprecation deprecated;
     const struct gql_directive *directives; /* as written, here and below */
+    uint8_t is_length; /* an argument `first` or `last`: how many items a list may have */
 };
 
 struct gql_inputs {

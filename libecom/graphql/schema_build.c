@@ -239,6 +239,10 @@ static void build_inputs(struct builder *b, struct gql_inputs *inputs, const str
 {
     inputs->items = node(b, count_members(m), sizeof(*inputs->items));
     fill_inputs(b, inputs, m, owner);
+    for (uint32_t i = 0; i < inputs->n; i++)
+        inputs->items[i].is_length =
+            ecom_str_eq(gql_str(inputs->items[i].name), ecom_str_of("first")) ||
+            ecom_str_eq(gql_str(inputs->items[i].name), ecom_str_of("last"));
 }
 
 static void index_field(struct gql_type *type, uint32_t number)

@@ -125,3 +125,26 @@ int ecom__http_answer_end(struct answer *a, ecom_error *err)
     a->done = 1;
     return ECOM_OK;
 }
+
+/* A header's value in the arena; p is NULL when it is not there. */
+static int copy_header(const struct answer *a, ecom_str name, ecom_arena *arena, ecom_str *out)
+{
+    size_t from = 0;
+    const ecom_header *h = ecom__http_head_next(&a->head, name, &from);
+
+    *out = h ? ecom_arena_copy(arena, h->value) : (ecom_str){NULL, 0};
+    return h && !out->p ? ECOM_E_NOMEM : ECOM_OK;
+}
+
+int ecom__http_answer_copy(const struct answer *a, ecom_arena *arena, ecom_http_answer *out,
+                           ecom_error *err)
+{
+    ecom_http_answer copy = {.status = a->head.status,
+                             .body = ecom_arena_copy(arena, ecom_buf_str(&a->body))};
+
+    if (!copy.body.p || copy_header(a, LIT("content-type"), arena, &copy.content_type) < 0 ||
+        copy_header(a, LIT("retry-after"), arena, &copy.retry_after) < 0)
+        return ecom_fail(err, ECOM_E_NOMEM, "a response of %zu bytes", a->body.n);
+    *out = copy;
+    return ECOM_OK;
+}

@@ -29,5 +29,8 @@ void ecom__http_answer_clear(struct answer *a);
 ssize_t ecom__http_answer_feed(struct answer *a, ecom_str in, ecom_error *err);
 /* The connection ended. @return ECOM_E_UNAVAILABLE: in the middle of the response. */
 int ecom__http_answer_end(struct answer *a, ecom_error *err);
+/* What callers get, in the arena. @return ECOM_E_NOMEM. */
+int ecom__http_answer_copy(const struct answer *a, ecom_arena *arena, ecom_http_answer *out,
+                           ecom_error *err);
 
 #endif

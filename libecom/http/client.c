@@ -19,10 +19,22 @@ struct ecom_http_client {
 struct call {
     ecom_http_client *client;
     const ecom_http_call *in;
+    ecom_arena *arena; /* of the answer */
+    ecom_error *err;
+    ecom_http_result *result; /* of a call among several */
     struct url url;
     struct deadline deadline;
     ecom_buf request; /* its head */
     int32_t repeatable, head;
+    int32_t due; /* to be sent in this round */
+    /* The attempt that goes on, or the last. */
+    struct link *link;
+    struct attempt attempt;
+    struct answer answer;
+    int waiting, sent; /* what sending gave */
+    /* What it gave. */
+    int r, again, stale;
+    ecom_http_answer out;
 };
 
 int ecom_http_client_new(const ecom_http_client_options *opts, ecom_http_client **out,
@@ -175,12 +187,19 @@ static int is_repeatable(ecom_str method)
 }
 
 static int begin(struct call *call, ecom_http_client *client, const ecom_http_call *in,
-                 ecom_error *err)
+                 ecom_arena *arena, ecom_error *err)
 {
     ecom_str method = ecom_str_of(in->method);
     int32_t timeout_ms = in->timeout_ms > 0 ? in->timeout_ms : client->opts.timeout_ms;
 
-    *call = (struct call){.client = client, .in = in};
+    call->request = (ecom_buf){0};
+    call->client = client;
+    call->in = in;
+    call->arena = arena;
+    call->err = err;
+    call->due = 1;
+    call->link = NULL;
+    call->waiting = call->again = call->stale = 0;
     if (!ecom__http_is_token(method))
         return ecom_fail_field(err, ECOM_E_INVAL, "method", "method: missing or malformed");
     int r = ecom__http_url_parse(&call->url, ecom_str_of(in->url), err);
@@ -204,34 +223,120 @@ static int open_link(struct call *call, struct link **out, ecom_error *err)
     return ecom__http_link_open(&call->url, &soon, out, err);
 }
 
-/* Once, on a connection of the pool or a new one. @param again  out: it may be tried once more. */
-static int try_once(struct call *call, int pooled, ecom_arena *arena, ecom_http_answer *out,
-                    int *again, ecom_error *err)
-{
-    struct link *link = pooled ? pool_take(call->client, call->url.authority) : NULL;
-    struct attempt attempt;
-    int r = link ? ECOM_OK : open_link(call, &link, err);
-
-    *again = r == ECOM_E_UNAVAILABLE || r == ECOM_E_TIMEOUT;
-    if (r < 0)
-        return r;
-    r = ecom__http_link_call(link, ecom_buf_str(&call->request), call->in->body, call->head,
-                             call->client->opts.max_response_bytes, &call->deadline, arena, out,
-                             &attempt, err);
-    *again = r == ECOM_E_UNAVAILABLE && (call->repeatable || !attempt.sent);
-    int stale = *again && link->reused && !attempt.received;
-    if (attempt.keep_alive)
-        pool_give(call->client, link);
-    else
-        ecom__http_link_close(link);
-    /* It had ended while it was idle, which says nothing about the peer: at once, on a new one. */
-    return stale ? try_once(call, 0, arena, out, again, err) : r;
-}
-
 /* The peer says that it could not, this time. */
 static int is_passing(int32_t status)
 {
     return status == 502 || status == 503 || status == 504;
+}
+
+/* ---- calls under way together: all are sent, then their answers are read as they come */
+
+/* The attempt is over, with @p r. */
+static void finish(struct call *call, int r)
+{
+    struct link *link = call->link;
+    const struct attempt *attempt = &call->attempt;
+
+    call->waiting = 0;
+    call->link = NULL;
+    if (r == ECOM_OK)
+        r = ecom__http_answer_copy(&call->answer, call->arena, &call->out, call->err);
+    call->r = r;
+    if (!link) { /* not even connected: nothing was sent */
+        call->again = r == ECOM_E_UNAVAILABLE || r == ECOM_E_TIMEOUT;
+        return;
+    }
+    call->again = r == ECOM_E_UNAVAILABLE && (call->repeatable || !attempt->sent);
+    /* It had ended while it was idle, which says nothing about the peer: at once, on a new one. */
+    call->stale = call->again && link->reused && !attempt->received;
+    if (r == ECOM_OK && call->sent == ECOM_OK && call->answer.head.keep_alive && link->in.n == 0)
+        pool_give(call->client, link);
+    else
+        ecom__http_link_close(link);
+    if (r == ECOM_OK)
+        call->again = call->repeatable && is_passing(call->out.status);
+    ecom__http_answer_clear(&call->answer);
+}
+
+static void send_call(struct call *call)
+{
+    call->attempt = (struct attempt){0};
+    ecom__http_answer_init(&call->answer, call->head, call->client->opts.max_response_bytes);
+    call->waiting = 1;
+    call->sent = ecom__http_link_send(call->link, ecom_buf_str(&call->request), call->in->body,
+                                      &call->deadline, &call->attempt, call->err);
+    if (call->sent < 0 && !(call->sent == ECOM_E_UNAVAILABLE && call->attempt.sent))
+        finish(call, call->sent);
+}
+
+/* Those for which a connection lies ready go first: to connect may take. */
+static void start_all(struct call *calls, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct call *call = &calls[i];
+        if (!call->due)
+            continue;
+        call->link = call->stale ? NULL : pool_take(call->client, call->url.authority);
+        if (!call->link)
+            continue;
+        send_call(call);
+        call->due = call->stale;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct call *call = &calls[i];
+        if (!call->due)
+            continue;
+        call->due = call->stale = 0;
+        int r = open_link(call, &call->link, call->err);
+        if (r < 0)
+            finish(call, r);
+        else
+            send_call(call);
+    }
+}
+
+/* What is there is taken also when its time is up. */
+static void read_call(struct call *call, int in_time)
+{
+    int r = ecom__http_link_receive(call->link, &call->answer, &call->attempt,
+                                    call->sent < 0 ? NULL : call->err);
+
+    if (r == ECOM_OK || r != ECOM_E_TIMEOUT || !in_time)
+        finish(call, r < 0 && r != ECOM_E_TIMEOUT && call->sent < 0 ? call->sent : r);
+}
+
+/* Waits until something came, or the first time is up. */
+static void wait_for_answers(struct call *calls, size_t n, struct pollfd *fds)
+{
+    int64_t left = INT32_MAX;
+    nfds_t waiting = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!calls[i].waiting)
+            continue;
+        int64_t own = ecom__http_deadline_left_ms(&calls[i].deadline);
+        left = own < left ? own : left;
+        fds[waiting++] = (struct pollfd){calls[i].link->fd, POLLIN, 0};
+    }
+    if (waiting && poll(fds, waiting, (int)left) < 0)
+        for (nfds_t i = 0; i < waiting; i++)
+            fds[i].revents = 0;
+}
+
+static int read_ready(struct call *calls, size_t n, const struct pollfd *fds)
+{
+    int waiting = 0;
+    nfds_t at = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!calls[i].waiting)
+            continue;
+        int in_time = ecom__http_deadline_left_ms(&calls[i].deadline) > 0;
+        if (fds[at++].revents || !in_time)
+            read_call(&calls[i], in_time);
+        waiting |= calls[i].waiting;
+    }
+    return waiting;
 }
 
 /* Between a half and the whole of a time that doubles, so that callers do not come all at once.
@@ -250,30 +355,83 @@ static int wait_before(const struct call *call, uint32_t tries)
     return 1;
 }
 
-static int try_all(struct call *call, ecom_arena *arena, ecom_http_answer *out, ecom_error *err)
+/* Marks those that are to be tried again. @return 0: none. */
+static int choose_again(struct call *calls, size_t n, uint32_t *tries)
 {
-    for (uint32_t tries = 1;; tries++) {
-        int again, r = try_once(call, 1, arena, out, &again, err);
-        if (r == ECOM_OK)
-            again = call->repeatable && is_passing(out->status);
-        if (!again || tries >= call->client->opts.max_tries || !wait_before(call, tries))
-            return r;
+    const uint32_t most = calls[0].client->opts.max_tries;
+    struct call *first = NULL;
+    int stale = 0;
+
+    for (size_t i = 0; i < n; i++)
+        stale |= calls[i].due = calls[i].stale;
+    if (stale)
+        return 1;
+    for (size_t i = 0; i < n && *tries < most; i++) {
+        calls[i].due = calls[i].again;
+        first = first ? first : calls[i].again ? &calls[i] : NULL;
     }
+    return first && wait_before(first, (*tries)++);
+}
+
+static void send_together(struct call *calls, size_t n, struct pollfd *fds)
+{
+    uint32_t tries = 1;
+
+    do {
+        start_all(calls, n);
+        do
+            wait_for_answers(calls, n, fds);
+        while (read_ready(calls, n, fds));
+    } while (choose_again(calls, n, &tries));
 }
 
 int ecom_http_client_send(ecom_http_client *client, const ecom_http_call *in, ecom_arena *arena,
                           ecom_http_answer *out, ecom_error *err)
 {
+    struct pollfd fd;
     struct call call;
-    ecom_http_answer answer = {0};
-    int r = begin(&call, client, in, err);
+    int r = begin(&call, client, in, arena, err);
 
-    if (r == ECOM_OK)
-        r = try_all(&call, arena, &answer, err);
+    if (r == ECOM_OK) {
+        send_together(&call, 1, &fd);
+        r = call.r;
+    }
     ecom_buf_free(&call.request);
     if (r == ECOM_OK)
-        *out = answer;
+        *out = call.out;
     return r;
+}
+
+int ecom_http_client_send_all(ecom_http_client *client, const ecom_http_call *in, size_t n,
+                              ecom_arena *arena, ecom_http_result *results, ecom_error *err)
+{
+    struct call *calls = calloc(n ? n : 1, sizeof(*calls));
+    struct pollfd *fds = calloc(n ? n : 1, sizeof(*fds));
+    size_t begun = 0;
+
+    if (!calls || !fds) {
+        free(calls);
+        free(fds);
+        return ecom_fail(err, ECOM_E_NOMEM, "%zu HTTP calls", n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        results[i] = (ecom_http_result){0};
+        results[i].code = begin(&calls[begun], client, &in[i], arena, &results[i].err);
+        if (results[i].code == ECOM_OK)
+            calls[begun++].result = &results[i];
+        else
+            ecom_buf_free(&calls[begun].request);
+    }
+    if (begun)
+        send_together(calls, begun, fds);
+    for (size_t i = 0; i < begun; i++) {
+        calls[i].result->code = calls[i].r;
+        calls[i].result->answer = calls[i].out;
+        ecom_buf_free(&calls[i].request);
+    }
+    free(calls);
+    free(fds);
+    return ECOM_OK;
 }
 
 /* The kind of failure that a status stands for. */

@@ -121,9 +121,8 @@ int ecom__http_link_is_fresh(const struct link *link)
     return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-/* Sends head and body. The peer may answer, and end, before it has it all. */
-static int send_all(struct link *link, ecom_str request, ecom_str body,
-                    const struct deadline *deadline, struct attempt *attempt, ecom_error *err)
+int ecom__http_link_send(struct link *link, ecom_str request, ecom_str body,
+                         const struct deadline *deadline, struct attempt *attempt, ecom_error *err)
 {
     while (request.n + body.n) {
         struct iovec parts[] = {{(void *)request.p, request.n}, {(void *)body.p, body.n}};
@@ -146,30 +145,29 @@ static int send_all(struct link *link, ecom_str request, ecom_str body,
     return ECOM_OK;
 }
 
-/* Receives more into link->in. @return 1; 0: the end; or an error. */
-static int receive(struct link *link, const struct deadline *deadline, ecom_error *err)
+/* Receives more into link->in. @return 1; 0: the end; ECOM_E_TIMEOUT: nothing is there yet. */
+static int receive(struct link *link, ecom_error *err)
 {
+    ssize_t n;
+
     if (ecom_buf_reserve(&link->in, 16 << 10) < 0)
         return ecom_fail(err, ECOM_E_NOMEM, "receiving a response");
-    for (;;) {
-        ssize_t n = recv(link->fd, link->in.p + link->in.n, 16 << 10, 0);
-        if (n >= 0) {
-            link->in.n += (size_t)n;
-            return n > 0;
-        }
-        if (errno != EAGAIN && errno != EINTR)
-            return failed(err, link->address, "receiving", errno);
-        int r = wait_for(link->fd, POLLIN, link->address, deadline, err);
-        if (r < 0)
-            return r;
-    }
+    do
+        n = recv(link->fd, link->in.p + link->in.n, 16 << 10, 0);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == EAGAIN)
+        return ecom_fail(err, ECOM_E_TIMEOUT, "%s: no answer in time", link->address);
+    if (n < 0)
+        return failed(err, link->address, "receiving", errno);
+    link->in.n += (size_t)n;
+    return n > 0;
 }
 
-static int receive_answer(struct link *link, struct answer *a, const struct deadline *deadline,
-                          struct attempt *attempt, ecom_error *err)
+int ecom__http_link_receive(struct link *link, struct answer *a, struct attempt *attempt,
+                            ecom_error *err)
 {
     while (!a->done) {
-        int r = receive(link, deadline, err);
+        int r = receive(link, err);
         if (r < 0)
             return r;
         if (r == 0)
@@ -182,46 +180,4 @@ static int receive_answer(struct link *link, struct answer *a, const struct dead
         link->in.n -= (size_t)n;
     }
     return ECOM_OK;
-}
-
-/* A header's value in the arena; p is NULL when it is not there. */
-static int copy_header(const struct answer *a, ecom_str name, ecom_arena *arena, ecom_str *out)
-{
-    size_t from = 0;
-    const ecom_header *h = ecom__http_head_next(&a->head, name, &from);
-
-    *out = h ? ecom_arena_copy(arena, h->value) : (ecom_str){NULL, 0};
-    return h && !out->p ? ECOM_E_NOMEM : ECOM_OK;
-}
-
-static int copy_answer(const struct answer *a, ecom_arena *arena, ecom_http_answer *out,
-                       ecom_error *err)
-{
-    ecom_http_answer copy = {.status = a->head.status,
-                             .body = ecom_arena_copy(arena, ecom_buf_str(&a->body))};
-
-    if (!copy.body.p || copy_header(a, LIT("content-type"), arena, &copy.content_type) < 0 ||
-        copy_header(a, LIT("retry-after"), arena, &copy.retry_after) < 0)
-        return ecom_fail(err, ECOM_E_NOMEM, "a response of %zu bytes", a->body.n);
-    *out = copy;
-    return ECOM_OK;
-}
-
-int ecom__http_link_call(struct link *link, ecom_str request, ecom_str body, int head,
-                         uint32_t max_bytes, const struct deadline *deadline, ecom_arena *arena,
-                         ecom_http_answer *out, struct attempt *attempt, ecom_error *err)
-{
-    struct answer a;
-
-    *attempt = (struct attempt){0};
-    ecom__http_answer_init(&a, head, max_bytes);
-    int unsent = send_all(link, request, body, deadline, attempt, err);
-    int r = unsent;
-    if (r == ECOM_OK || (r == ECOM_E_UNAVAILABLE && attempt->sent))
-        r = receive_answer(link, &a, deadline, attempt, unsent < 0 ? NULL : err);
-    if (r == ECOM_OK)
-        r = copy_answer(&a, arena, out, err);
-    attempt->keep_alive = r == ECOM_OK && unsent == ECOM_OK && a.head.keep_alive && link->in.n == 0;
-    ecom__http_answer_clear(&a);
-    return r;
 }

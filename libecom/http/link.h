@@ -3,6 +3,7 @@
 #define ECOM_HTTP_LINK_H
 
 #include "ecom/http.h"
+#include "http/answer.h"
 #include "http/url.h"
 
 /* Until when something may take. */
@@ -34,11 +35,16 @@ int ecom__http_link_open(const struct url *url, const struct deadline *deadline,
                          ecom_error *err);
 /* Truth: nothing came on it while it was idle, not even its end. */
 int ecom__http_link_is_fresh(const struct link *link);
-/* Sends a request and receives the response. @param head  the request was HEAD.
- * @return ECOM_E_UNAVAILABLE; ECOM_E_TIMEOUT; ECOM_E_TOOLARGE; ECOM_E_NOMEM. */
-int ecom__http_link_call(struct link *link, ecom_str request, ecom_str body, int head,
-                         uint32_t max_bytes, const struct deadline *deadline, ecom_arena *arena,
-                         ecom_http_answer *out, struct attempt *attempt, ecom_error *err);
+/* Sends head and body. The peer may answer, and end, before it has it all: ECOM_E_UNAVAILABLE with
+ * attempt->sent.
+ * @return ECOM_E_UNAVAILABLE; ECOM_E_TIMEOUT. */
+int ecom__http_link_send(struct link *link, ecom_str request, ecom_str body,
+                         const struct deadline *deadline, struct attempt *attempt, ecom_error *err);
+/* Receives what is there of the response.
+ * @return ECOM_OK: it is whole; ECOM_E_TIMEOUT: more must come; ECOM_E_UNAVAILABLE;
+ * ECOM_E_TOOLARGE; ECOM_E_NOMEM. */
+int ecom__http_link_receive(struct link *link, struct answer *a, struct attempt *attempt,
+                            ecom_error *err);
 void ecom__http_link_close(struct link *link);
 
 #endif

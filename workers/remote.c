@@ -78,8 +78,9 @@ static int payload_of(const ecom_delivery *delivery, ecom_buf *out, ecom_error *
     return r < 0 ? ecom_fail(err, ECOM_E_NOMEM, "out of memory") : ECOM_OK;
 }
 
-/* A function that fails is tried as often as any handler. What else goes wrong, from a network that
- * is away to a name or rights that are wrong, is not this message's fault: it is waited for. */
+/* What goes wrong, from a network that is away and a function that fails to a name or rights that
+ * are wrong, is not this message's fault: it is waited for. Only what no try can change is told as
+ * it is. */
 static int blame(int code, const ecom_error *why, ecom_error *err)
 {
     int r = code == ECOM_E_BACKEND || code == ECOM_E_TOOLARGE || code == ECOM_E_NOMEM

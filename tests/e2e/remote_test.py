@@ -1,0 +1,144 @@
+"""The way of an order with payment and notification as functions of AWS Lambda, invoked by the
+workers on the local one; with what goes wrong there. Prints TAP."""
+import os
+import random
+import tempfile
+import time
+
+from local_lambda import NOTIFICATION, PAYMENT, Lambda, python_function
+from shop import Shop, equal, run_tests, wait_until
+
+REMOTE = {'PAYMENT_LAMBDA_NAME': 'pay:live',
+          'NOTIFICATION_LAMBDA_NAME': 'arn:aws:lambda:eu-central-1:000000000000:function:tell',
+          'LOG_LEVEL': 'error'}
+# A payment function whose provider takes the money, once for each order, before it is late once.
+LATE = '''
+import os, time
+
+def handle(event, context):
+    order, folder = event['orderId'], os.environ['LEDGER']
+    paid = os.path.join(folder, order)
+    late = not os.path.exists(paid)
+    with open(paid, 'a') as file:
+        if late:
+            file.write('paid\\n')
+    if late:
+        time.sleep(60)
+    return {'type': 'PAYMENT_COMPLETED', 'id': 'of-' + order, 'time': event['time'], 'orderId': order,
+            'userId': event['userId'], 'amount': event['amount'], 'currency': event['currency'],
+            'paymentId': order, 'correlationId': event['correlationId']}
+'''
+
+
+def place(shop, token, n=1):
+    made = [shop.call('order-service', 'POST', '/orders', {'amount': 19.99}, token) for _ in range(n)]
+    equal([201] * n, [answer.status for answer in made])
+    return [answer.json['id'] for answer in made]
+
+
+def check_once(shop, token, orders):
+    """Each is PAID, by one event, and told of once."""
+    for order in orders:
+        equal('PAID', shop.settled(order, token)['status'])
+        equal(1, len(shop.notified(order, token)))
+    paid = [event['orderId'] for _, _, event in shop.messages('payment-events')]
+    equal(sorted(orders), sorted(paid))
+
+
+def an_order_is_paid_and_told_of_by_functions():
+    with Lambda(pay=PAYMENT, tell=NOTIFICATION, settings={'LOG_LEVEL': 'debug'}) as local, \
+            Shop(**local.client, **REMOTE) as shop:
+        _, token = shop.customer()
+        answer = shop.call('order-service', 'POST', '/orders', {'amount': 19.99}, token,
+                           headers={'x-correlation-id': 'corr-1'})
+        check_once(shop, token, [answer.json['id']])
+        item = shop.notified(answer.json['id'], token)[0]
+        equal(('lambda', 'corr-1'), (item['channel'], item['correlationId']))
+        log = local.logged()
+        assert 'pay | REPORT' in log and 'tell | REPORT' in log, log
+        assert '"message":"notification"' in log and '"correlationId":"corr-1"' in log, log
+
+
+def a_declined_payment_is_declined_from_afar():
+    with Lambda(pay=PAYMENT, tell=NOTIFICATION) as local, Shop(**local.client, **REMOTE) as shop:
+        _, token = shop.customer()
+        order = shop.call('order-service', 'POST', '/orders', {'amount': 19.13}, token).json['id']
+        equal('PAYMENT_FAILED', shop.settled(order, token)['status'])
+        event = shop.messages('payment-events')[0][2]
+        equal(('PAYMENT_FAILED', 'declined: the amount ends in 13'), (event['type'], event['reason']))
+        equal(1, len(shop.notified(order, token)))
+
+
+def functions_that_are_killed_again_and_again_pay_once():
+    seed = random.randrange(1 << 32)
+    print(f'# seed {seed}')
+    chance = random.Random(seed)
+    with Lambda(pay=PAYMENT, tell=NOTIFICATION) as local, Shop(**local.client, **REMOTE) as shop:
+        _, token = shop.customer()
+        orders = []
+        for _ in range(15):
+            orders += place(shop, token, 2)
+            time.sleep(chance.random() * 0.02)
+            local.kill_functions()
+        check_once(shop, token, orders)
+
+
+def throttled_functions_are_waited_for():
+    slow = "import time\ndef handle(event, context):\n    time.sleep(0.05)\n    return None\n"
+    with tempfile.TemporaryDirectory() as folder, \
+            Lambda('--concurrency', '1', pay=PAYMENT, tell=python_function(folder, 'slow', slow)) as local, \
+            Shop(**local.client, **REMOTE) as shop:
+        _, token = shop.customer()
+        orders = place(shop, token, 12)
+        check_once(shop, token, orders)
+
+
+def a_function_that_is_late_after_its_work_has_done_it_once():
+    with tempfile.TemporaryDirectory() as folder:
+        ledger = os.path.join(folder, 'ledger')
+        os.mkdir(ledger)
+        with Lambda('--timeout', '1.5', pay=python_function(folder, 'late', LATE), tell=NOTIFICATION,
+                    settings={'LEDGER': ledger}) as local, Shop(**local.client, **REMOTE) as shop:
+            _, token = shop.customer()
+            orders = place(shop, token, 3)
+            check_once(shop, token, orders)
+            assert local.logged().count('Task timed out after 1.50 seconds') >= 3, local.logged()
+            for order in orders:
+                with open(os.path.join(ledger, order)) as file:
+                    equal('paid\n', file.read())
+
+
+def an_order_waits_until_its_function_is_there_and_works():
+    fails = "def handle(event, context):\n    raise SystemExit(1)\n"
+    with tempfile.TemporaryDirectory() as folder:
+        broken = Lambda(pay=python_function(folder, 'fails', fails), tell=NOTIFICATION)
+        with Shop(**broken.client, **REMOTE) as shop:  # nobody is there
+            _, token = shop.customer()
+            orders = place(shop, token)
+            with broken:  # it is there, and fails
+                wait_until('a failure', lambda: 'pay | REPORT' in broken.logged())
+                equal([], shop.messages('payment-events'))
+            with Lambda(port=broken.port, pay=PAYMENT, tell=NOTIFICATION):
+                check_once(shop, token, orders)
+            equal([], shop.messages('order-events.dlq'))
+
+
+def events_are_handed_over_to_functions_that_publish():
+    with tempfile.TemporaryDirectory() as folder:
+        bus = {'ECOM_BUS_URL': f'sqlite:{folder}/bus', 'PAYMENT_MONGODB_URI': f'sqlite:{folder}/pay.db'}
+        with Lambda(pay=PAYMENT, tell=NOTIFICATION, settings=bus) as local, \
+                Shop(**local.client, **REMOTE, **bus, LAMBDA_INVOCATION_TYPE='Event') as shop:
+            _, token = shop.customer()
+            check_once(shop, token, place(shop, token, 2))
+            assert local.logged().count('pay | REPORT') == 2, local.logged()
+
+
+run_tests(
+    an_order_is_paid_and_told_of_by_functions,
+    a_declined_payment_is_declined_from_afar,
+    functions_that_are_killed_again_and_again_pay_once,
+    throttled_functions_are_waited_for,
+    a_function_that_is_late_after_its_work_has_done_it_once,
+    an_order_waits_until_its_function_is_there_and_works,
+    events_are_handed_over_to_functions_that_publish,
+)

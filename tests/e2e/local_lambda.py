@@ -1,4 +1,5 @@
 """`ecom lambda serve` for a test, and functions written in Python for what real ones will not do."""
+import contextlib
 import os
 import signal
 import subprocess
@@ -79,13 +80,20 @@ class Lambda:
         """The functions' processes: children of any of its threads."""
         found = []
         for task in os.listdir(f'/proc/{self.process.pid}/task'):
-            with open(f'/proc/{self.process.pid}/task/{task}/children') as children:
-                found += [int(pid) for pid in children.read().split()]
+            with contextlib.suppress(OSError):  # a thread that has ended
+                with open(f'/proc/{self.process.pid}/task/{task}/children') as children:
+                    found += [int(pid) for pid in children.read().split()]
         return found
+
+    def frozen(self):
+        """How many of them stand still."""
+        count = 0
+        for pid in self.processes():
+            with contextlib.suppress(OSError):
+                count += open(f'/proc/{pid}/stat').read().split(') ')[1][0] == 'T'
+        return count
 
     def kill_functions(self):
         for pid in self.processes():
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass

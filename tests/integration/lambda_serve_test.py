@@ -88,8 +88,7 @@ def an_invocation_is_answered_as_aws_does():
         again = invoke(local, "arn:aws:lambda:eu-central-1:000000000000:function:odd", LogType="Tail")
         assert again["Result"]["pid"] == result["pid"]
         assert b"Init Duration" not in base64.b64decode(again["LogResult"])
-        state = open(f"/proc/{result['pid']}/stat").read().split(") ")[1][0]
-        assert state == "T", f"it is not frozen between invocations: {state}"
+        wait_until("it to stand still between invocations", lambda: local.frozen() == 1)
 
 
 def a_function_that_fails_is_told_from_one_that_answers():
@@ -125,13 +124,10 @@ def a_function_that_is_late_is_killed():
 
 def one_more_than_may_run_is_throttled():
     with Lambda("--concurrency", "2", "--timeout", "30", odd=ODD) as local:
-        for _ in range(2):
-            invoke(local)
         threads = [threading.Thread(target=invoke, args=(local, "odd", {"sleep": 3})) for _ in range(2)]
         for thread in threads:
             thread.start()
-        wait_until("both", lambda: sum(open(f"/proc/{pid}/stat").read().split(") ")[1][0] != "T"
-                                       for pid in local.processes()) == 2)
+        wait_until("both", lambda: len(local.processes()) == 2 and local.frozen() == 0)
         assert refused(lambda: invoke(local)) == ("TooManyRequestsException", 429)
         for thread in threads:
             thread.join()

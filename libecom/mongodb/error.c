@@ -85,6 +85,23 @@ static int code_of(const bson_error_t *cause)
     }
 }
 
+/* No server was found: the driver says in brackets what it tried, and how that went. */
+static int fail_selection(const char *message, ecom_error *err)
+{
+    const char *why = strchr(message, '[');
+
+    if (strstr(message, "certificate verify failed") || strstr(message, "hostname"))
+        return ecom_fail(err, ECOM_E_UNAVAILABLE,
+                         "MongoDB's certificate is not trusted: its CA must be one of the system's "
+                         "or in the file that tlsCAFile names, and it must be for this host: %s",
+                         why ? why : message);
+    if (strstr(message, "initialize TLS"))
+        return ecom_fail(err, ECOM_E_UNAVAILABLE,
+                         "MongoDB cannot be reached over TLS: the files that tlsCAFile and "
+                         "tlsCertificateKeyFile name must be there, and in PEM");
+    return ecom_fail(err, ECOM_E_UNAVAILABLE, "MongoDB cannot be reached: %s", why ? why : message);
+}
+
 /* The driver's texts name hosts and ports, never a password. */
 int ecom__mdb_fail(const bson_error_t *cause, ecom_error *err)
 {
@@ -95,6 +112,8 @@ int ecom__mdb_fail(const bson_error_t *cause, ecom_error *err)
     else if (is_server(cause) && cause->code == UNAUTHORIZED)
         r = ecom_fail(err, ECOM_E_UNAVAILABLE,
                       "MongoDB does not allow it: the user needs the role readWrite");
+    else if (cause->domain == MONGOC_ERROR_SERVER_SELECTION)
+        r = fail_selection(cause->message, err);
     else
         r = ecom_fail(err, code_of(cause), "MongoDB: %s", cause->message);
     if (err)

@@ -113,8 +113,9 @@ static int parse_url(const char *url, int32_t timeout_ms, mongoc_uri_t **out, ec
     if (!uri)
         return ecom_fail_field(err, ECOM_E_INVAL, "url",
                                "is not a MongoDB URL: mongodb://[USER:PASSWORD@]HOST[:PORT]"
-                               "[/DATABASE][?OPTIONS], with : / ? # [ ] @ %% in USER and PASSWORD "
-                               "as %%3A and so on");
+                               "[/DATABASE][?OPTIONS], or mongodb+srv:// with one host, at least "
+                               "two dots in its name and no port; with : / ? # [ ] @ %% in USER "
+                               "and PASSWORD as %%3A and so on");
     set_times(uri, timeout_ms);
     int r = set_concerns(uri, timeout_ms, err);
     if (r == ECOM_OK && !mongoc_uri_has_option(uri, MONGOC_URI_APPNAME))
@@ -135,6 +136,9 @@ static int make_pool(ecom__mdb *db, const mongoc_uri_t *uri, ecom_error *err)
     if (!db->database)
         return ecom_fail(err, ECOM_E_NOMEM, "no memory for a store");
     db->pool = mongoc_client_pool_new_with_error(uri, &cause);
+    if (!db->pool && cause.domain == MONGOC_ERROR_STREAM) /* mongodb+srv:// asks DNS */
+        return ecom_fail(err, ECOM_E_UNAVAILABLE, "MongoDB's hosts are not known: %s",
+                         cause.message);
     if (!db->pool)
         return ecom_fail_field(err, ECOM_E_INVAL, "url", "cannot be used: %s", cause.message);
     mongoc_client_pool_set_error_api(db->pool, MONGOC_ERROR_API_VERSION_2);

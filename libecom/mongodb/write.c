@@ -6,6 +6,7 @@
 /* What is stored of a document now. */
 struct state {
     uint64_t rev; /* 0: nothing, not even a removed one */
+    int foreign;  /* a document without a revision: not of ours */
     int gone, waits, has_event;
     char by[64];
 };
@@ -52,6 +53,7 @@ static void note_state(struct state *state, const struct change *c, const bson_t
     bson_iter_t at;
 
     state->rev = (uint64_t)ecom__mdb_number(doc, "rev");
+    state->foreign = state->rev == 0;
     state->gone = bson_iter_init_find(&at, doc, "gone");
     state->waits = bson_iter_init_find(&at, doc, "waits");
     if (bson_iter_init_find(&at, doc, "by")) {
@@ -331,6 +333,9 @@ static int rebase(struct change *c, const struct state *state)
 {
     uint64_t stored = state->gone ? 0 : state->rev;
 
+    if (state->foreign)
+        return ecom_fail(c->err, ECOM_E_CORRUPT,
+                         "a document with this id is there that has no rev: it is not of ours");
     if (!c->write && stored == 0)
         return ecom_fail(c->err, ECOM_E_NOTFOUND, "no such document");
     if (c->expect != ECOM_REV_ANY && c->expect != stored)

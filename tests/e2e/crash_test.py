@@ -18,19 +18,6 @@ CLIENTS, KILLS = 8, min(12, ORDERS // 10)
 SEED = int(os.environ.get('ECOM_CRASH_SEED') or secrets.randbits(32))
 
 
-def place_order(shop, token, key):
-    """Until it is accepted: the idempotency key makes asking again safe."""
-    def attempt():
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            answer = shop.call('order-service', 'POST', '/orders', {'amount': 1}, token,
-                               {'Idempotency-Key': key})
-            if answer.status == 201:
-                return answer.json['id']
-            assert answer.status in (409, 500, 502, 503, 504), (answer.status, answer.body)
-        return None
-    return wait_until(f'the acceptance of {key}', attempt)
-
-
 def kill_at_random(shop, placed, rng):
     """Kills spread over the load by the number of orders placed, not by the clock."""
     for n in sorted(rng.randrange(ORDERS) for _ in range(KILLS)):
@@ -52,7 +39,7 @@ def every_accepted_order_is_paid_once_whatever_is_killed():
         killer = threading.Thread(target=kill_at_random, args=(shop, placed, rng))
         killer.start()
         with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
-            futures = [pool.submit(place_order, shop, token, f'{SEED}-{n}') for n in range(ORDERS)]
+            futures = [pool.submit(shop.order_surely, token, f'{SEED}-{n}') for n in range(ORDERS)]
             for future in concurrent.futures.as_completed(futures):
                 placed.append(future.result())
         killer.join()

@@ -20,16 +20,19 @@ class Server:
         self.folder = tempfile.mkdtemp(prefix=f'ecom-{name}-')
         self.env = {**os.environ, 'ECOM_SERVERS_DIR': self.folder, **settings}
         atexit.register(self.clean)
-        self.start()
+        try:
+            self.start()
+        except AssertionError as error:
+            if os.environ.get('CI') == 'true':
+                raise
+            print('1..0 # SKIP no server: ' + str(error).strip().splitlines()[-1])
+            sys.exit(0)
 
     def _servers(self, verb, *args):
         done = subprocess.run([os.path.join(ROOT, 'scripts/servers'), verb, self.name, *args],
                               env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=300)
         if done.returncode:
-            if os.environ.get('CI') != 'true' and verb == 'start':
-                print('1..0 # SKIP no server: ' + done.stderr.strip().splitlines()[-1])
-                sys.exit(0)
             raise AssertionError(f'scripts/servers {verb}: {done.stderr}')
         return done.stdout
 

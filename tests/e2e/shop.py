@@ -178,6 +178,18 @@ class Shop:
         equal(200, session.status, session.body)
         return made.json['id'], session.json['token']
 
+    def order_surely(self, token, key):
+        """Asks until an order is accepted, and gives its id: the idempotency key makes that safe."""
+        def attempt():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                answer = self.call('order-service', 'POST', '/orders', {'amount': 1}, token,
+                                   {'Idempotency-Key': key})
+                if answer.status == 201:
+                    return answer.json['id']
+                assert answer.status in (409, 500, 502, 503, 504), (answer.status, answer.body)
+            return None
+        return wait_until(f'the acceptance of {key}', attempt)
+
     def settled(self, order_id, token, patience_s=PATIENCE_S):
         """Waits until the order is no longer PENDING, and gives it."""
         def done():

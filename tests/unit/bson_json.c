@@ -5,16 +5,19 @@
 
 #include "mongodb/bson_json.h"
 
-/* What a text becomes, as MongoDB's own canonical JSON; freed by the caller. NULL: no fields. */
+/* What a text becomes, as MongoDB's own canonical JSON; freed by the caller. NULL: no fields.
+ * Versions of the driver put one space or two into an empty array. */
 static char *fields_of(const char *json)
 {
     bson_t doc;
-    char *text;
+    char *text, *two;
 
     if (ecom__bson_from_json(ecom_str_of(json), &doc) < 0)
         return NULL;
     text = bson_as_canonical_extended_json(&doc, NULL);
     bson_destroy(&doc);
+    while (text && (two = strstr(text, "[  ]")))
+        memmove(two + 1, two + 2, strlen(two + 2) + 1);
     return text;
 }
 
@@ -40,7 +43,7 @@ static void types_are_those_that_people_query(void)
         {"{\"t\":\"1970-02-30T00:00:01.500Z\"}", "{ \"t\" : \"1970-02-30T00:00:01.500Z\" }"},
         {"{\"b\":true,\"z\":null,\"s\":\"x\"}", "{ \"b\" : true, \"z\" : null, \"s\" : \"x\" }"},
         {"{\"a\":[1,{\"b\":[]}],\"c\":0}",
-         "{ \"a\" : [ { \"$numberInt\" : \"1\" }, { \"b\" : [  ] } ], "
+         "{ \"a\" : [ { \"$numberInt\" : \"1\" }, { \"b\" : [ ] } ], "
          "\"c\" : { \"$numberInt\" : \"0\" } }"},
     };
 

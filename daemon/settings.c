@@ -80,6 +80,13 @@ static const ecom_field fields[] = {
     SETTING(product_url, "PRODUCT_SERVICE_URL", STRING, .min = 1, .max = 1024, .doc = "Likewise."),
     SETTING(order_url, "ORDER_SERVICE_URL", STRING, .min = 1, .max = 1024, .doc = "Likewise."),
 
+    SETTING(notification_url, "NOTIFICATION_WORKER_URL", STRING, .min = 1, .max = 1024,
+            .doc = "Likewise, for the history of orders."),
+    SETTING(gateway_subscriptions, "GATEWAY_SUBSCRIPTIONS", ENUM, .names = on_off, .fallback = "on",
+            .doc = "off: the gateway uses no bus, and refuses subscriptions."),
+    SETTING(gateway_max_streams, "GATEWAY_MAX_STREAMS", INT, .min = 1, .max = 1000000,
+            .fallback = "1000", .doc = "Connections for subscriptions at a time; one more: 429."),
+
     SETTING(log_level, "LOG_LEVEL", ENUM, .names = levels, .fallback = "info",
             .doc = "Lines below it are not written."),
     SETTING(log_format, "LOG_FORMAT", ENUM, .names = formats, .fallback = "auto",

@@ -19,7 +19,9 @@ struct settings {
     ecom_str host;
     int64_t user_port, product_port, order_port, gateway_port;
     int64_t payment_worker_port, notification_worker_port;
-    ecom_str user_url, product_url, order_url;
+    ecom_str user_url, product_url, order_url, notification_url;
+    int32_t gateway_subscriptions;
+    int64_t gateway_max_streams;
 
     int32_t log_level, log_format;
     int32_t product_write_auth, rate_limit;
@@ -49,6 +51,7 @@ extern const ecom_record settings_record;
 enum { LOG_FORMAT_AUTO, LOG_FORMAT_TEXT, LOG_FORMAT_COLOR, LOG_FORMAT_JSON };
 enum { PRODUCT_WRITE_JWT, PRODUCT_WRITE_OPEN };
 enum { RATE_LIMIT_ON, RATE_LIMIT_OFF };
+enum { GATEWAY_SUBSCRIPTIONS_ON, GATEWAY_SUBSCRIPTIONS_OFF };
 enum { LAMBDA_REQUEST_RESPONSE, LAMBDA_EVENT };
 enum { INTROSPECTION_ON, INTROSPECTION_OFF };
 enum { INVALID_STATUS_400, INVALID_STATUS_422 };

@@ -1,5 +1,8 @@
 /* graphql-gateway: one GraphQL schema in front of the services. */
 #include "daemon/daemon.h"
+#include "events.h"
+#include "hub.h"
+#include "live.h"
 #include "options.h"
 #include "resolvers.h"
 #include "upstream.h"
@@ -16,6 +19,9 @@
 struct gateway {
     ecom_graphql *graphql;
     struct upstream upstream;
+    struct hub *hub; /* NULL: subscriptions are off */
+    struct live_world live;
+    ecom_graphql_subscriber subscribers[2];
 };
 
 static int answer(ecom_exchange *x, const ecom_graphql_http_answer *answer, ecom_error *err)
@@ -31,8 +37,9 @@ static int answer(ecom_exchange *x, const ecom_graphql_http_answer *answer, ecom
 static int handle_graphql(void *user, ecom_exchange *x, ecom_error *err)
 {
     const struct daemon *d = user;
-    const struct gateway *gateway = d->domain;
-    struct request context = upstream_request(&gateway->upstream, x);
+    struct gateway *gateway = d->domain;
+    const struct caller caller = upstream_caller(x);
+    struct request context = upstream_request(&gateway->upstream, &caller);
     const ecom_graphql_request request = {
         .size = sizeof(request), .context = &context, .deadline_us = context.until_us};
     ecom_graphql_http http = {
@@ -45,11 +52,22 @@ static int handle_graphql(void *user, ecom_exchange *x, ecom_error *err)
     };
     ecom_graphql_http_answer found;
 
+    if (live_wants_events(x) && !ecom_str_eq(http.method, ecom_str_of("HEAD")))
+        return live_events(&gateway->live, x, err);
     options_fill_http(&d->settings, &http);
     int r = ecom_graphql_handle_http(gateway->graphql, &http, &request, ecom_exchange_arena(x),
                                      ecom_exchange_out(x), &found, err);
 
     return r < 0 ? r : answer(x, &found, err);
+}
+
+static int handle_get(void *user, ecom_exchange *x, ecom_error *err)
+{
+    struct gateway *gateway = ((struct daemon *)user)->domain;
+
+    if (ecom_exchange_wants_websocket(x))
+        return live_upgrade(&gateway->live, x, err);
+    return handle_graphql(user, x, err);
 }
 
 /* What callers have no business with is logged, with the correlation id, and masked. */
@@ -65,9 +83,9 @@ static void on_error(void *user, void *context, const char *type, const char *fi
     };
 
     (void)user;
-    if (ecom_code_of(err->code)->http < 500)
+    if (ecom_code_of(err->code)->http < 500 || err->code == ECOM_E_NOTSUP)
         return;
-    ecom_log_write(ecom_exchange_log(request->x), ECOM_LOG_WARN, "a field failed", fields, 4);
+    ecom_log_write(request->caller.log, ECOM_LOG_WARN, "a field failed", fields, 4);
     if (ecom_code_of(err->code)->http == 500)
         ecom_fail(err, err->code, "Internal error");
     else if (err->code == ECOM_E_TIMEOUT)
@@ -95,7 +113,9 @@ static int open_upstream(struct gateway *gateway, const struct daemon *d, ecom_e
     up->users = settings_service_url(s->user_url, s->user_port, d->arena);
     up->products = settings_service_url(s->product_url, s->product_port, d->arena);
     up->orders = settings_service_url(s->order_url, s->order_port, d->arena);
-    if (!up->users || !up->products || !up->orders)
+    up->notifications =
+        settings_service_url(s->notification_url, s->notification_worker_port, d->arena);
+    if (!up->users || !up->products || !up->orders || !up->notifications)
         return ecom_fail(err, ECOM_E_NOMEM, "services");
     return ecom_http_client_new(&opts, &up->client, err);
 }
@@ -111,6 +131,45 @@ static ecom_str whole_schema(ecom_arena *arena)
         memcpy(sdl + shop, federation_graphql, n - shop);
     }
     return (ecom_str){sdl, n};
+}
+
+/* Tokens are checked here only where it is the gateway that decides: for subscriptions. */
+static int open_jwt(struct daemon *d, ecom_error *err)
+{
+    const struct settings *s = &d->settings;
+    ecom_jwt_options opts = {
+        .size = sizeof(opts),
+        .secret = s->jwt_secret,
+        .previous_secret = s->jwt_previous_secret,
+        .issuer = s->jwt_issuer,
+        .ttl_s = s->jwt_ttl_s,
+        .env = d->env,
+    };
+
+    return s->jwt_secret.n ? ecom_jwt_new(&opts, &d->jwt, err) : ECOM_OK;
+}
+
+static int open_hub(struct gateway *gateway, struct daemon *d, ecom_error *err)
+{
+    const struct hub_options opts = {
+        .bus_url = settings_bus_url(&d->settings, d->arena),
+        .order_topic = d->settings.order_topic,
+        .payment_topic = d->settings.payment_topic,
+        .env = d->env,
+        .log = d->log,
+    };
+    int r = open_jwt(d, err);
+
+    gateway->subscribers[0] = (ecom_graphql_subscriber){
+        "orderStatusChanged", events_subscribe_order, events_cancel, &gateway->hub};
+    gateway->subscribers[1] = (ecom_graphql_subscriber){"orderEvents", events_subscribe_orders,
+                                                        events_cancel, &gateway->hub};
+    if (r < 0 || d->settings.gateway_subscriptions == GATEWAY_SUBSCRIPTIONS_OFF)
+        return r;
+    if (!opts.bus_url)
+        return ecom_fail(err, ECOM_E_NOMEM, "subscriptions");
+    r = settings_make_data_dir(&d->settings, opts.bus_url, err);
+    return r < 0 ? r : hub_open(&opts, &gateway->hub, err);
 }
 
 static int open_gateway(struct daemon *d, ecom_error *err)
@@ -135,10 +194,17 @@ static int open_gateway(struct daemon *d, ecom_error *err)
     if (r < 0)
         return r;
     options_fill(&d->settings, &trusted, &opts);
+    opts.subscribers = gateway->subscribers;
+    opts.nsubscribers = 2;
     r = open_upstream(gateway, d, err);
+    if (r == ECOM_OK)
+        r = open_hub(gateway, d, err);
     if (r == ECOM_OK)
         r = ecom_graphql_new(&opts, &gateway->graphql, NULL, err);
     trusted_free(&trusted);
+    gateway->live.d = d;
+    gateway->live.upstream = &gateway->upstream;
+    gateway->live.graphql = gateway->graphql;
     return r;
 }
 
@@ -148,6 +214,7 @@ static void close_gateway(struct daemon *d)
 
     if (!gateway)
         return;
+    hub_close(gateway->hub);
     ecom_graphql_free(gateway->graphql);
     ecom_http_client_free(gateway->upstream.client);
     free(gateway);
@@ -161,15 +228,15 @@ static const ecom_route routes[] = {
      .openapi = (const char *)post_openapi},
     {.method = "GET",
      .pattern = "/graphql",
-     .handle = handle_graphql,
-     .summary = "A GraphQL query: ?query=&operationName=&variables=.",
+     .handle = handle_get,
+     .summary = "A GraphQL query: ?query=&operationName=&variables=; or a WebSocket.",
      .openapi = (const char *)get_openapi},
 };
 
 static const struct daemon_spec spec = {
     .name = "graphql-gateway",
     .about = "One GraphQL schema in front of the user, product and order services:\n"
-             "POST /graphql.",
+             "POST /graphql; subscriptions there too, by WebSocket or server-sent events.",
     .title = "GraphQL Gateway",
     .port = offsetof(struct settings, gateway_port),
     .routes = routes,

@@ -1,5 +1,6 @@
 #include "resolvers.h"
 
+#include "events.h"
 #include "federation.h"
 #include "joins.h"
 #include "upstream.h"
@@ -350,6 +351,10 @@ const ecom_graphql_resolver resolvers[] = {
     {"_Service", "sdl", federation_sdl, NULL},
     {"User", "orders", user_orders, NULL},
     {"Order", "user", order_user, NULL},
+    {"Order", "events", events_of_order, NULL},
+    {"Subscription", "*", events_same, NULL},
+    {"OrderEvent", "status", events_status, NULL},
+    {"OrderEvent", "order", events_order, NULL},
     {"Mutation", "register", mutation_register, NULL},
     {"Mutation", "login", mutation_login, NULL},
     {"Mutation", "createProduct", mutation_create_product, NULL},

@@ -15,11 +15,25 @@ static void add(struct headers *headers, const char *name, ecom_str value)
         headers->all[headers->n++] = (ecom_header){ecom_str_of(name), value};
 }
 
-struct request upstream_request(const struct upstream *upstream, ecom_exchange *x)
+struct caller upstream_caller(ecom_exchange *x)
+{
+    const ecom_claims *claims = ecom_exchange_claims(x);
+
+    return (struct caller){
+        .authorization = ecom_exchange_header(x, "authorization"),
+        .correlation_id = ecom_exchange_correlation_id(x),
+        .traceparent = ecom_exchange_traceparent(x),
+        .user_id = claims ? claims->sub : (ecom_str){NULL, 0},
+        .arena = ecom_exchange_arena(x),
+        .log = ecom_exchange_log(x),
+    };
+}
+
+struct request upstream_request(const struct upstream *upstream, const struct caller *caller)
 {
     return (struct request){
         .upstream = upstream,
-        .x = x,
+        .caller = *caller,
         .until_us =
             upstream->env->monotonic_us(upstream->env->self) + (int64_t)upstream->timeout_ms * 1000,
     };
@@ -54,13 +68,13 @@ static int32_t time_for(const struct request *request)
 static int copy_headers(struct request *request, struct pending *pending, ecom_str body,
                         ecom_str idempotency_key)
 {
-    ecom_arena *arena = ecom_exchange_arena(request->x);
+    ecom_arena *arena = request->caller.arena;
     struct headers headers = {0};
     ecom_header *copy;
 
-    add(&headers, "authorization", ecom_exchange_header(request->x, "authorization"));
-    add(&headers, "x-correlation-id", ecom_exchange_correlation_id(request->x));
-    add(&headers, "traceparent", ecom_exchange_traceparent(request->x));
+    add(&headers, "authorization", request->caller.authorization);
+    add(&headers, "x-correlation-id", request->caller.correlation_id);
+    add(&headers, "traceparent", request->caller.traceparent);
     add(&headers, "idempotency-key", idempotency_key);
     if (body.n)
         add(&headers, "content-type", ecom_str_of("application/json"));
@@ -88,7 +102,7 @@ static const char *join(ecom_arena *arena, const char *base, ecom_str path)
 int upstream_begin(struct request *request, const char *method, const char *base, ecom_str path,
                    ecom_str body, ecom_str idempotency_key, struct pending **out, ecom_error *err)
 {
-    ecom_arena *arena = ecom_exchange_arena(request->x);
+    ecom_arena *arena = request->caller.arena;
     struct pending *pending = ecom_arena_alloc(arena, sizeof(*pending));
     const char *url = join(arena, base, path);
 
@@ -127,7 +141,7 @@ static void send_some(struct request *request)
         calls[n++] = p->call;
     }
     int r = n ? ecom_http_client_send_all(request->upstream->client, calls, n,
-                                          ecom_exchange_arena(request->x), results, &err)
+                                          request->caller.arena, results, &err)
               : ECOM_OK;
     for (size_t i = 0; i < n; i++) {
         sent[i]->result = results[i];
@@ -157,7 +171,7 @@ int upstream_result(struct request *request, const struct pending *pending, cons
     }
     if (result->answer.status >= 400)
         return ecom_http_answer_error(&result->answer, err);
-    return ecom_json_parse(result->answer.body, NULL, ecom_exchange_arena(request->x), out, err);
+    return ecom_json_parse(result->answer.body, NULL, request->caller.arena, out, err);
 }
 
 int upstream_call(struct request *request, const char *method, const char *base, ecom_str path,

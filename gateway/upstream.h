@@ -9,11 +9,11 @@
 struct upstream {
     ecom_http_client *client;
     const ecom_env *env;
-    const char *users, *products, *orders; /* base URLs */
-    int32_t timeout_ms;                    /* for all calls of a request together */
+    const char *users, *products, *orders, *notifications; /* base URLs */
+    int32_t timeout_ms;                                    /* for all calls of a request together */
 };
 
-enum { UPSTREAM_SERVICES = 3, UPSTREAM_TOGETHER = 32 };
+enum { UPSTREAM_SERVICES = 4, UPSTREAM_TOGETHER = 32 };
 
 /* A call that is begun: it is sent with all others of its level. */
 struct pending {
@@ -23,17 +23,27 @@ struct pending {
     ecom_http_result result;
 };
 
+/* Who asks, and what the answer is made in. */
+struct caller {
+    ecom_str authorization, correlation_id, traceparent;
+    ecom_str user_id; /* of a token that was checked here; p NULL: none was */
+    int32_t checked;  /* tokens are checked here */
+    ecom_arena *arena;
+    const ecom_log *log;
+};
+struct caller upstream_caller(ecom_exchange *x);
+
 /* The context of a GraphQL request. */
 struct request {
     const struct upstream *upstream;
-    ecom_exchange *x;
+    struct caller caller;
     int64_t until_us;                      /* by the env's monotonic clock */
     const char *silent[UPSTREAM_SERVICES]; /* base URLs that let a call of it run out of time */
     struct pending *begun;                 /* not sent yet */
     uint32_t nbegun;
 };
 
-struct request upstream_request(const struct upstream *upstream, ecom_exchange *x);
+struct request upstream_request(const struct upstream *upstream, const struct caller *caller);
 
 /* Begins a call to a service: all that are begun are sent together by upstream_wait().
  * body: empty for a GET; idempotency_key: p NULL for none. Both are copied, as is the path. */

@@ -121,10 +121,11 @@ typedef struct ecom_graphql_live ecom_graphql_live;
 typedef struct ecom_graphql_live_options {
     uint32_t size;
     ecom_graphql *graphql;
-    uint32_t max_events; /**< that may wait; 0: 256 */
-    int32_t timeout_ms;  /**< of one execution; 0: none */
-    uint32_t max_arena;  /**< bytes of one execution; 0: 16 MiB */
-    ecom_str after;      /**< see ecom_graphql_stream_options; copied */
+    uint32_t max_events;  /**< that may wait; 0: 256 */
+    int32_t timeout_ms;   /**< of one execution; 0: none */
+    uint32_t max_arena;   /**< bytes of one execution; 0: 16 MiB */
+    ecom_str after;       /**< see ecom_graphql_stream_options; copied */
+    int32_t only_queries; /**< 1: refuse mutations, as over GET */
     /** Has @p fn called once, on a thread where it may block; @p cancelled: to let go of @p arg
      *  only. @return ECOM_OK; a code: it will not be called. */
     int (*run)(void *user, void (*fn)(void *arg, int cancelled), void *arg);
@@ -155,6 +156,11 @@ ECOM_API void ecom_graphql_live_unref(ecom_graphql_live *live);
 /** The events of graphql-sse, distinct connections mode: appends `event: next` with a response, or,
  *  without one (p NULL), `event: complete`. @param id  nullable p: the event's. */
 ECOM_API ECOM_MUST_USE int ecom_graphql_sse_write(ecom_buf *out, ecom_str response, ecom_str id);
+
+/** Appends the body that a POST would have had, for the query of a GET, without the `?`.
+ *  @return ECOM_E_INVAL: variables or extensions are not JSON; ECOM_E_NOMEM. */
+ECOM_API ECOM_MUST_USE int ecom_graphql_query_body(ecom_str query, ecom_arena *arena,
+                                                   ecom_buf *body, ecom_error *err);
 
 /** The subprotocol of ecom_graphql_socket: "graphql-transport-ws". */
 #define ECOM_GRAPHQL_TRANSPORT_WS "graphql-transport-ws"

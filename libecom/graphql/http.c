@@ -1,6 +1,7 @@
 /* GraphQL over HTTP (draft of 2025), as a function of what an HTTP server read. Bodies are JSON
  * only: no type that a page of another origin could send unasked runs anything, and GET runs no
  * mutation. */
+#include "ecom/subscribe.h"
 #include "graphql/engine.h"
 
 #include <stdio.h>
@@ -163,7 +164,7 @@ static int add_member(ecom_str name, ecom_str value, int is_json, ecom_arena *ar
 }
 
 /* Makes the body that a POST would have had. A parameter that comes twice is a key that does. */
-static int body_of_query(ecom_str query, ecom_arena *arena, ecom_buf *body, ecom_error *err)
+int ecom_graphql_query_body(ecom_str query, ecom_arena *arena, ecom_buf *body, ecom_error *err)
 {
     static const char *const names[] = {"query", "operationName", "variables", "extensions"};
     int r = ecom_buf_append(body, ecom_str_of("{"));
@@ -271,7 +272,7 @@ static int answer_get(struct hearing *h, ecom_error *err)
 {
     ecom_buf body = {0};
     ecom_error why;
-    int r = body_of_query(h->http->query, h->arena, &body, &why);
+    int r = ecom_graphql_query_body(h->http->query, h->arena, &body, &why);
 
     h->request.only_queries = 1;
     if (r == ECOM_OK)

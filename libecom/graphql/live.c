@@ -162,7 +162,9 @@ static int answer_event(ecom_graphql_live *live, const ecom_graphql_request *req
 /* A piece: the beginning, or an event. */
 static int step(ecom_graphql_live *live, ecom_arena *arena, ecom_buf *out)
 {
-    ecom_graphql_request request = {.size = sizeof(request), .deadline_us = deadline(live)};
+    ecom_graphql_request request = {.size = sizeof(request),
+                                    .only_queries = live->options.only_queries,
+                                    .deadline_us = deadline(live)};
 
     out->n = 0;
     ecom_arena_reset(arena);

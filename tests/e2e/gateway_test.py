@@ -81,6 +81,19 @@ def a_service_that_never_answers_costs_a_request_its_own_fields_and_a_bounded_ti
             assert 'may have happened' in error['message'], error
 
 
+def without_a_bus_subscriptions_are_refused_by_the_name_of_the_setting():
+    with Shop(GATEWAY_SUBSCRIPTIONS='off') as shop:
+        _, token = shop.customer()
+        answer = shop.call('graphql-gateway', 'POST', '/graphql',
+                           {'query': 'subscription { orderEvents { id } }'}, token,
+                           {'Accept': 'text/event-stream'})
+        event, done = answer.body.decode().strip().split('\n\n')
+        error, = json.loads(event.removeprefix('event: next\ndata: '))['errors']
+        equal(('Subscriptions are switched off here (GATEWAY_SUBSCRIPTIONS).', ['orderEvents']),
+              (error['message'], error['path']))
+        equal('event: complete\ndata:', done)
+
+
 MODERN = 'application/graphql-response+json'
 
 
@@ -180,4 +193,5 @@ run_tests(lists_go_page_by_page,
           a_service_that_never_answers_costs_a_request_its_own_fields_and_a_bounded_time,
           users_and_their_orders_are_joined_with_one_call_a_level,
           a_larger_graph_asks_for_entities,
+          without_a_bus_subscriptions_are_refused_by_the_name_of_the_setting,
           requests_come_by_get_and_by_post)

@@ -1,0 +1,267 @@
+#include "events.h"
+
+#include "hub.h"
+#include "joins.h"
+#include "upstream.h"
+
+static const ecom_str none = {NULL, 0};
+
+static ecom_str text_of(const ecom_json *object, const char *name)
+{
+    const ecom_json *value = ecom_json_get(object, name);
+
+    return value && value->kind == ECOM_JSON_STRING ? value->text : none;
+}
+
+/* ---- subscribing */
+
+static int join(ecom_graphql_subscribe_call *call, struct hub *hub, ecom_str order_id,
+                ecom_error *err)
+{
+    const struct request *request = call->context;
+    const struct hub_wish wish = {
+        .user_id = request->caller.user_id,
+        .order_id = order_id,
+        .after = call->after,
+        .from_kept = order_id.n > 0,
+    };
+
+    return hub_join(hub, &wish, call->stream, &call->source, err);
+}
+
+static int check(ecom_graphql_subscribe_call *call, struct hub *hub, ecom_error *err)
+{
+    const struct request *request = call->context;
+
+    if (!hub)
+        return ecom_fail(err, ECOM_E_NOTSUP,
+                         "Subscriptions are switched off here (GATEWAY_SUBSCRIPTIONS).");
+    if (!request->caller.user_id.n && request->caller.authorization.n && !request->caller.checked)
+        return ecom_fail(err, ECOM_E_NOTSUP,
+                         "Subscriptions need JWT_SECRET, which is not set here.");
+    if (!request->caller.user_id.n)
+        return ecom_fail(err, ECOM_E_UNAUTHENTICATED,
+                         "Who subscribes must send a token, with connection_init or as a header.");
+    return ECOM_OK;
+}
+
+int events_subscribe_orders(ecom_graphql_subscribe_call *call, void *user, ecom_error *err)
+{
+    struct hub *hub = *(struct hub **)user;
+    int r = check(call, hub, err);
+
+    return r < 0 ? r : join(call, hub, none, err);
+}
+
+/* As the query does: another's order is not there. */
+static int find_order(struct request *request, ecom_str id, ecom_error *err)
+{
+    const ecom_json *order;
+    ecom_buf path = {0};
+    int r = ecom_buf_append(&path, ecom_str_of("/orders"));
+
+    if (r == ECOM_OK)
+        r = upstream_add_segment(&path, id);
+    r = r < 0 ? ecom_fail(err, r, "an order")
+              : upstream_call(request, "GET", request->upstream->orders, ecom_buf_str(&path), none,
+                              none, &order, err);
+    ecom_buf_free(&path);
+    return r;
+}
+
+int events_subscribe_order(ecom_graphql_subscribe_call *call, void *user, ecom_error *err)
+{
+    struct hub *hub = *(struct hub **)user;
+    ecom_str id = text_of(call->arguments, "id");
+    int r = check(call, hub, err);
+
+    if (r == ECOM_OK && id.n == 0)
+        r = ecom_fail_field(err, ECOM_E_INVAL, "id", "id: must not be empty");
+    if (r == ECOM_OK)
+        r = find_order(call->context, id, err);
+    return r < 0 ? r : join(call, hub, id, err);
+}
+
+void events_cancel(void *source, void *user)
+{
+    hub_leave(*(struct hub **)user, source);
+}
+
+/* ---- an event's fields; what is not here is a member of its JSON */
+
+int events_same(ecom_graphql_call *call, void *user, ecom_error *err)
+{
+    (void)user, (void)err;
+    for (uint32_t i = 0; i < call->n; i++)
+        ecom_graphql_set_object(&call->results[i], call->parents[i]);
+    return ECOM_OK;
+}
+
+int events_status(ecom_graphql_call *call, void *user, ecom_error *err)
+{
+    (void)user, (void)err;
+    for (uint32_t i = 0; i < call->n; i++) {
+        ecom_str type = text_of(call->parents[i], "type"),
+                 said = text_of(call->parents[i], "status");
+        const char *status = ecom_str_eq(type, ecom_str_of("PAYMENT_COMPLETED")) ? "PAID"
+                             : ecom_str_eq(type, ecom_str_of("PAYMENT_FAILED"))  ? "PAYMENT_FAILED"
+                                                                                 : "PENDING";
+        ecom_graphql_set_str(&call->results[i], said.n ? said : ecom_str_of(status));
+    }
+    return ECOM_OK;
+}
+
+int events_order(ecom_graphql_call *call, void *user, ecom_error *err)
+{
+    const struct source source = {((const struct request *)call->context)->upstream->orders,
+                                  "/orders", NULL};
+
+    (void)user;
+    return joins_by_member(call, &source, "orderId", err);
+}
+
+/* ---- an order's past, from what the services know of it */
+
+/* Appends `,"name":value` for a member of the same or another name. */
+static int copy_member(ecom_buf *out, const char *name, const ecom_json *from, const char *member)
+{
+    const ecom_json *value = ecom_json_get(from, member);
+
+    if (!value || value->kind == ECOM_JSON_NULL)
+        return ECOM_OK;
+    int r = ecom_buf_printf(out, ",\"%s\":", name);
+    return r < 0 ? r : ecom_json_write(out, value);
+}
+
+static int write_event(ecom_buf *out, const char *type, const ecom_json *order,
+                       const ecom_json *when, const char *time, const ecom_json *notification,
+                       int has_id)
+{
+    static const char *const same[] = {"userId", "amount", "currency", "status"};
+    int r = ecom_buf_printf(out, "{\"type\":\"%s\"", type);
+
+    if (r == ECOM_OK)
+        r = copy_member(out, "orderId", order, "id");
+    for (size_t i = 0; i < sizeof(same) / sizeof(same[0]) && r == ECOM_OK; i++)
+        r = i == 3 && when == order && time[0] == 'c'
+                ? ecom_buf_append(out, ecom_str_of(",\"status\":\"PENDING\""))
+                : copy_member(out, same[i], order, same[i]);
+    if (r == ECOM_OK)
+        r = copy_member(out, "time", when, time);
+    if (r == ECOM_OK && has_id)
+        r = copy_member(out, "id", notification, "id");
+    if (r == ECOM_OK)
+        r = copy_member(out, "correlationId", notification, "correlationId");
+    return r;
+}
+
+static int write_payment(ecom_buf *out, const ecom_json *order, const ecom_json *notification)
+{
+    int paid = ecom_str_eq(text_of(order, "status"), ecom_str_of("PAID"));
+    int r = write_event(out, paid ? "PAYMENT_COMPLETED" : "PAYMENT_FAILED", order, order,
+                        "updatedAt", notification, 1);
+
+    if (r == ECOM_OK)
+        r = copy_member(out, "paymentId", order, "paymentId");
+    if (r == ECOM_OK)
+        r = copy_member(out, "reason", order, "failureReason");
+    return r < 0 ? r : ecom_buf_append(out, ecom_str_of("}"));
+}
+
+static int write_notification(ecom_buf *out, const ecom_json *order, const ecom_json *notification)
+{
+    int r =
+        write_event(out, "NOTIFICATION_SENT", order, notification, "updatedAt", notification, 0);
+
+    if (r == ECOM_OK)
+        r = copy_member(out, "text", notification, "text");
+    return r < 0 ? r : ecom_buf_append(out, ecom_str_of("}"));
+}
+
+/* @param notification  nullable: not sent, or not known. */
+static int write_history(ecom_buf *out, const ecom_json *order, const ecom_json *notification)
+{
+    int sent = ecom_str_eq(text_of(notification, "status"), ecom_str_of("SENT"));
+    int r = ecom_buf_append(out, ecom_str_of("["));
+
+    if (r == ECOM_OK)
+        r = write_event(out, "ORDER_CREATED", order, order, "createdAt", notification, 0);
+    if (r == ECOM_OK)
+        r = ecom_buf_append(out, ecom_str_of("}"));
+    if (r == ECOM_OK && !ecom_str_eq(text_of(order, "status"), ecom_str_of("PENDING")) &&
+        (r = ecom_buf_append(out, ecom_str_of(","))) == ECOM_OK)
+        r = write_payment(out, order, notification);
+    if (r == ECOM_OK && sent && (r = ecom_buf_append(out, ecom_str_of(","))) == ECOM_OK)
+        r = write_notification(out, order, notification);
+    return r < 0 ? r : ecom_buf_append(out, ecom_str_of("]"));
+}
+
+/* Asks the worker for an order's notification. */
+static int ask(struct request *request, ecom_str order_id, struct pending **out, ecom_error *err)
+{
+    ecom_buf path = {0};
+    int r = ecom_buf_append(&path, ecom_str_of("/notifications"));
+
+    if (r == ECOM_OK)
+        r = upstream_add_query(&path, ecom_str_of("orderId"), order_id);
+    r = r < 0 ? ecom_fail(err, r, "notifications")
+              : upstream_begin(request, "GET", request->upstream->notifications,
+                               ecom_buf_str(&path), none, none, out, err);
+    ecom_buf_free(&path);
+    return r;
+}
+
+/* NULL: there is none, or the worker is away, and the rest of the history is told without it. */
+static const ecom_json *find_notification(struct request *request, const struct pending *pending)
+{
+    const ecom_json *page = NULL;
+    ecom_error err;
+
+    if (!pending || upstream_result(request, pending, &page, &err) < 0)
+        return NULL;
+    const ecom_json *items = ecom_json_get(page, "items");
+    return items ? items->first : NULL;
+}
+
+static int history_of(ecom_graphql_call *call, const ecom_json *order,
+                      const struct pending *pending, ecom_graphql_value *value, ecom_error *err)
+{
+    const ecom_json *list, *notification = find_notification(call->context, pending);
+    ecom_buf text = {0};
+    ecom_str copy = none;
+    int r = write_history(&text, order, notification);
+
+    if (r == ECOM_OK && !(copy = ecom_arena_copy(call->arena, ecom_buf_str(&text))).p)
+        r = ECOM_E_NOMEM;
+    ecom_buf_free(&text);
+    if (r == ECOM_OK)
+        r = ecom_json_parse(copy, NULL, call->arena, &list, err);
+    return r < 0 ? ecom_fail(err, r, "%s", call->field) : ecom_graphql_set_json(call, value, list);
+}
+
+static int finish_histories(ecom_graphql_call *call, void *user, ecom_error *err)
+{
+    struct pending **pending = call->state;
+    int r = ECOM_OK;
+
+    (void)user;
+    for (uint32_t i = 0; i < call->n && r == ECOM_OK; i++)
+        r = history_of(call, call->parents[i], pending[i], &call->results[i], err);
+    return r;
+}
+
+int events_of_order(ecom_graphql_call *call, void *user, ecom_error *err)
+{
+    struct pending **pending = ecom_arena_alloc(call->arena, call->n * sizeof(struct pending *));
+    ecom_error why;
+
+    (void)user;
+    if (!pending)
+        return ecom_fail(err, ECOM_E_NOMEM, "%s", call->field);
+    call->state = pending;
+    call->finish = finish_histories;
+    for (uint32_t i = 0; i < call->n; i++)
+        if (ask(call->context, text_of(call->parents[i], "id"), &pending[i], &why) < 0)
+            pending[i] = NULL;
+    return ECOM_OK;
+}

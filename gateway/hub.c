@@ -1,0 +1,356 @@
+#include "hub.h"
+
+#include <ecom/event.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { POLL_MS = 1000, PAUSE_MS = 500, AT_ONCE = 256, EVENT_BYTES = 8 << 20 };
+
+/* An event, as all who want it share it. */
+struct happening {
+    atomic_uint refs;
+    ecom_arena *arena; /* holds the rest */
+    ecom_str id, order_id, user_id;
+    const ecom_json *json;
+};
+
+struct listener {
+    struct listener *prev, *next;
+    ecom_graphql_stream *stream;
+    ecom_str user_id, order_id;
+    char text[];
+};
+
+struct hub {
+    ecom_bus *bus;
+    ecom_member *member; /* the thread's */
+    ecom_str topics[2];
+    const ecom_env *env;
+    const ecom_log *log;
+    pthread_t thread;
+    int32_t running;
+    pthread_cond_t stopped;
+    pthread_mutex_t lock;
+    /* Under the lock. */
+    int32_t stopping;
+    struct listener *listeners;
+    struct happening *kept[HUB_KEPT]; /* a ring */
+    size_t next, nkept;
+};
+
+/* ---- events */
+
+static void unref(void *owner)
+{
+    struct happening *h = owner;
+
+    if (h && atomic_fetch_sub_explicit(&h->refs, 1, memory_order_acq_rel) == 1)
+        ecom_arena_free(h->arena);
+}
+
+static struct happening *ref(struct happening *h)
+{
+    atomic_fetch_add_explicit(&h->refs, 1, memory_order_relaxed);
+    return h;
+}
+
+static ecom_str member_text(const ecom_json *json, const char *name)
+{
+    const ecom_json *value = ecom_json_get(json, name);
+
+    return value && value->kind == ECOM_JSON_STRING ? value->text : (ecom_str){NULL, 0};
+}
+
+/* The body with a member more, if its correlation id came in a header only. */
+static const ecom_json *with_correlation(const ecom_json *json, const ecom_msg *msg,
+                                         ecom_arena *arena)
+{
+    ecom_str id = ecom_msg_header(msg, "x-correlation-id");
+    ecom_json *copy, *more;
+
+    if (id.n == 0 || member_text(json, "correlationId").n)
+        return json;
+    copy = ecom_arena_alloc(arena, sizeof(*copy));
+    more = ecom_arena_alloc(arena, sizeof(*more));
+    if (!copy || !more)
+        return json;
+    *more = (ecom_json){.kind = ECOM_JSON_STRING,
+                        .name = ecom_str_of("correlationId"),
+                        .text = ecom_arena_copy(arena, id),
+                        .next = json->first};
+    *copy = *json;
+    copy->first = more;
+    copy->count++;
+    return copy;
+}
+
+/* NULL: none of the shop's events, or out of memory. */
+static struct happening *read_event(const ecom_msg *msg)
+{
+    ecom_arena *arena = ecom_arena_new(EVENT_BYTES);
+    struct happening *h = arena ? ecom_arena_alloc(arena, sizeof(*h)) : NULL;
+    const ecom_contract *contract;
+    ecom_str body;
+    void *event;
+
+    if (!h || !(body = ecom_arena_copy(arena, msg->body)).p ||
+        ecom_event_decode(ecom_shop_contracts, msg, arena, &contract, &event, NULL) < 0 ||
+        ecom_json_parse(body, NULL, arena, &h->json, NULL) < 0) {
+        ecom_arena_free(arena);
+        return NULL;
+    }
+    atomic_init(&h->refs, 1);
+    h->arena = arena;
+    h->json = with_correlation(h->json, msg, arena);
+    h->id = member_text(h->json, "id");
+    h->order_id = member_text(h->json, "orderId");
+    h->user_id = member_text(h->json, "userId");
+    return h;
+}
+
+/* ---- listeners */
+
+static int wants(const struct listener *l, const struct happening *h)
+{
+    return ecom_str_eq(l->user_id, h->user_id) &&
+           (l->order_id.n == 0 || ecom_str_eq(l->order_id, h->order_id));
+}
+
+static void push(ecom_graphql_stream *stream, struct happening *h)
+{
+    const ecom_graphql_event event = {
+        .size = sizeof(event), .root = h->json, .id = h->id, .drop = unref, .owner = ref(h)};
+
+    if (ecom_graphql_stream_push(stream, &event) < 0)
+        return; /* nobody is there any more; or it is full, which it says to its peer itself */
+}
+
+static void keep(struct hub *hub, struct happening *h)
+{
+    unref(hub->kept[hub->next]);
+    hub->kept[hub->next] = ref(h);
+    hub->next = (hub->next + 1) % HUB_KEPT;
+    hub->nkept += hub->nkept < HUB_KEPT;
+}
+
+/* The next of those who want it, by reference; they are asked one by one, since a stream must not
+ * be pushed to under the lock: who leaves takes it. */
+static ecom_graphql_stream **collect(struct hub *hub, struct happening *h, size_t *n)
+{
+    ecom_graphql_stream **streams;
+    size_t count = 0;
+
+    *n = 0;
+    for (const struct listener *l = hub->listeners; l; l = l->next)
+        count += (size_t)wants(l, h);
+    if (count == 0 || !(streams = malloc(count * sizeof(ecom_graphql_stream *))))
+        return NULL;
+    for (const struct listener *l = hub->listeners; l; l = l->next)
+        if (wants(l, h))
+            streams[(*n)++] = ecom_graphql_stream_ref(l->stream);
+    return streams;
+}
+
+static int on_msg(void *user, const ecom_msg *msg)
+{
+    struct hub *hub = user;
+    struct happening *h = read_event(msg);
+    size_t n;
+
+    if (!h)
+        return 0;
+    pthread_mutex_lock(&hub->lock);
+    keep(hub, h);
+    ecom_graphql_stream **streams = collect(hub, h, &n);
+    pthread_mutex_unlock(&hub->lock);
+    for (size_t i = 0; i < n; i++) {
+        push(streams[i], h);
+        ecom_graphql_stream_unref(streams[i]);
+    }
+    free(streams);
+    unref(h);
+    return 0;
+}
+
+/* Where in the ring, counted from its oldest, those begin that are new to the listener. */
+static size_t first_new(const struct hub *hub, const struct hub_wish *wish)
+{
+    size_t start = hub->next + HUB_KEPT - hub->nkept;
+
+    for (size_t i = 0; wish->after.p && i < hub->nkept; i++)
+        if (ecom_str_eq(hub->kept[(start + i) % HUB_KEPT]->id, wish->after))
+            return i + 1;
+    return wish->after.p || wish->from_kept ? 0 : hub->nkept;
+}
+
+/* With the lock held: the listener's own thread is here, so nobody leaves meanwhile. */
+static void catch_up(struct hub *hub, const struct hub_wish *wish, const struct listener *l)
+{
+    size_t start = hub->next + HUB_KEPT - hub->nkept;
+
+    for (size_t i = first_new(hub, wish); i < hub->nkept; i++) {
+        struct happening *h = hub->kept[(start + i) % HUB_KEPT];
+        if (wants(l, h))
+            push(l->stream, h);
+    }
+}
+
+int hub_join(struct hub *hub, const struct hub_wish *wish, ecom_graphql_stream *stream, void **out,
+             ecom_error *err)
+{
+    struct listener *l = calloc(1, sizeof(*l) + wish->user_id.n + wish->order_id.n + 1);
+
+    if (!l)
+        return ecom_fail(err, ECOM_E_NOMEM, "a subscription");
+    memcpy(l->text, wish->user_id.p, wish->user_id.n);
+    l->user_id = (ecom_str){l->text, wish->user_id.n};
+    l->order_id = (ecom_str){l->text + wish->user_id.n, wish->order_id.n};
+    if (wish->order_id.n)
+        memcpy(l->text + wish->user_id.n, wish->order_id.p, wish->order_id.n);
+    l->stream = ecom_graphql_stream_ref(stream);
+    pthread_mutex_lock(&hub->lock);
+    catch_up(hub, wish, l);
+    l->next = hub->listeners;
+    if (l->next)
+        l->next->prev = l;
+    hub->listeners = l;
+    pthread_mutex_unlock(&hub->lock);
+    *out = l;
+    return ECOM_OK;
+}
+
+void hub_leave(struct hub *hub, void *listener)
+{
+    struct listener *l = listener;
+
+    pthread_mutex_lock(&hub->lock);
+    if (l->prev)
+        l->prev->next = l->next;
+    else
+        hub->listeners = l->next;
+    if (l->next)
+        l->next->prev = l->prev;
+    pthread_mutex_unlock(&hub->lock);
+    ecom_graphql_stream_unref(l->stream);
+    free(l);
+}
+
+/* ---- the thread */
+
+static int is_stopping(struct hub *hub)
+{
+    pthread_mutex_lock(&hub->lock);
+    int stopping = hub->stopping;
+    pthread_mutex_unlock(&hub->lock);
+    return stopping;
+}
+
+static void pause_a_while(struct hub *hub)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += PAUSE_MS * INT64_C(1000000);
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&hub->lock);
+    if (!hub->stopping)
+        pthread_cond_timedwait(&hub->stopped, &hub->lock, &until);
+    pthread_mutex_unlock(&hub->lock);
+}
+
+static int subscribe(struct hub *hub, ecom_error *err)
+{
+    const ecom_subscription wish = {
+        .size = sizeof(wish), .topics = hub->topics, .ntopics = 2, .start = ECOM_START_LATEST};
+
+    return ecom_bus_subscribe(hub->bus, &wish, &hub->member, err);
+}
+
+static void *listen(void *arg)
+{
+    struct hub *hub = arg;
+    ecom_error err;
+    int told = 0;
+
+    while (!is_stopping(hub)) {
+        int r = hub->member ? ECOM_OK : subscribe(hub, &err);
+        if (r == ECOM_OK)
+            r = ecom_member_poll(hub->member, POLL_MS, AT_ONCE, on_msg, hub, &err);
+        if (r >= 0 || r == ECOM_E_TIMEOUT) {
+            told = 0;
+            continue;
+        }
+        const ecom_log_field fields[] = {{"reason", ecom_str_of(err.text), 0}};
+        if (!told++)
+            ecom_log_write(hub->log, ECOM_LOG_WARN, "subscriptions wait for the bus", fields, 1);
+        pause_a_while(hub);
+    }
+    ecom_member_close(hub->member);
+    return NULL;
+}
+
+/* The thread's place on the bus is taken before anyone is told that it runs. */
+static int start(struct hub *hub, const struct hub_options *options, ecom_error *err)
+{
+    ecom_bus_options bus = ECOM_BUS_OPTIONS_INIT;
+    ecom_error why;
+
+    bus.env = options->env;
+    bus.log = options->log;
+    int r = ecom_bus_open(options->bus_url, &bus, &hub->bus, err);
+    if (r < 0)
+        return r;
+    if (subscribe(hub, &why) == ECOM_OK)
+        (void)ecom_member_poll(hub->member, 0, 0, on_msg, hub, &why);
+    if (pthread_create(&hub->thread, NULL, listen, hub) != 0)
+        return ecom_fail(err, ECOM_E_NOMEM, "a thread for subscriptions");
+    hub->running = 1;
+    return ECOM_OK;
+}
+
+int hub_open(const struct hub_options *options, struct hub **out, ecom_error *err)
+{
+    struct hub *hub = calloc(1, sizeof(*hub));
+
+    if (!hub)
+        return ecom_fail(err, ECOM_E_NOMEM, "subscriptions");
+    hub->topics[0] = options->order_topic;
+    hub->topics[1] = options->payment_topic;
+    hub->env = options->env;
+    hub->log = options->log;
+    pthread_mutex_init(&hub->lock, NULL);
+    pthread_cond_init(&hub->stopped, NULL);
+    int r = start(hub, options, err);
+    if (r < 0) {
+        hub_close(hub);
+        return r;
+    }
+    *out = hub;
+    return ECOM_OK;
+}
+
+void hub_close(struct hub *hub)
+{
+    if (!hub)
+        return;
+    pthread_mutex_lock(&hub->lock);
+    hub->stopping = 1;
+    pthread_cond_signal(&hub->stopped);
+    pthread_mutex_unlock(&hub->lock);
+    if (hub->running) {
+        pthread_join(hub->thread, NULL);
+    } else {
+        ecom_member_close(hub->member);
+    }
+    ecom_bus_close(hub->bus);
+    for (size_t i = 0; i < HUB_KEPT; i++)
+        unref(hub->kept[i]);
+    pthread_mutex_destroy(&hub->lock);
+    pthread_cond_destroy(&hub->stopped);
+    free(hub);
+}

@@ -1,0 +1,29 @@
+/* Connections that stay: graphql-transport-ws and graphql-sse, on the server's WebSockets and
+ * streams. */
+#ifndef GATEWAY_LIVE_H
+#define GATEWAY_LIVE_H
+
+#include "daemon/daemon.h"
+#include "upstream.h"
+
+#include <ecom/stream.h>
+#include <ecom/subscribe.h>
+
+#include <stdatomic.h>
+
+/* What they need of the gateway; outlives them. */
+struct live_world {
+    const struct daemon *d;
+    const struct upstream *upstream;
+    ecom_graphql *graphql;
+    atomic_uint open; /* connections */
+};
+
+/* A GET that asks for a WebSocket. */
+int live_upgrade(struct live_world *world, ecom_exchange *x, ecom_error *err);
+/* Truth: the answer is wanted as text/event-stream, and nothing else is wanted more. */
+int live_wants_events(ecom_exchange *x);
+/* Answers a GET or POST with events. */
+int live_events(struct live_world *world, ecom_exchange *x, ecom_error *err);
+
+#endif

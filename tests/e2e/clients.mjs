@@ -1,0 +1,314 @@
+// What client libraries see of the gateway, each case with one of them.
+//   clients.mjs WORLD NODE_DIR     WORLD: {url, secret, ada: [id, token], eve: [id, token]}
+import { createHmac } from 'node:crypto';
+import { createRequire } from 'node:module';
+
+const world = JSON.parse(process.argv[2]);
+const require = createRequire(process.argv[3] + '/package.json');
+const WebSocket = require('ws');
+const ws = require('graphql-ws');
+const sse = require('graphql-sse');
+const apollo = require('@apollo/client');
+const { GraphQLWsLink } = require('@apollo/client/link/subscriptions');
+const urql = require('@urql/core');
+
+const wsUrl = world.url.replace('http:', 'ws:');
+const [[adaId, ada], [, eve]] = [world.ada, world.eve];
+const bearer = (token) => ({ authorization: `Bearer ${token}` });
+const CREATE = `mutation CreateOrder($userId: String!, $amount: Float!) {
+  createOrder(userId: $userId, amount: $amount) { id status userId amount } }`;
+const WATCH = `subscription Watch($id: ID!) {
+  orderStatusChanged(id: $id) { id type status orderId amount correlationId time reason order { id } } }`;
+
+function equal(got, want) {
+  if (JSON.stringify(got) !== JSON.stringify(want))
+    throw new Error(`want ${JSON.stringify(want)}, got ${JSON.stringify(got)}`);
+}
+
+async function post(query, variables, token, headers = {}) {
+  const response = await fetch(world.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(token && bearer(token)), ...headers },
+    body: JSON.stringify({ query, variables }),
+  });
+  return response.json();
+}
+const order = async (amount = 20) =>
+  (await post(CREATE, { userId: adaId, amount }, ada)).data.createOrder.id;
+
+function wsClient(token) {
+  return ws.createClient({ url: wsUrl, webSocketImpl: WebSocket, retryAttempts: 0,
+    connectionParams: token ? bearer(token) : undefined });
+}
+
+// The first results of an iterable that `done` is true of together.
+async function collect(results, done) {
+  const seen = [];
+  for await (const result of results) {
+    seen.push(result);
+    if (done(seen)) return seen;
+  }
+  throw new Error(`it ended with ${JSON.stringify(seen)}`);
+}
+
+// A raw socket: what it says until it is closed.
+function raw(messages, protocol = 'graphql-transport-ws') {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(wsUrl, protocol);
+    const said = [];
+    socket.on('open', () => messages.forEach((m) => socket.send(m)));
+    socket.on('message', (m) => said.push(JSON.parse(m)));
+    socket.on('close', (code, reason) => resolve({ code, reason: String(reason), said }));
+    socket.on('error', reject);
+  });
+}
+const INIT = '{"type":"connection_init"}';
+
+function jwt(sub, seconds) {
+  const now = Math.floor(Date.now() / 1000);
+  const encode = (o) => Buffer.from(JSON.stringify(o)).toString('base64url');
+  const text = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode({ sub, email: 'a@b.c',
+    iss: 'libecom', jti: 'x', iat: now, exp: now + seconds })}`;
+  return `${text}.${createHmac('sha256', world.secret).update(text).digest('base64url')}`;
+}
+
+function wayOf(events, id) {
+  equal(events.map((e) => [e.type, e.status, e.orderId]),
+    [['ORDER_CREATED', 'PENDING', id], ['PAYMENT_COMPLETED', 'PAID', id]]);
+  equal(new Set(events.map((e) => e.correlationId)).size, 1);
+  equal(events.every((e) => e.id && e.correlationId && !Number.isNaN(Date.parse(e.time))), true);
+}
+
+const cases = {
+  async graphql_ws_answers_queries_and_mutations() {
+    const client = wsClient(ada);
+    const [me] = await collect(client.iterate({ query: '{ me { id } }' }), () => true);
+    equal(me, { data: { me: { id: adaId } } });
+    const [made] = await collect(
+      client.iterate({ query: CREATE, variables: { userId: adaId, amount: 5 } }), () => true);
+    equal(made.data.createOrder.status, 'PENDING');
+    await client.dispose();
+  },
+
+  async graphql_ws_sees_an_orders_way() {
+    const client = wsClient(ada), id = await order();
+    const seen = await collect(client.iterate({ query: WATCH, variables: { id } }),
+      (r) => r.length === 2);
+    wayOf(seen.map((r) => r.data.orderStatusChanged), id);
+    equal(seen[0].data.orderStatusChanged.order, { id });
+    await client.dispose();
+  },
+
+  async graphql_ws_sees_all_own_orders_and_no_others() {
+    const client = wsClient(eve);
+    const results = client.iterate({ query: 'subscription { orderEvents { type orderId } }' });
+    const first = results.next();
+    await collect(client.iterate({ query: '{ __typename }' }), () => true); // it has begun by now
+    await order();
+    const [eveId] = world.eve;
+    const mine = (await post(CREATE, { userId: eveId, amount: 3.13 }, eve)).data.createOrder.id;
+    const events = [(await first).value, (await results.next()).value]
+      .map((r) => r.data.orderEvents);
+    equal(events, [{ type: 'ORDER_CREATED', orderId: mine },
+      { type: 'PAYMENT_FAILED', orderId: mine }]);
+    await results.return();
+    await client.dispose();
+  },
+
+  async anothers_order_is_not_there() {
+    const client = wsClient(eve), id = await order();
+    const [result] = await collect(client.iterate({ query: WATCH, variables: { id } }),
+      () => true).catch((errors) => [errors]);
+    equal([result[0].extensions.code, result[0].path], ['NOT_FOUND', ['orderStatusChanged']]);
+    await client.dispose();
+  },
+
+  async who_has_no_token_may_query_but_not_subscribe() {
+    const client = wsClient();
+    const [answer] = await collect(
+      client.iterate({ query: '{ products { nodes { id } } }' }), () => true);
+    equal(answer, { data: { products: { nodes: [] } } });
+    const errors = await collect(client.iterate({ query: 'subscription { orderEvents { id } }' }),
+      () => true).catch((e) => e);
+    equal(errors[0].extensions.code, 'UNAUTHENTICATED');
+    await client.dispose();
+  },
+
+  async sockets_are_closed_with_the_codes_of_the_protocol() {
+    const subscribe = '{"id":"1","type":"subscribe","payload":{"query":"{ __typename }"}}';
+    const slow = '{"id":"1","type":"subscribe","payload":{"query":"{ orders { nodes { id } } }"}}';
+    const bad = `{"type":"connection_init","payload":{"Authorization":"Bearer x.y.z"}}`;
+    const closed = await Promise.all([
+      raw(['hello']), raw([subscribe]), raw([bad]), raw([], []), raw([]),
+      raw([INIT, slow, slow]), raw([INIT, INIT]), raw([Buffer.from([1, 2])]),
+    ]);
+    equal(closed.map((c) => c.code), [4400, 4401, 4403, 4406, 4408, 4409, 4429, 4400]);
+    equal(closed.every((c) => c.reason), true);
+  },
+
+  async a_token_that_expires_ends_the_connection() {
+    const token = jwt(adaId, 2);
+    const { code, reason, said } = await raw([
+      JSON.stringify({ type: 'connection_init', payload: bearer(token) }),
+      '{"id":"1","type":"subscribe","payload":{"query":"subscription { orderEvents { id } }"}}',
+    ]);
+    equal([code, reason, said], [4403, 'the token has expired', [{ type: 'connection_ack' }]]);
+  },
+
+  async one_operation_more_than_the_bound_is_refused_by_name() {
+    const subscribe = (i) => JSON.stringify({ id: `${i}`, type: 'subscribe',
+      payload: { query: 'subscription { orderEvents { id } }' } });
+    const socket = new WebSocket(wsUrl, 'graphql-transport-ws');
+    const refused = new Promise((resolve) => {
+      socket.on('message', (m) => JSON.parse(m).type === 'error' && resolve(JSON.parse(m)));
+    });
+    await new Promise((resolve) => socket.on('open', resolve));
+    socket.send(JSON.stringify({ type: 'connection_init', payload: bearer(ada) }));
+    for (let i = 0; i < 101; i++) socket.send(subscribe(i));
+    const { id, payload } = await refused;
+    equal([id, /max_operations/.test(payload[0].message)], ['100', true]);
+    socket.close();
+  },
+
+  async one_connection_more_than_the_bound_is_refused_by_name() {
+    const open = [];
+    const connect = () => new Promise((resolve) => {
+      const socket = new WebSocket(wsUrl, 'graphql-transport-ws');
+      socket.on('open', () => { open.push(socket); resolve(0); });
+      socket.on('unexpected-response', (_, response) => {
+        response.setEncoding('utf8').on('data', (text) => resolve([response.statusCode, text]));
+      });
+      socket.on('error', () => {});
+    });
+    let refused = 0;
+    for (let i = 0; i < 13 && !refused; i++) refused = await connect();
+    equal([refused[0], /GATEWAY_MAX_STREAMS/.test(refused[1])], [429, true]);
+    open.forEach((socket) => socket.close());
+    while (await connect()) await new Promise((resolve) => setTimeout(resolve, 20));
+    open.forEach((socket) => socket.close());
+  },
+
+  async graphql_sse_answers_queries_and_sees_an_orders_way() {
+    const client = sse.createClient({ url: world.url, headers: bearer(ada), retryAttempts: 0 });
+    const [me] = await collect(client.iterate({ query: '{ me { id } }' }), () => true);
+    equal(me, { data: { me: { id: adaId } } });
+    const id = await order();
+    const seen = await collect(client.iterate({ query: WATCH, variables: { id } }),
+      (r) => r.length === 2);
+    wayOf(seen.map((r) => r.data.orderStatusChanged), id);
+    const [refused] = await collect(client.iterate({ query: '{ nothing }' }), () => true);
+    equal(/Cannot query field/.test(refused.errors[0].message), true);
+    client.dispose();
+  },
+
+  async sse_goes_on_behind_the_last_event_that_was_seen() {
+    const id = await order();
+    const query = `subscription { orderStatusChanged(id: "${id}") { type } }`;
+    const listen = async (headers, n) => {
+      const stop = new AbortController();
+      const response = await fetch(`${world.url}?query=${encodeURIComponent(query)}`,
+        { headers: { accept: 'text/event-stream', ...bearer(ada), ...headers }, signal: stop.signal });
+      equal([response.status, response.headers.get('content-type')], [200, 'text/event-stream']);
+      let text = '';
+      for await (const chunk of response.body) {
+        text += Buffer.from(chunk);
+        if (text.split('event: next').length > n && text.endsWith('\n\n')) break;
+      }
+      stop.abort();
+      return [...text.matchAll(/^id: (.*)\ndata: (.*)$/gm)]
+        .map(([, at, data]) => [at, JSON.parse(data).data.orderStatusChanged.type]);
+    };
+    const both = await listen({}, 2);
+    equal(both.map(([, type]) => type), ['ORDER_CREATED', 'PAYMENT_COMPLETED']);
+    equal(await listen({ 'last-event-id': both[0][0] }, 1), [both[1]]);
+  },
+
+  async sse_runs_no_mutation_by_get_and_takes_no_form_and_no_bad_token() {
+    const get = await fetch(`${world.url}?query=mutation{login(email:"a",password:"b"){token}}`,
+      { headers: { accept: 'text/event-stream' } });
+    equal(/Can only perform a mutation operation from a POST/.test(await get.text()), true);
+    const accept = { accept: 'text/event-stream' };
+    const form = await fetch(world.url, { method: 'POST', headers: accept, body: 'query=1' });
+    equal(form.status, 400);
+    const token = await fetch(world.url, { headers: { ...accept, ...bearer('x.y.z') } });
+    equal(token.status, 401);
+  },
+
+  async apollo_client_queries_mutates_and_subscribes() {
+    const { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } = apollo;
+    const socket = wsClient(ada);
+    const client = new ApolloClient({
+      cache: new InMemoryCache(),
+      link: ApolloLink.split(({ operationType }) => operationType === 'subscription',
+        new GraphQLWsLink(socket), new HttpLink({ uri: world.url, headers: bearer(ada) })),
+    });
+    const me = await client.query({ query: gql('{ me { id } }') });
+    equal(me.data.me.id, adaId);
+    const made = await client.mutate({ mutation: gql(CREATE), variables: { userId: adaId, amount: 7 } });
+    const { id } = made.data.createOrder;
+    const events = [];
+    await new Promise((resolve, reject) => {
+      client.subscribe({ query: gql(WATCH), variables: { id } }).subscribe({
+        next: ({ data, error }) => {
+          if (error) reject(error);
+          else if (events.push(data.orderStatusChanged) === 2) resolve();
+        },
+        error: reject,
+      });
+    });
+    wayOf(events, id);
+    client.stop();
+    await socket.dispose();
+  },
+
+  async urql_queries_and_subscribes() {
+    const socket = wsClient(ada);
+    const client = new urql.Client({
+      url: world.url,
+      preferGetMethod: false,
+      fetchOptions: { headers: bearer(ada) },
+      exchanges: [urql.fetchExchange, urql.subscriptionExchange({
+        forwardSubscription: (request) => ({
+          subscribe: (sink) => ({
+            unsubscribe: socket.subscribe({ query: request.query, variables: request.variables }, sink),
+          }),
+        }),
+      })],
+    });
+    equal((await client.query('{ me { id } }', {}).toPromise()).data.me.id, adaId);
+    const id = await order(), events = [];
+    await new Promise((resolve, reject) => {
+      const { unsubscribe } = client.subscription(WATCH, { id }).subscribe(({ data, error }) => {
+        if (error) reject(error);
+        else if (events.push(data.orderStatusChanged) === 2) setTimeout(() => { unsubscribe(); resolve(); });
+      });
+    });
+    wayOf(events, id);
+    await socket.dispose();
+  },
+
+  async the_history_of_an_order_tells_of_its_notification() {
+    const id = await order(20.13);
+    const query = `{ order(id: "${id}") { events { id type status time correlationId reason text } } }`;
+    let events;
+    do events = (await post(query, {}, ada)).data.order.events; while (events.length < 3);
+    equal(events.map((e) => [e.type, e.status]), [['ORDER_CREATED', 'PENDING'],
+      ['PAYMENT_FAILED', 'PAYMENT_FAILED'], ['NOTIFICATION_SENT', 'PAYMENT_FAILED']]);
+    equal([new Set(events.map((e) => e.correlationId)).size, !!events[1].reason, !!events[2].text],
+      [1, true, true]);
+  },
+};
+
+let failed = 0;
+console.log(`1..${Object.keys(cases).length}`);
+for (const [i, [name, run]] of Object.entries(cases).entries()) {
+  let error;
+  const late = new Promise((_, reject) => { setTimeout(reject, 60000, new Error('late')).unref(); });
+  await Promise.race([run(), late]).catch((e) => { error = e; });
+  if (error) {
+    failed++;
+    console.log(`${error.stack ?? JSON.stringify(error)}`.replace(/^/gm, '# '));
+  }
+  console.log(`${error ? 'not ok' : 'ok'} ${i + 1} - ${name}`);
+}
+process.exit(failed ? 1 : 0);

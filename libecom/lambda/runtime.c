@@ -16,6 +16,7 @@ enum {
     FIRST_WAIT_MS = 10,
     LONGEST_WAIT_MS = 5000,
     ARENA_BYTES = 96 << 20, /* the values of the largest event that is read, and more */
+    LONG_PAST_MS = 900000,  /* no invocation lasts longer */
     LEAST_MARGIN_MS = 20,
     MOST_MARGIN_MS = 500
 };
@@ -153,7 +154,9 @@ static int take_request_id(ecom_lambda *lambda, ecom_error *err)
     return ECOM_OK;
 }
 
-static int64_t read_deadline(ecom_str text)
+/* One that was over before any invocation could have begun says nothing: the clock is wrong, or an
+ * emulator tells a duration. */
+static int64_t read_deadline(const ecom_lambda *lambda, ecom_str text)
 {
     int64_t ms = 0;
 
@@ -164,7 +167,7 @@ static int64_t read_deadline(ecom_str text)
             return INT64_MAX;
         ms = ms * 10 + (text.p[i] - '0');
     }
-    return ms;
+    return ms < ecom_env_now_ms(lambda->opts.env) - LONG_PAST_MS ? INT64_MAX : ms;
 }
 
 /* A twentieth of the time that there is. */
@@ -213,7 +216,7 @@ static void fail_invocation(ecom_lambda *lambda, int code, const char *text)
 
 static void handle(ecom_lambda *lambda)
 {
-    int64_t deadline = read_deadline(header(lambda, "Lambda-Runtime-Deadline-Ms"));
+    int64_t deadline = read_deadline(lambda, header(lambda, "Lambda-Runtime-Deadline-Ms"));
     ecom_str id = ecom_str_of(lambda->request_id);
     const ecom_lambda_context context = {
         .size = sizeof(context),

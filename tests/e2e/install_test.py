@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import zipfile
 
 from shop import Shop, equal, run_tests, wait_until
 
@@ -93,6 +94,18 @@ def examples_take_part_in_the_running_shop():
         equal(('POINTS_GRANTED', 30), (event['type'], event['points']))
 
 
+def a_function_of_ones_own_runs_under_the_local_lambda():
+    """As docs/lambda.md has it: make test, make quote.zip."""
+    folder = shutil.copytree(f'{ROOT}/examples/function', f'{SCRATCH}/function')
+    binaries = os.path.dirname(glob.glob(f'{SHARED}/**/bin/ecom', recursive=True)[0])
+    out = sh(f'cd {folder} && make test && make quote.zip',
+             **{**pkgconfig(SHARED), 'PATH': f'{binaries}:{os.environ["PATH"]}'})
+    assert 'quote: all is well' in out, out
+    with zipfile.ZipFile(f'{folder}/quote.zip') as package:
+        equal([('bootstrap', 0o100755)],
+              [(item.filename, item.external_attr >> 16) for item in package.infolist()])
+
+
 def a_backend_of_ones_own_passes_the_suite():
     out = subprocess.run(build('backend', SHARED), capture_output=True, text=True,
                          env={**os.environ, **pkgconfig(SHARED)})
@@ -105,6 +118,7 @@ try:
               an_event_of_ones_own_shared_and_static,
               a_graphql_schema_of_ones_own_shared_and_static,
               examples_take_part_in_the_running_shop,
+              a_function_of_ones_own_runs_under_the_local_lambda,
               a_backend_of_ones_own_passes_the_suite)
 finally:
     shutil.rmtree(SCRATCH)

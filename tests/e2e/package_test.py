@@ -11,18 +11,22 @@ from shop import equal, run_tests, wait_until
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NAMES = ('payment-lambda.zip', 'notification-lambda.zip')
+ORDER = {'type': 'ORDER_CREATED', 'id': 'e-1', 'time': '2026-01-01T00:00:00Z', 'orderId': 'o-1',
+         'userId': 'u-1', 'amount': 19.99, 'currency': 'USD'}
 FOLDER = tempfile.mkdtemp(prefix='ecom-package-')
 
 
-def package(name):
+def package(name, arch=None):
     """Packages a copy of the sources in a folder of that name; returns the folder of the zips."""
-    copy = os.path.join(FOLDER, name)
-    shutil.copytree(ROOT, copy, ignore=lambda folder, names: [
-        n for n in names if n.startswith(('build', '.git', 'dist')) or n == 'node_modules'])
-    run = subprocess.run([os.path.join(copy, 'scripts', 'package-lambda')], cwd=FOLDER, text=True,
-                         capture_output=True, timeout=900)
+    copy, output = os.path.join(FOLDER, name), f'dist-{arch}' if arch else 'dist'
+    if not os.path.exists(copy):
+        shutil.copytree(ROOT, copy, ignore=lambda folder, names: [
+            n for n in names if n.startswith(('build', '.git', 'dist')) or n == 'node_modules'])
+    run = subprocess.run([f'{copy}/scripts/package-lambda', '--output', output,
+                          *(['--arch', arch] if arch else [])],
+                         cwd=FOLDER, text=True, capture_output=True, timeout=900)
     equal(0, run.returncode, run.stderr[-4000:])
-    return os.path.join(copy, 'dist')
+    return os.path.join(copy, output)
 
 
 def read(path):
@@ -50,13 +54,25 @@ def packages_are_the_same_to_the_byte_wherever_they_are_built():
         assert read(os.path.join(FOLDER, 'a', 'dist', name)) == read(os.path.join(again, name)), name
 
 
+def a_package_for_arm64_runs_there():
+    if not shutil.which('qemu-aarch64') or not shutil.which('aarch64-linux-gnu-gcc'):
+        print('# skipped: apt-get install qemu-user gcc-aarch64-linux-gnu')
+        return
+    root = os.path.join(FOLDER, 'arm64')
+    with zipfile.ZipFile(os.path.join(package('a', 'arm64'), NAMES[0])) as archive:
+        archive.extract('bootstrap', root)
+    bootstrap = os.path.join(root, 'bootstrap')
+    os.chmod(bootstrap, 0o755)
+    with Function(['qemu-aarch64', bootstrap]) as f:
+        equal('PAYMENT_COMPLETED', f.result(ORDER)['type'])
+        equal(0, f.stop())
+
+
 def a_bootstrap_runs_in_a_root_that_holds_nothing_else():
     if os.geteuid() != 0:
         print('# skipped: chroot is for root')
         return
-    order = {'type': 'ORDER_CREATED', 'id': 'e-1', 'time': '2026-01-01T00:00:00Z', 'orderId': 'o-1',
-             'userId': 'u-1', 'amount': 19.99, 'currency': 'USD'}
-    event = order
+    event = ORDER
     for name, want in zip(NAMES, ('PAYMENT_COMPLETED', 'PAYMENT_COMPLETED')):
         root = os.path.join(FOLDER, 'root-' + name)
         with zipfile.ZipFile(os.path.join(FOLDER, 'a', 'dist', name)) as archive:
@@ -85,6 +101,7 @@ try:
         the_packages_are_one_static_executable_each_below_1_mib,
         packages_are_the_same_to_the_byte_wherever_they_are_built,
         a_bootstrap_runs_in_a_root_that_holds_nothing_else,
+        a_package_for_arm64_runs_there,
         a_store_that_a_static_executable_cannot_load_is_an_initialisation_error,
     )
 finally:

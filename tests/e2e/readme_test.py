@@ -17,6 +17,9 @@ RUN_BY = {
     'scripts/test': '../../.ci/run',
     'cc watch.c -o watch $(pkg-config --cflags --libs libecom)': 'install_test.py',
     'cc graphql.c -o graphql $(pkg-config --cflags --libs libecom-graphql)': 'install_test.py',
+    'scripts/package-lambda': 'package_test.py',
+    'make test': 'install_test.py',
+    'make quote.zip': 'install_test.py',
 }
 
 

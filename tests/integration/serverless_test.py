@@ -92,6 +92,32 @@ def failures_have_somewhere_to_go_and_logs_end():
     assert kafka["BatchSize"] <= 100
 
 
+def a_sam_template_says_the_same():
+    template = yaml.safe_load(read("template.yaml"))
+    assert template["Transform"] == "AWS::Serverless-2016-10-31"
+    shared = template["Globals"]["Function"]
+    assert shared["Runtime"] == CONFIG["provider"]["runtime"]
+    assert set(shared["Environment"]["Variables"]) == set(CONFIG["provider"]["environment"])
+    for key, ours in (("MemorySize", "memorySize"), ("Timeout", "timeout")):
+        assert shared[key] == CONFIG["provider"][ours]
+    for name, function in CONFIG["functions"].items():
+        properties = template["Resources"][name.capitalize()]["Properties"]
+        assert properties["CodeUri"] == function["package"]["artifact"]
+        assert properties["Description"] == function["description"]
+        assert properties["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Type"] == "SQS"
+        log = template["Resources"][f"{name.capitalize()}Log"]["Properties"]
+        assert log["RetentionInDays"] == CONFIG["provider"]["logRetentionInDays"]
+        known = set(re.findall(r'"([A-Z][A-Z0-9_]+)"', read("daemon/settings.c")))
+        assert set(properties.get("Environment", {}).get("Variables", {})) <= known
+
+
+def the_example_deploys_what_it_makes():
+    config = yaml.safe_load(read("examples/function/serverless.yml"))
+    (function,) = config["functions"].values()
+    assert config["provider"]["runtime"] == "provided.al2023"
+    assert re.search(rf'^{function["package"]["artifact"]}: bootstrap$', read("examples/function/Makefile"), re.M)
+
+
 tap.run([
     functions_run_on_the_os_only_runtime_from_their_packages,
     every_setting_is_one_that_the_functions_know,
@@ -99,4 +125,6 @@ tap.run([
     references_lead_to_something,
     no_secret_is_in_the_environment_of_a_function,
     failures_have_somewhere_to_go_and_logs_end,
+    a_sam_template_says_the_same,
+    the_example_deploys_what_it_makes,
 ])

@@ -241,6 +241,25 @@ static void the_deadline_is_carried_less_a_margin(void)
     ecom_lambda_free(s.lambda);
 }
 
+static void a_deadline_that_is_long_past_is_none(void)
+{
+    static const char *const answers[] = {
+        NEXT("Lambda-Runtime-Deadline-Ms: 5000\r\n", "2\r\n\r\n{}"), ACCEPTED,
+        NEXT("Lambda-Runtime-Deadline-Ms: 5000\r\n", "2\r\n\r\n{}"), ACCEPTED, NULL};
+    struct script s;
+    ecom_error e;
+    int32_t wait;
+
+    script_open(&s, answers);
+    s.world.us = (INT64_C(5000) + 900000) * 1000;
+    CHECK_CODE(ECOM_OK, ecom_lambda_step(s.lambda, &wait, &e), e);
+    CHECK_I64(-900000 - 20, s.left_ms); /* by a clock that is somewhat wrong */
+    s.world.us += 1000;
+    CHECK_CODE(ECOM_OK, ecom_lambda_step(s.lambda, &wait, &e), e);
+    CHECK(s.left_ms == INT64_MAX, "a deadline that could never be met");
+    ecom_lambda_free(s.lambda);
+}
+
 static void an_answer_that_could_not_be_told_is_told_again_and_the_event_not_handled_twice(void)
 {
     static const char *const answers[] = {PLAIN, "", "", ACCEPTED, NULL};
@@ -527,6 +546,7 @@ static const struct check_case cases[] = {
     CASE(a_result_of_6_mib_goes_and_one_byte_more_is_an_error),
     CASE(a_result_that_the_api_finds_too_large_becomes_an_error),
     CASE(the_deadline_is_carried_less_a_margin),
+    CASE(a_deadline_that_is_long_past_is_none),
     CASE(an_answer_that_could_not_be_told_is_told_again_and_the_event_not_handled_twice),
     CASE(an_answer_is_given_up_after_five_tries),
     CASE(a_refused_answer_is_not_told_again),

@@ -1,9 +1,14 @@
 """serverless.yml, read by a YAML parser that is not ours: what it names is there, and no policy
 grants more than it must."""
 
+import json
 import os
 import re
+import shutil
+import subprocess
 import sys
+import tempfile
+import zipfile
 
 import tap
 
@@ -118,6 +123,40 @@ def the_example_deploys_what_it_makes():
     assert re.search(rf'^{function["package"]["artifact"]}: bootstrap$', read("examples/function/Makefile"), re.M)
 
 
+def the_framework_packages_it_without_aws():
+    """osls, the free continuation of Serverless Framework 3; with the trigger from Kafka."""
+    osls = os.path.join(ROOT, "tests/node/node_modules/.bin/osls")
+    if not os.path.exists(osls):
+        assert os.environ.get("CI") != "true", "osls is not installed: npm ci in tests/node"
+        print("# skipped: osls is not installed: npm ci in tests/node")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(os.path.join(ROOT, "serverless.yml"), folder)
+        os.mkdir(os.path.join(folder, "dist"))
+        for name in CONFIG["functions"]:
+            with zipfile.ZipFile(os.path.join(folder, "dist", f"{name}-lambda.zip"), "w") as package:
+                package.writestr("bootstrap", "")
+        secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:kafka-abc123"
+        env = {"PATH": os.environ["PATH"], "HOME": folder, "SLS_TELEMETRY_DISABLED": "1",
+               "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_REGION": "eu-west-1",
+               "KAFKA_BOOTSTRAP_SERVERS": "broker.example.com:9092", "KAFKA_SECRET_ARN": secret}
+        out = subprocess.run([osls, "package"], cwd=folder, env=env, capture_output=True, text=True,
+                             timeout=240)
+        assert out.returncode == 0, out.stdout + out.stderr
+        with open(os.path.join(folder, ".serverless/cloudformation-template-update-stack.json")) as file:
+            made = json.load(file)["Resources"]
+    for name in CONFIG["functions"]:
+        function = made[f"{name.capitalize()}LambdaFunction"]["Properties"]
+        assert function["Runtime"] == "provided.al2023" and function["MemorySize"] == 128, function
+        assert function["Role"] == {"Fn::GetAtt": [f"{name.capitalize()}Role", "Arn"]}, function
+        log = made[f"{name.capitalize()}LogGroup"]["Properties"]
+        assert log == {"LogGroupName": f"/aws/lambda/libecom-dev-{name}", "RetentionInDays": 14}, log
+        policy = json.dumps(made[f"{name.capitalize()}Role"])
+        assert f"log-group:/aws/lambda/libecom-dev-{name}:*" in policy, policy
+    policy = made["KafkaSecretPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert [s["Resource"] for s in policy] == [secret], policy
+
+
 tap.run([
     functions_run_on_the_os_only_runtime_from_their_packages,
     every_setting_is_one_that_the_functions_know,
@@ -127,4 +166,5 @@ tap.run([
     failures_have_somewhere_to_go_and_logs_end,
     a_sam_template_says_the_same,
     the_example_deploys_what_it_makes,
+    the_framework_packages_it_without_aws,
 ])

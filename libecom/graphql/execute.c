@@ -353,13 +353,6 @@ static int append(ecom_buf *out, const char *s)
     return ecom_buf_append(out, ecom_str_of(s));
 }
 
-static int write_root(struct gql_writer *w, const struct gql_batch *root, uint32_t i)
-{
-    int r = i ? append(w->out, ",") : ECOM_OK;
-
-    return r < 0 ? r : ecom__gql_write_group(w, root, &root->groups[i], 0, NULL);
-}
-
 /* One field after the other, each with all below it; what follows a failed `!` is not begun. */
 static int run_serially(struct gql_writer *w, struct gql_batch *root)
 {
@@ -370,7 +363,7 @@ static int run_serially(struct gql_writer *w, struct gql_batch *root)
         finish_level(w->x, root);
         gather_group(w->x, root, &root->groups[i]);
         run_levels(w->x);
-        r = w->x->failed ? w->x->failed : write_root(w, root, i);
+        r = w->x->failed ? w->x->failed : ecom__gql_write_group(w, root, &root->groups[i], 0, NULL);
     }
     return r;
 }
@@ -387,7 +380,7 @@ static int run_at_once(struct gql_writer *w, struct gql_batch *root)
     run_levels(w->x);
     r = w->x->failed;
     for (uint32_t i = 0; i < root->ngroups && r == ECOM_OK; i++)
-        r = write_root(w, root, i);
+        r = ecom__gql_write_group(w, root, &root->groups[i], 0, NULL);
     return r;
 }
 

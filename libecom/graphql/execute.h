@@ -45,7 +45,7 @@ struct gql_execution {
     uint64_t results;
     uint32_t cost;
     int show_cost;
-    uint32_t nbegun; /* groups of this level that are to be finished */
+    uint32_t nbegun;            /* groups of this level that are to be finished */
     uint32_t *seen, collection; /* fragments seen in the current collection */
     struct gql_batch *next_level, **next_last;
     int failed; /* ECOM_E_NOMEM */
@@ -78,7 +78,8 @@ struct gql_step {
 
 enum { GQL_NULLED = 1 };
 
-/* Appends `"key":value`. @return ECOM_OK; GQL_NULLED: the object around cannot be; ECOM_E_NOMEM. */
+/* Appends `"key":value`, behind a comma if others of the batch stand before it. @return ECOM_OK;
+ * GQL_NULLED: the object around cannot be; ECOM_E_NOMEM. */
 int ecom__gql_write_group(struct gql_writer *w, const struct gql_batch *batch,
                           const struct gql_group *group, uint32_t index, const struct gql_step *up);
 int ecom__gql_write_leaf(ecom_buf *out, const struct gql_type *type, const ecom_graphql_value *v,

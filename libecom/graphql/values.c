@@ -49,13 +49,15 @@ static int set_text(ecom_graphql_call *call, ecom_graphql_value *value, uint32_t
 
 int ecom_graphql_set_money(ecom_graphql_call *call, ecom_graphql_value *value, int64_t minor)
 {
-    ecom_buf text = {0};
-    int r = ecom_money_write(&text, minor);
+    enum { ROOM = 32 }; /* a sign, 19 digits, a point, and what a buffer keeps behind */
+    ecom_buf text = {.p = ecom_arena_alloc(call->arena, ROOM), .cap = ROOM};
 
-    if (r == ECOM_OK)
-        r = set_text(call, value, ECOM_GRAPHQL_NUMBER, text.p);
-    ecom_buf_free(&text);
-    return r;
+    if (!text.p || ecom_money_write(&text, minor) < 0)
+        return ECOM_E_NOMEM;
+    value->kind = ECOM_GRAPHQL_NUMBER;
+    value->n = (uint32_t)text.n;
+    value->as.s = text.p;
+    return ECOM_OK;
 }
 
 int ecom_graphql_set_list(ecom_graphql_call *call, ecom_graphql_value *value, uint32_t n)

@@ -1,6 +1,7 @@
 /* The response, written depth first from what execution left: what fails is cut off again up to the
  * next value that may be null, so the text is right without a second pass. */
 #include "graphql/execute.h"
+#include "graphql/out.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 
 static int put(ecom_buf *out, const char *s)
 {
-    return ecom_buf_append(out, ecom_str_of(s));
+    return gql_put_n(out, s, strlen(s));
 }
 
 /* ---- leaves */
@@ -43,7 +44,7 @@ static int write_int(ecom_buf *out, int64_t i)
     while (n /= 10);
     if (i < 0)
         *--p = '-';
-    return ecom_buf_append(out, (ecom_str){p, (size_t)(digits + sizeof(digits) - p)});
+    return gql_put_n(out, p, (size_t)(digits + sizeof(digits) - p));
 }
 
 /* The shortest text that reads back as the same number. */
@@ -92,7 +93,7 @@ static int leaf_float(ecom_buf *out, const ecom_graphql_value *v, ecom_error *er
     if (v->kind == ECOM_GRAPHQL_INT || v->kind == ECOM_GRAPHQL_BOOL)
         return write_int(out, v->as.i);
     if (v->kind == ECOM_GRAPHQL_NUMBER)
-        return ecom_buf_append(out, (ecom_str){v->as.s, v->n});
+        return gql_put_n(out, v->as.s, v->n);
     if (v->kind != ECOM_GRAPHQL_FLOAT || !isfinite(v->as.f))
         return bad_leaf(err, "Float cannot represent non numeric value", v);
     return write_float(out, v->as.f);
@@ -107,19 +108,19 @@ static int leaf_boolean(ecom_buf *out, const ecom_graphql_value *v, ecom_error *
 
 static int quoted_number(ecom_buf *out, const ecom_graphql_value *v)
 {
-    int r = put(out, "\"");
+    int r = GQL_PUT(out, "\"");
 
     if (r == ECOM_OK)
         r = v->kind == ECOM_GRAPHQL_INT     ? write_int(out, v->as.i)
             : v->kind == ECOM_GRAPHQL_FLOAT ? write_float(out, v->as.f)
-                                            : ecom_buf_append(out, (ecom_str){v->as.s, v->n});
-    return r < 0 ? r : put(out, "\"");
+                                            : gql_put_n(out, v->as.s, v->n);
+    return r < 0 ? r : GQL_PUT(out, "\"");
 }
 
 static int leaf_string(ecom_buf *out, const ecom_graphql_value *v, ecom_error *err)
 {
     if (v->kind == ECOM_GRAPHQL_STRING)
-        return ecom_json_write_str(out, (ecom_str){v->as.s, v->n});
+        return gql_put_text(out, v->as.s, v->n);
     if (v->kind == ECOM_GRAPHQL_BOOL)
         return put(out, v->as.i ? "\"true\"" : "\"false\"");
     if (v->kind == ECOM_GRAPHQL_INT || v->kind == ECOM_GRAPHQL_NUMBER ||
@@ -133,7 +134,7 @@ static int leaf_id(ecom_buf *out, const ecom_graphql_value *v, ecom_error *err)
     int64_t i;
 
     if (v->kind == ECOM_GRAPHQL_STRING)
-        return ecom_json_write_str(out, (ecom_str){v->as.s, v->n});
+        return gql_put_text(out, v->as.s, v->n);
     if (v->kind == ECOM_GRAPHQL_BOOL || !as_integer(v, &i))
         return bad_leaf(err, "ID cannot represent value", v);
     return ecom_buf_printf(out, "\"%lld\"", (long long)i);
@@ -146,7 +147,7 @@ static int leaf_enum(ecom_buf *out, const struct gql_type *type, const ecom_grap
     char what[120];
 
     if (v->kind == ECOM_GRAPHQL_STRING && ecom__gql_enum_value(type, s))
-        return ecom_json_write_str(out, s);
+        return gql_put_text(out, s.p, s.n);
     snprintf(what, sizeof(what), "Enum \"%.*s\" cannot represent value",
              (int)(type->name.n < 80 ? type->name.n : 80), type->name.p);
     return bad_leaf(err, what, v);
@@ -169,13 +170,13 @@ static int leaf_any(ecom_buf *out, const ecom_graphql_value *v, ecom_error *err)
     case ECOM_GRAPHQL_JSON:
         return ecom_json_write(out, v->as.json);
     case ECOM_GRAPHQL_NULL:
-        return put(out, "null");
+        return GQL_PUT(out, "null");
     case ECOM_GRAPHQL_LIST:
-        r = put(out, "[");
+        r = GQL_PUT(out, "[");
         for (uint32_t i = 0; i < v->n && r == ECOM_OK; i++)
-            if (!i || (r = put(out, ",")) == ECOM_OK)
+            if (!i || (r = GQL_PUT(out, ",")) == ECOM_OK)
                 r = leaf_any(out, &v->as.items[i], err);
-        return r < 0 ? r : put(out, "]");
+        return r < 0 ? r : GQL_PUT(out, "]");
     default:
         return bad_leaf(err, "Scalar cannot represent value", v);
     }
@@ -209,18 +210,18 @@ int ecom__gql_write_leaf(ecom_buf *out, const struct gql_type *type, const ecom_
 static int write_path(ecom_buf *out, const struct gql_step *step)
 {
     const struct gql_step *steps[512];
-    int n = 0, r = put(out, ",\"path\":[");
+    int n = 0, r = GQL_PUT(out, ",\"path\":[");
 
     for (; step && n < 512; step = step->up)
         steps[n++] = step;
     for (int i = n; i-- > 0 && r == ECOM_OK;) {
         if (i < n - 1)
-            r = put(out, ",");
+            r = GQL_PUT(out, ",");
         if (r == ECOM_OK)
             r = steps[i]->key.p ? ecom_json_write_str(out, steps[i]->key)
                                 : write_int(out, steps[i]->index);
     }
-    return r < 0 ? r : put(out, "]");
+    return r < 0 ? r : GQL_PUT(out, "]");
 }
 
 static int write_places(struct gql_writer *w, const struct gql_group *group)
@@ -250,18 +251,18 @@ static void mask(struct gql_writer *w, const struct gql_group *group, ecom_error
 static int write_error(struct gql_writer *w, const struct gql_group *group, const ecom_error *err,
                        const struct gql_step *path)
 {
-    int r = w->nerrors++ ? put(w->errors, ",") : ECOM_OK;
+    int r = w->nerrors++ ? GQL_PUT(w->errors, ",") : ECOM_OK;
 
-    if (r < 0 || (r = put(w->errors, "{\"message\":")) < 0 ||
+    if (r < 0 || (r = GQL_PUT(w->errors, "{\"message\":")) < 0 ||
         (r = ecom_json_write_str(w->errors, ecom_str_of(err->text))) < 0 ||
-        (r = put(w->errors, ",")) < 0 || (r = write_places(w, group)) < 0 ||
+        (r = GQL_PUT(w->errors, ",")) < 0 || (r = write_places(w, group)) < 0 ||
         (r = write_path(w->errors, path)) < 0)
         return r;
     r = ecom_buf_printf(w->errors, ",\"extensions\":{\"code\":\"%s\"",
                         ecom_code_of(err->code)->graphql);
-    if (r == ECOM_OK && err->field[0] && (r = put(w->errors, ",\"field\":")) == ECOM_OK)
+    if (r == ECOM_OK && err->field[0] && (r = GQL_PUT(w->errors, ",\"field\":")) == ECOM_OK)
         r = ecom_json_write_str(w->errors, ecom_str_of(err->field));
-    return r < 0 ? r : put(w->errors, "}}");
+    return r < 0 ? r : GQL_PUT(w->errors, "}}");
 }
 
 static int failed(struct gql_writer *w, const struct gql_group *group, const ecom_error *err,
@@ -285,15 +286,11 @@ static int write_object(struct gql_writer *w, const ecom_graphql_value *v,
                         const struct gql_step *path)
 {
     const struct gql_batch *batch = v->as.object;
-    int r = put(w->out, "{");
+    int r = GQL_PUT(w->out, "{");
 
-    for (uint32_t i = 0; i < batch->ngroups && r == ECOM_OK; i++) {
-        if (i)
-            r = put(w->out, ",");
-        if (r == ECOM_OK)
-            r = ecom__gql_write_group(w, batch, &batch->groups[i], v->n, path);
-    }
-    return r != ECOM_OK ? r : put(w->out, "}");
+    for (uint32_t i = 0; i < batch->ngroups && r == ECOM_OK; i++)
+        r = ecom__gql_write_group(w, batch, &batch->groups[i], v->n, path);
+    return r != ECOM_OK ? r : GQL_PUT(w->out, "}");
 }
 
 /* A leaf from JSON within a list from JSON. */
@@ -311,7 +308,7 @@ static int write_list(struct gql_writer *w, const struct gql_group *group,
                       const ecom_graphql_value *v, const struct gql_ref *of,
                       const struct gql_step *path)
 {
-    int json = v->kind == ECOM_GRAPHQL_JSON, r = put(w->out, "[");
+    int json = v->kind == ECOM_GRAPHQL_JSON, r = GQL_PUT(w->out, "[");
     const ecom_json *item = json ? v->as.json->first : NULL;
     struct gql_step here = {path, {NULL, 0}, 0};
     uint32_t n = json ? v->as.json->count : v->n;
@@ -321,11 +318,11 @@ static int write_list(struct gql_writer *w, const struct gql_group *group,
         if (json)
             one = from_json(item);
         if (here.index)
-            r = put(w->out, ",");
+            r = GQL_PUT(w->out, ",");
         if (r == ECOM_OK)
             r = write_value(w, group, json ? &one : &v->as.items[here.index], of, &here);
     }
-    return r != ECOM_OK ? r : put(w->out, "]");
+    return r != ECOM_OK ? r : GQL_PUT(w->out, "]");
 }
 
 /* A list that two fields share was placed for the first: its objects have not this one's fields. */
@@ -370,6 +367,9 @@ static int write_present(struct gql_writer *w, const struct gql_group *group,
 {
     ecom_error err;
 
+    if (v->kind == ECOM_GRAPHQL_STRING && type->kind == GQL_NAMED &&
+        (type->type->builtin == GQL_B_STRING || type->type->builtin == GQL_B_ID))
+        return gql_put_text(w->out, v->as.s, v->n);
     if (v->kind == ECOM_GRAPHQL_ERROR)
         return failed(w, group, v->as.error, path);
     if (type->kind == GQL_LIST_OF)
@@ -390,25 +390,29 @@ static int write_value(struct gql_writer *w, const struct gql_group *group,
     size_t start = w->out->n;
 
     if (v->kind == ECOM_GRAPHQL_NULL && !non_null)
-        return put(w->out, "null");
+        return GQL_PUT(w->out, "null");
     if (v->kind == ECOM_GRAPHQL_NULL)
         return not_this(w, group, "Cannot return null for non-nullable", path);
     r = write_present(w, group, v, non_null ? type->of : type, path);
     if (r != GQL_NULLED || non_null)
         return r;
     w->out->n = start;
-    return put(w->out, "null");
+    return GQL_PUT(w->out, "null");
 }
 
-static int write_key(ecom_buf *out, struct gql_name key)
+/* `"key":`, behind a comma unless it is the first of its object. */
+static int write_key(ecom_buf *out, struct gql_name key, int first)
 {
-    if (ecom_buf_reserve(out, key.n + 3) < 0)
+    char *p = gql_room(out, key.n + 4);
+
+    if (!p)
         return ECOM_E_NOMEM;
-    char *p = out->p + out->n;
+    *p = ',';
+    p += !first;
     *p++ = '"';
     memcpy(p, key.p, key.n);
     memcpy(p + key.n, "\":", 3);
-    out->n += key.n + 3;
+    out->n += key.n + 4 - (size_t)first;
     return ECOM_OK;
 }
 
@@ -416,11 +420,11 @@ int ecom__gql_write_group(struct gql_writer *w, const struct gql_batch *batch,
                           const struct gql_group *group, uint32_t index, const struct gql_step *up)
 {
     const struct gql_step here = {up, gql_str(group->key), 0};
-    int r = write_key(w->out, group->key);
+    int r = write_key(w->out, group->key, group == batch->groups);
 
     if (r < 0)
         return r;
     if (group->field->typename_)
-        return ecom_json_write_str(w->out, gql_str(batch->type->name));
+        return gql_put_text(w->out, batch->type->name.p, batch->type->name.n);
     return write_value(w, group, &group->results[index], group->field->type, &here);
 }

@@ -2,7 +2,8 @@
 ratios are what counts, of rounds that lie side by side, and medians; where it says CPU, it is the
 processor's time that a process took, by the kernel's own clock. Not a test: nothing fails by speed.
 ECOM_BENCH_ROUNDS and ECOM_BENCH_ORDERS make it shorter or longer; names of parts (http, orders,
-flow, memory, start) as arguments run only those."""
+flow, memory, start, and graphql, which runs only when it is named, for it installs other people's
+servers) as arguments run only those."""
 import concurrent.futures
 import contextlib
 import json
@@ -17,6 +18,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'e2e'))
+import graphql_bench  # noqa: E402
 from shop import BIN, DAEMONS, PORTS, Shop, equal, wait_until  # noqa: E402
 
 TOOLS = os.environ['ECOM_BENCH_DIR']
@@ -296,7 +298,7 @@ def print_daemons(results):
 
 
 def main():
-    parts = sys.argv[1:] or ['http', 'orders', 'flow', 'memory', 'start']
+    parts = sys.argv[1:] or ['http', 'orders', 'flow', 'memory', 'start']  # graphql: when named
     results = {}
     if 'http' in parts:
         results['http'] = http_floor()
@@ -308,6 +310,9 @@ def main():
         results['idle_mib'], results['load_mib'] = memory()
     if 'start' in parts:
         results['start'] = start()
+    if 'graphql' in parts:
+        results['graphql'] = graphql_bench.measure(TOOLS, ROUNDS, loadgen, request, cpu_s, peak_mib)
+        graphql_bench.show(results['graphql'])
     print_floors(results)
     if 'pipeline' in results:
         print_flow(results)

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_REQUEST = 65536, MAX_ANSWER = 65536, MAX_CONNECTIONS = 1024 };
+enum { MAX_REQUEST = 65536, MAX_ANSWER = 512 << 10, MAX_CONNECTIONS = 1024 };
 
 struct connection {
     int fd;

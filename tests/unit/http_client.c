@@ -562,6 +562,55 @@ static void a_call_without_memory_fails_whole(void)
     }
 }
 
+static void calls_sent_together_end_each_for_itself(void)
+{
+    static const struct step hangs[] = {
+        {ACCEPT, NULL}, {READ, NULL}, {SEND, "HTTP/1.1 200"}, {AWAIT_CLOSE, NULL}, {END, NULL}};
+    static const struct step answers[] = {
+        {ACCEPT, NULL}, {READ, "GET /b "}, {SEND, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"},
+        {SEND, "ok"},   {CLOSE, NULL},     {END, NULL}};
+    static const struct step busy[] = {{ACCEPT, NULL},
+                                       {READ, NULL},
+                                       {SEND, "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"},
+                                       {READ, NULL},
+                                       {SEND, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nagain"},
+                                       {CLOSE, NULL},
+                                       {END, NULL}};
+    static const struct step none[] = {{END, NULL}};
+    struct peer hung, quick, full, nobody;
+    char at_b[80];
+    struct caller c;
+
+    CHECK(peer_start(&nobody, none), "no peer");
+    CHECK_I64(0, peer_end(&nobody)); /* its port is closed again */
+    CHECK(peer_start(&hung, hangs) && peer_start(&quick, answers) && peer_start(&full, busy) &&
+              caller_open(&c, (ecom_http_client_options){.max_tries = 2}),
+          "no world");
+    snprintf(at_b, sizeof(at_b), "%s/b", quick.url);
+    const ecom_http_call calls[] = {
+        {.method = "GET", .url = hung.url, .timeout_ms = 500},
+        {.method = "POST", .url = nobody.url},
+        {.method = "GET", .url = at_b, .timeout_ms = 20000},
+        {.method = "GET", .url = "ftp://x/"},
+        {.method = "GET", .url = full.url, .timeout_ms = 20000},
+    };
+    ecom_http_result results[5];
+    CHECK_CODE(ECOM_OK, ecom_http_client_send_all(c.client, calls, 5, c.arena, results, &c.e), c.e);
+    CHECK_I64(ECOM_E_TIMEOUT, results[0].code);
+    CHECK_TEXT("no answer in time", results[0].err);
+    CHECK_I64(ECOM_E_UNAVAILABLE, results[1].code);
+    CHECK_CODE(ECOM_OK, results[2].code, results[2].err);
+    CHECK_STR("ok", results[2].answer.body);
+    CHECK_I64(ECOM_E_INVAL, results[3].code);
+    CHECK_CODE(ECOM_OK, results[4].code, results[4].err);
+    CHECK_STR("again", results[4].answer.body);
+    CHECK_I64(0, peer_end(&hung));
+    CHECK_I64(0, peer_end(&quick));
+    CHECK_I64(0, peer_end(&full));
+    CHECK_CODE(ECOM_OK, ecom_http_client_send_all(c.client, NULL, 0, c.arena, NULL, &c.e), c.e);
+    caller_close(&c);
+}
+
 static const struct check_case cases[] = {
     CASE(calls_to_the_server_share_a_connection),
     CASE(a_problem_becomes_the_error_that_it_was),
@@ -576,6 +625,7 @@ static const struct check_case cases[] = {
     CASE(a_server_may_answer_before_it_has_the_body),
     CASE(calls_that_cannot_be_made_are_refused),
     CASE(a_call_without_memory_fails_whole),
+    CASE(calls_sent_together_end_each_for_itself),
 };
 
 CHECK_MAIN("http-client", cases)

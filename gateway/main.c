@@ -4,6 +4,7 @@
 #include "hub.h"
 #include "live.h"
 #include "options.h"
+#include "page.h"
 #include "resolvers.h"
 #include "upstream.h"
 
@@ -67,6 +68,8 @@ static int handle_get(void *user, ecom_exchange *x, ecom_error *err)
 
     if (ecom_exchange_wants_websocket(x))
         return live_upgrade(&gateway->live, x, err);
+    if (page_is_wanted(x))
+        return page_index(user, x, err);
     return handle_graphql(user, x, err);
 }
 
@@ -221,6 +224,14 @@ static void close_gateway(struct daemon *d)
 }
 
 static const ecom_route routes[] = {
+    {.method = "GET",
+     .pattern = "/",
+     .handle = page_index,
+     .flags = ECOM_ROUTE_INTERNAL | ECOM_ROUTE_ON_LOOP},
+    {.method = "GET",
+     .pattern = "/page/{file}",
+     .handle = page_file,
+     .flags = ECOM_ROUTE_INTERNAL | ECOM_ROUTE_ON_LOOP},
     {.method = "POST",
      .pattern = "/graphql",
      .handle = handle_graphql,
@@ -236,7 +247,8 @@ static const ecom_route routes[] = {
 static const struct daemon_spec spec = {
     .name = "graphql-gateway",
     .about = "One GraphQL schema in front of the user, product and order services:\n"
-             "POST /graphql; subscriptions there too, by WebSocket or server-sent events.",
+             "POST /graphql; subscriptions there too, by WebSocket or server-sent\n"
+             "events. For browsers a page to work with, at / and /graphql.",
     .title = "GraphQL Gateway",
     .port = offsetof(struct settings, gateway_port),
     .routes = routes,

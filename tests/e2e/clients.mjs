@@ -136,11 +136,12 @@ const cases = {
 
   async sockets_are_closed_with_the_codes_of_the_protocol() {
     const subscribe = '{"id":"1","type":"subscribe","payload":{"query":"{ __typename }"}}';
-    const slow = '{"id":"1","type":"subscribe","payload":{"query":"{ orders { nodes { id } } }"}}';
+    const lasting = '{"id":"1","type":"subscribe","payload":{"query":"subscription { orderEvents { id } }"}}';
+    const login = JSON.stringify({ type: 'connection_init', payload: bearer(ada) });
     const bad = `{"type":"connection_init","payload":{"Authorization":"Bearer x.y.z"}}`;
     const closed = await Promise.all([
       raw(['hello']), raw([subscribe]), raw([bad]), raw([], []), raw([]),
-      raw([INIT, slow, slow]), raw([INIT, INIT]), raw([Buffer.from([1, 2])]),
+      raw([login, lasting, lasting]), raw([INIT, INIT]), raw([Buffer.from([1, 2])]),
     ]);
     equal(closed.map((c) => c.code), [4400, 4401, 4403, 4406, 4408, 4409, 4429, 4400]);
     equal(closed.every((c) => c.reason), true);

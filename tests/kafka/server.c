@@ -56,7 +56,7 @@ const char *server_url(void)
         exit(1);
     }
     printf("1..0 # SKIP no Kafka: scripts/servers start kafka, or set ECOM_KAFKA_URL\n");
-    exit(77);
+    exit(0);
 }
 
 void server_fresh_prefix(char out[32])

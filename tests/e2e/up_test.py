@@ -53,7 +53,8 @@ def an_unknown_argument_is_named_and_help_offered():
 
 
 def every_help_fits_a_terminal():
-    texts = [ecom('--help')] + [ecom(verb, '--help') for verb in ('up', 'demo', 'doctor', 'events')]
+    texts = [ecom('--help')] + [ecom(verb, '--help') for verb in ('up', 'demo', 'doctor', 'events', 'lambda')]
+    texts += [ecom('lambda', verb, '--help') for verb in ('serve', 'invoke')]
     texts += [ecom('--help', program=daemon) for daemon in DAEMONS]
     for status, out, _ in texts:
         equal(0, status)

@@ -144,7 +144,10 @@ static int open_jwt(struct daemon *d, ecom_error *err)
         .env = d->env,
     };
 
-    return d->spec->needs & DAEMON_JWT ? ecom_jwt_new(&opts, &d->jwt, err) : ECOM_OK;
+    int wanted = d->spec->needs & DAEMON_JWT ||
+                 (d->spec->needs & DAEMON_JWT_IF_SET && d->settings.jwt_secret.n);
+
+    return wanted ? ecom_jwt_new(&opts, &d->jwt, err) : ECOM_OK;
 }
 
 static int open_relay(struct daemon *d, ecom_error *err)

@@ -26,7 +26,8 @@ struct daemon {
 enum {
     DAEMON_STORE = 1 << 0, /* a store of its own, and a relay when there is a bus too */
     DAEMON_BUS = 1 << 1,
-    DAEMON_JWT = 1 << 2
+    DAEMON_JWT = 1 << 2,
+    DAEMON_JWT_IF_SET = 1 << 3 /* without JWT_SECRET it does without d->jwt */
 };
 
 /* What makes one daemon different from the others. Its handlers, of routes and of events, get the

@@ -136,22 +136,6 @@ static ecom_str whole_schema(ecom_arena *arena)
     return (ecom_str){sdl, n};
 }
 
-/* Tokens are checked here only where it is the gateway that decides: for subscriptions. */
-static int open_jwt(struct daemon *d, ecom_error *err)
-{
-    const struct settings *s = &d->settings;
-    ecom_jwt_options opts = {
-        .size = sizeof(opts),
-        .secret = s->jwt_secret,
-        .previous_secret = s->jwt_previous_secret,
-        .issuer = s->jwt_issuer,
-        .ttl_s = s->jwt_ttl_s,
-        .env = d->env,
-    };
-
-    return s->jwt_secret.n ? ecom_jwt_new(&opts, &d->jwt, err) : ECOM_OK;
-}
-
 static int open_hub(struct gateway *gateway, struct daemon *d, ecom_error *err)
 {
     const struct hub_options opts = {
@@ -161,17 +145,16 @@ static int open_hub(struct gateway *gateway, struct daemon *d, ecom_error *err)
         .env = d->env,
         .log = d->log,
     };
-    int r = open_jwt(d, err);
 
     gateway->subscribers[0] = (ecom_graphql_subscriber){
         "orderStatusChanged", events_subscribe_order, events_cancel, &gateway->hub};
     gateway->subscribers[1] = (ecom_graphql_subscriber){"orderEvents", events_subscribe_orders,
                                                         events_cancel, &gateway->hub};
-    if (r < 0 || d->settings.gateway_subscriptions == GATEWAY_SUBSCRIPTIONS_OFF)
-        return r;
+    if (d->settings.gateway_subscriptions == GATEWAY_SUBSCRIPTIONS_OFF)
+        return ECOM_OK;
     if (!opts.bus_url)
         return ecom_fail(err, ECOM_E_NOMEM, "subscriptions");
-    r = settings_make_data_dir(&d->settings, opts.bus_url, err);
+    int r = settings_make_data_dir(&d->settings, opts.bus_url, err);
     return r < 0 ? r : hub_open(&opts, &gateway->hub, err);
 }
 
@@ -250,6 +233,7 @@ static const struct daemon_spec spec = {
              "POST /graphql; subscriptions there too, by WebSocket or server-sent\n"
              "events. For browsers a page to work with, at / and /graphql.",
     .title = "GraphQL Gateway",
+    .needs = DAEMON_JWT_IF_SET, /* for subscriptions, of which it decides who sees what */
     .port = offsetof(struct settings, gateway_port),
     .routes = routes,
     .nroutes = sizeof(routes) / sizeof(routes[0]),

@@ -288,6 +288,19 @@ const cases = {
     await socket.dispose();
   },
 
+  async urql_subscribes_by_server_sent_events_too() {
+    const client = new urql.Client({ url: world.url, preferGetMethod: false, fetchSubscriptions: true,
+      fetchOptions: { headers: bearer(ada) }, exchanges: [urql.fetchExchange] });
+    const id = await order(), events = [];
+    await new Promise((resolve, reject) => {
+      const { unsubscribe } = client.subscription(WATCH, { id }).subscribe(({ data, error }) => {
+        if (error) reject(error);
+        else if (events.push(data.orderStatusChanged) === 2) setTimeout(() => { unsubscribe(); resolve(); });
+      });
+    });
+    wayOf(events, id);
+  },
+
   async the_history_of_an_order_tells_of_its_notification() {
     const id = await order(20.13);
     const query = `{ order(id: "${id}") { events { id type status time correlationId reason text } } }`;
@@ -297,6 +310,19 @@ const cases = {
       ['PAYMENT_FAILED', 'PAYMENT_FAILED'], ['NOTIFICATION_SENT', 'PAYMENT_FAILED']]);
     equal([new Set(events.map((e) => e.correlationId)).size, !!events[1].reason, !!events[2].text],
       [1, true, true]);
+  },
+
+  async a_gateway_that_stops_says_so_to_all() {
+    const login = JSON.stringify({ type: 'connection_init', payload: bearer(ada) });
+    const listening = raw([login,
+      '{"id":"1","type":"subscribe","payload":{"query":"subscription { orderEvents { id } }"}}',
+      '{"id":"2","type":"subscribe","payload":{"query":"{ __typename }"}}']);
+    const response = await fetch(world.url, { method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...bearer(ada) },
+      body: '{"query":"subscription { orderEvents { id } }"}' });
+    process.kill(world.pid, 'SIGTERM');
+    const { code, reason } = await listening;
+    equal([code, reason, await response.text()], [1001, 'the server is stopping', '']);
   },
 };
 

@@ -17,7 +17,8 @@ if not os.path.exists(os.path.join(NODE_DIR, 'node_modules', 'graphql-ws')):
 with Shop(GATEWAY_MAX_STREAMS='12') as shop:
     ada, eve = shop.customer(), shop.customer('eve@example.com')
     world = {'url': f"http://127.0.0.1:{shop.port['graphql-gateway']}/graphql",
-             'secret': shop.env['JWT_SECRET'], 'ada': ada, 'eve': eve}
+             'secret': shop.env['JWT_SECRET'], 'ada': ada, 'eve': eve,
+             'pid': shop.pid('graphql-gateway')}
     run = subprocess.run([sys.argv[1], os.path.join(HERE, 'clients.mjs'), json.dumps(world), NODE_DIR],
                          timeout=PATIENCE_S)
 sys.exit(run.returncode)

@@ -253,7 +253,7 @@ static void pause_a_while(struct hub *hub)
 {
     struct timespec until;
 
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += PAUSE_MS * INT64_C(1000000);
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
@@ -316,6 +316,7 @@ static int start(struct hub *hub, const struct hub_options *options, ecom_error 
 int hub_open(const struct hub_options *options, struct hub **out, ecom_error *err)
 {
     struct hub *hub = calloc(1, sizeof(*hub));
+    pthread_condattr_t monotonic;
 
     if (!hub)
         return ecom_fail(err, ECOM_E_NOMEM, "subscriptions");
@@ -324,7 +325,10 @@ int hub_open(const struct hub_options *options, struct hub **out, ecom_error *er
     hub->env = options->env;
     hub->log = options->log;
     pthread_mutex_init(&hub->lock, NULL);
-    pthread_cond_init(&hub->stopped, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&hub->stopped, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     int r = start(hub, options, err);
     if (r < 0) {
         hub_close(hub);

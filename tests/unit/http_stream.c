@@ -666,6 +666,61 @@ static void a_server_that_stops_says_1001(void)
     stop(server);
 }
 
+/* ---- memory */
+
+/* One WebSocket, or one stream, with the n-th allocation of the server's threads failing. Whatever
+ * comes of it, `closed` is called once for what was made. @return 0: none was left to fail. */
+static int without_memory(uint64_t n, const char *path)
+{
+    ecom_http_server *server = serve();
+    char request[300];
+    struct wire w;
+    struct wire_answer a = {0};
+
+    it.stream_options.heartbeat_ms = 1;
+    snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: a\r\n" UP KEY V13 "\r\n", path);
+    if (!server || !wire_open(&w, server))
+        abort();
+    check_alloc_fail_elsewhere_at(n);
+    wire_send(&w, ecom_str_of(request));
+    if (wire_answer(&w, 1, &a) && a.status == 101) {
+        send_frame(&w, 0x01, S("hel"));
+        send_frame(&w, PING, S("p"));
+        send_frame(&w, 0x80, S("lo"));
+        send_frame(&w, CLOSE, S("\x03\xE8"));
+    } else if (a.status == 200) {
+        char bytes[32];
+        for (size_t have = 0; have < sizeof(bytes);) { /* the first part, and heartbeats */
+            ssize_t got = recv(w.fd, bytes, sizeof(bytes) - have, 0);
+            have = got > 0 ? have + (size_t)got : sizeof(bytes);
+        }
+    }
+    wire_end(&w);
+    while (a.status == 101 && recv(w.fd, request, sizeof(request), 0) > 0)
+        ;
+    int failed = check_alloc_failed(), made = it.ws || it.stream;
+    check_alloc_fail_at(0);
+    wire_close(&w);
+    wire_answer_free(&a);
+    stop(server);
+    if (it.closed != made)
+        printf("# allocation %d: closed %d times\n", (int)n, it.closed);
+    check_failed |= it.closed != made;
+    return failed && !check_failed;
+}
+
+static void memory_that_fails_the_server_ends_a_connection_cleanly(void)
+{
+    static const char *const paths[] = {"/ws", "/loop", "/stream"};
+
+    for (int i = 0; i < 3; i++) {
+        uint64_t n = 1;
+        while (n < 200 && without_memory(n, paths[i]))
+            n++;
+        CHECK(n > 3 && n < 200, "%s: %d allocations", paths[i], (int)n);
+    }
+}
+
 /* ---- jobs */
 
 static void do_job(void *arg, int cancelled)
@@ -712,6 +767,7 @@ static const struct check_case cases[] = {
     CASE(silence_is_broken_by_pings_and_ended_when_none_is_answered),
     CASE(a_timer_goes_off_once),
     CASE(a_server_that_stops_says_1001),
+    CASE(memory_that_fails_the_server_ends_a_connection_cleanly),
     CASE(jobs_run_on_the_pool_while_the_server_does),
 };
 CHECK_MAIN("http_stream", cases)

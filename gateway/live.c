@@ -1,10 +1,13 @@
 #include "live.h"
 
+#include "hub.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-enum { OPERATION_MS = 30000, MAX_MESSAGE = 256 << 10 };
+/* All that the hub keeps may come at once, to who comes back; they are references. */
+enum { OPERATION_MS = 30000, MAX_MESSAGE = 256 << 10, MAX_EVENTS = HUB_KEPT + 256 };
 
 static const ecom_str none = {NULL, 0};
 
@@ -227,6 +230,7 @@ static int talk_begin(struct talk *t, ecom_error *err)
     const ecom_graphql_socket_options options = {
         .size = sizeof(options),
         .graphql = t->peer.world->graphql,
+        .max_events = MAX_EVENTS,
         .timeout_ms = OPERATION_MS,
         .env = t->peer.world->d->env,
         .send = talk_send,
@@ -289,7 +293,6 @@ static void feed_unref(struct feed *f)
     if (atomic_fetch_sub(&f->refs, 1) > 1)
         return;
     atomic_fetch_sub(&f->peer.world->open, 1);
-    ecom_graphql_live_unref(f->live);
     ecom_stream_unref(f->stream);
     peer_clear(&f->peer);
     free(f);
@@ -353,6 +356,7 @@ static void on_feed_closed(void *user)
 
     if (f->live)
         ecom_graphql_live_cancel(f->live);
+    ecom_graphql_live_unref(f->live); /* which holds the feed until then */
     feed_unref(f);
 }
 
@@ -376,6 +380,7 @@ static int feed_start(struct feed *f, ecom_exchange *x, ecom_error *err)
     ecom_graphql_live_options options = {
         .size = sizeof(options),
         .graphql = f->peer.world->graphql,
+        .max_events = MAX_EVENTS,
         .timeout_ms = OPERATION_MS,
         .after = ecom_exchange_header(x, "last-event-id"),
         .run = feed_run,

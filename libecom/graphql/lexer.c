@@ -94,9 +94,7 @@ static int unexpected(struct gql_lexer *lx, uint32_t at)
         return fail(lx, at,
                     "Unexpected single quote character ('), did you mean to use a double "
                     "quote (\")?");
-    return fail_char(lx, at,
-                     decode(lx, at, &c) && (c >= 0x20 || c == '\t') ? "Unexpected character"
-                                                                    : "Invalid character");
+    return fail_char(lx, at, decode(lx, at, &c) ? "Unexpected character" : "Invalid character");
 }
 
 uint32_t ecom__gql_hash(uint32_t seed, ecom_str name)

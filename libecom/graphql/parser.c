@@ -449,28 +449,34 @@ struct gql_value *ecom__gql_parse_description(struct gql_parser *p)
     return ecom__gql_parse_value(p, 1);
 }
 
+static void not_a_definition(struct gql_parser *p, const struct gql_definition *d)
+{
+    if (d->description && p->token.kind == GQL_T_NAME)
+        ecom__gql_fail_at(p, d->description->at,
+                          "Unexpected description, only GraphQL definitions support descriptions.");
+    else
+        ecom__gql_unexpected(p);
+}
+
 static void parse_definition(struct gql_parser *p, struct gql_definition *d)
 {
     d->at = p->token.at;
     d->description = ecom__gql_parse_description(p);
     if (p->failed)
         return;
-    if (d->description && (p->token.kind == '{' || ecom__gql_at_word(p, "extend")))
+    if (d->description && p->token.kind == '{')
         ecom__gql_fail_at(p, d->description->at,
-                          p->token.kind == '{'
-                              ? "Unexpected description, descriptions are not supported on "
-                                "shorthand queries."
-                              : "Unexpected description, descriptions are supported only on "
-                                "definitions.");
+                          "Unexpected description, descriptions are not supported on shorthand "
+                          "queries.");
     else if (p->token.kind == '{' || ecom__gql_at_word(p, "query") ||
              ecom__gql_at_word(p, "mutation") || ecom__gql_at_word(p, "subscription"))
         parse_operation(p, d);
     else if (ecom__gql_at_word(p, "fragment"))
         parse_fragment(p, d);
-    else if (ecom__gql_at_word(p, "extend"))
+    else if (!d->description && ecom__gql_at_word(p, "extend"))
         ecom__gql_parse_extension(p, d);
     else if (!ecom__gql_parse_system(p, d))
-        ecom__gql_unexpected(p);
+        not_a_definition(p, d);
 }
 
 static int parse_document(struct gql_parser *p)

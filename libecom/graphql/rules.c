@@ -277,15 +277,6 @@ static void fields_on_correct_type(struct gql_walk *w, const struct gql_selectio
                GQL_NAME(w->parent->name), GQL_P(meant));
 }
 
-static void introspection_allowed(struct gql_walk *w, const struct gql_selection *s)
-{
-    if (w->no_introspection && s->kind == GQL_FIELD && s->field && s->field->introspection)
-        GQL_REPORT(w, s->at,
-                   "GraphQL introspection has been disabled, but the requested query contained the "
-                   "field \"%.*s\".",
-                   GQL_NAME(s->name));
-}
-
 static void known_fragment_names(struct gql_walk *w, const struct gql_selection *s)
 {
     if (s->kind == GQL_SPREAD && !s->fragment)
@@ -338,9 +329,10 @@ void ecom__gql_rules_selection(struct gql_walk *w, const struct gql_selection *s
         {GQL_R_FRAGMENTS_ON_COMPOSITE_TYPES, inline_on_composite_types},
         {GQL_R_SCALAR_LEAFS, scalar_leafs},
         {GQL_R_FIELDS_ON_CORRECT_TYPE, fields_on_correct_type},
-        {GQL_R_INTROSPECTION_ALLOWED, introspection_allowed},
         {GQL_R_KNOWN_FRAGMENT_NAMES, known_fragment_names},
         {GQL_R_POSSIBLE_FRAGMENT_SPREADS, possible_fragment_spreads},
+        {GQL_R_MAX_INTROSPECTION_DEPTH, ecom__gql_introspection_depth},
+        {GQL_R_INTROSPECTION_ALLOWED, ecom__gql_introspection_allowed},
     };
 
     RULES(table, (w, s));

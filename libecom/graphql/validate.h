@@ -28,6 +28,8 @@ struct gql_scope {
     uint32_t mark; /* the last operation that saw it */
     uint8_t state; /* in the search for circles */
     uint8_t used;
+    /* Lists of types around the fragment, and one: when last looked at; when it was too deep. */
+    uint8_t looked_at, too_deep;
 };
 
 struct gql_walk {
@@ -62,6 +64,9 @@ void ecom__gql_rules_required(struct gql_walk *w, const struct gql_argument *fir
 /* When an operation with all that it spreads has been seen. */
 void ecom__gql_rules_usages(struct gql_walk *w, const struct gql_definition *operation);
 void ecom__gql_rules_end(struct gql_walk *w);
+
+void ecom__gql_introspection_depth(struct gql_walk *w, const struct gql_selection *s);
+void ecom__gql_introspection_allowed(struct gql_walk *w, const struct gql_selection *s);
 
 /* A value where @p type (NULL: unknown) is expected; notes the variables in it. */
 void ecom__gql_check_value(struct gql_walk *w, const struct gql_value *value,

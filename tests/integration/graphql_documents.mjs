@@ -46,6 +46,13 @@ const directives = () =>
     ' @mark(by: "x")', ' @mark(by: "x") @mark(by: "y")', ' @nope', ' @skip', ' @skip(if: true) @skip(if: false)',
     ' @deprecated']);
 
+// Names only: the rest of what the language itself has is described in other words here.
+const about = (depth) => depth > 3 ? 'name' : pick(['name', 'kind', 'name', '...I', `ofType { ${about(depth + 1)} }`,
+  `fields { name type { ${about(depth + 1)} } }`, `interfaces { ${about(depth + 1)} }`, `possibleTypes { name ${about(depth + 1)} }`,
+  `inputFields { name type { ${about(depth + 1)} } }`, `... { ${about(depth + 1)} ${about(depth + 1)} }`]);
+const introspection = () => pick(['__type(name: "Person")', '__type(name: "Box")', '__type(name: "Nope")', 't: __type(name: "Found")', '__schema']) +
+  ` { ${chance(30) ? 'queryType { ' + about(0) + ' }' : about(0)} }`;
+
 function selections(schema, type, depth) {
   const out = [];
   const fields = gql.isUnionType(type) || !type.getFields ? [] : Object.values(type.getFields());
@@ -57,6 +64,7 @@ function selections(schema, type, depth) {
       const to = chance(15) ? null : schema.getType(pick(['Person', 'Robot', 'Node', 'Named', 'Found', type.name]));
       out.push(`...${to ? ' on ' + to.name : ''}${directives()} { ${selections(schema, to ?? type, depth + 1)} }`);
     } else if (kind < 32) out.push('nope');
+    else if (kind < 34 && type.name === 'Query') out.push(introspection());
     else {
       const field = pick(fields.filter((f) => depth < 4 || gql.isLeafType(named(f.type))).concat(chance(5) ? fields : [])) ?? fields[0];
       const alias = chance(15) ? pick(['x', 'y', 'name']) + ': ' : '';
@@ -78,6 +86,7 @@ export function document(schema) {
   const body = selections(schema, root, 0);
   const fragments = ['A', 'B', 'C', 'D'].filter((f) => body.includes('...' + f) || chance(2)).map((f) =>
     `fragment ${f} on ${f === 'A' ? root.name : pick(['Person', 'Person', 'Node', 'Found', root.name, 'Robot'])}${directives()} { ${selections(schema, schema.getType(f === 'A' ? root.name : 'Person'), 3)} }`);
+  if (body.includes('...I')) fragments.push(`fragment I on __Type { ${about(1)} }`);
   const all = body + fragments.join(' ');
   const used = Object.keys(variableTypes).filter((v) => (all.includes('$' + v) ? chance(97) : chance(1)));
   const definitions = used.map((v) => {

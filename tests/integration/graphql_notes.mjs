@@ -13,8 +13,6 @@ export const notes = [
 ];
 
 // What is not compared at all:
-// - the text of a syntax error, as characters outside of strings are described in other words; its
-//   place is;
 // - which pair of several conflicting fields is named: here one pair for each response key, there
 //   every pair; that there is a conflict is compared;
 // - documents over one of our limits: there are none there.

@@ -102,7 +102,7 @@ function difference(want, got) {
   if (stage === 'limit') return null;
   if (stage !== want.stage) return { what: 'stage', text: `they stop at ${want.stage}: ${want.errors[0]?.message}` };
   if (stage === 'parse')
-    return place(want.errors[0]) === place(got.errors[0]) ? null : { what: 'place', text: place(want.errors[0]) };
+    return same(said(want.errors), said(got.errors)) ? null : { what: 'errors', text: said(want.errors).join() };
   if (stage === 'validate') {
     if (!same(said(want.errors), said(got.errors))) return { what: 'errors', text: said(want.errors).join(' / ') };
     return want.errors.some(isConflict) === got.errors.some(isConflict) ? null : { what: 'conflict', text: '' };

@@ -74,13 +74,13 @@ static void what_is_no_graphql_is_named_with_its_place(void)
         {"{ a .. }", "1:5 Syntax Error: Unexpected character: \".\"."},
         {"{ \xE2\x82\xAC }", "1:3 Syntax Error: Unexpected character: U+20AC."},
         {"{ \xF0\x9F\x98\x80 }", "1:3 Syntax Error: Unexpected character: U+1F600."},
-        {"{ \x07 }", "1:3 Syntax Error: Invalid character: U+0007."},
+        {"{ \x07 }", "1:3 Syntax Error: Unexpected character: U+0007."},
         {"{ \xFF }", "1:3 Syntax Error: Invalid character: byte 0xFF."},
         {"{ a # \xC0\x80\n }", "1:7 Syntax Error: Invalid character: byte 0xC0."},
         {"\"d\" { a }", "1:1 Syntax Error: Unexpected description, descriptions are not supported "
                         "on shorthand queries."},
-        {"\"d\" extend type A { a: B }", "1:1 Syntax Error: Unexpected description, descriptions "
-                                         "are supported only on definitions."},
+        {"\"d\" extend type A { a: B }", "1:1 Syntax Error: Unexpected description, only GraphQL "
+                                         "definitions support descriptions."},
         {"type A {}", "1:9 Syntax Error: Expected Name, found \"}\"."},
         {"enum E { true }",
          "1:10 Syntax Error: Name \"true\" is reserved and cannot be used for an "
@@ -228,7 +228,7 @@ static void a_nul_byte_does_not_end_the_text(void)
     struct parsed p = parse_n(S("{ a }\0"), &bounds);
 
     CHECK_I64(ECOM_E_INVAL, p.r);
-    CHECK_STR("Syntax Error: Invalid character: U+0000.", p.errors.first->message);
+    CHECK_STR("Syntax Error: Unexpected character: U+0000.", p.errors.first->message);
     done(&p);
     p = parse_n(S("{ a(b: \"x\0y\") }"), &bounds);
     CHECK_I64(ECOM_OK, p.r);

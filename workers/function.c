@@ -1,5 +1,8 @@
 #include "function.h"
 
+#ifdef FUNCTION_KAFKA
+#include <ecom/kafka.h>
+#endif
 #include <ecom/outbox.h>
 #include <signal.h>
 #include <stdio.h>
@@ -105,6 +108,17 @@ static int open_domain(struct function *f, ecom_error *err)
     if (r < 0)
         close_domain(f);
     return r;
+}
+
+/* A static executable loads no libraries: what it has is registered. */
+static int register_schemes(ecom_error *err)
+{
+#ifdef FUNCTION_KAFKA
+    return ecom_scheme_register(ecom_backend_kafka(), err);
+#else
+    (void)err;
+    return ECOM_OK;
+#endif
 }
 
 static int open_bus(struct function *f, ecom_error *err)
@@ -278,6 +292,8 @@ static int open_all(struct function *f, ecom_error *err)
 
     if (r == ECOM_OK && (r = open_log(f)) < 0)
         ecom_fail(err, r, "out of memory");
+    if (r == ECOM_OK)
+        r = register_schemes(err);
     if (r == ECOM_OK)
         r = open_bus(f, err);
     return r == ECOM_OK ? open_domain(f, err) : r;

@@ -138,10 +138,13 @@ def build_go(folder):
 def install_node():
     """aws-lambda-ric compiles a library of its own: that takes cmake, autoconf, and minutes."""
     main = os.path.join(HERE, 'node_modules', 'aws-lambda-ric')
-    native = os.path.join(main, 'build', 'Release', 'rapid-client.node')
+    native = os.path.join(main, 'dist', 'rapid-client.node')
     if not os.path.exists(native) and shutil.which('npm'):
-        subprocess.run(['npm', 'install', '--no-audit', '--no-fund', '--loglevel=error'], cwd=HERE,
-                       capture_output=True)
+        steps = (['npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], HERE), (
+            ['sh', '-c', 'sh scripts/preinstall.sh; npx node-gyp rebuild; sh scripts/postinstall.sh'], main)
+        for command, folder in steps:
+            if os.path.isdir(folder):
+                subprocess.run(command, cwd=folder, capture_output=True)
     if not os.path.exists(native) or not shutil.which('node'):
         return None
     return [shutil.which('node'), os.path.join(main, 'bin', 'index.mjs'), 'index.handler']

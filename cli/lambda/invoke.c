@@ -16,17 +16,17 @@ struct options {
 
 static const char help[] =
     "Usage: ecom lambda invoke NAME [OPTION]...\n\n"
-    "Invokes a function: its result goes to stdout, the end of its log to stderr. NAME is a\n"
-    "name, NAME:ALIAS, or an ARN. Where and as whom say AWS_ENDPOINT_URL_LAMBDA (here:\n"
-    "http://127.0.0.1:9001), AWS_REGION and AWS's other settings, from the environment, .env or\n"
-    "~/.aws.\n\n"
+    "Invokes a function: its result goes to stdout, the end of its log to stderr.\n"
+    "NAME is a name, NAME:ALIAS, or an ARN. Where and as whom say\n"
+    "AWS_ENDPOINT_URL_LAMBDA (here: http://127.0.0.1:9001), AWS_REGION and AWS's\n"
+    "other settings, from the environment, .env or ~/.aws.\n\n"
     "  --event FILE     JSON to invoke it with; -: from stdin; default: {}\n"
     "  --async          do not wait for the result\n"
     "  --endpoint URL   instead of AWS_ENDPOINT_URL_LAMBDA\n"
     "  --env-file FILE  instead of .env\n"
     "  --help           print this\n\n"
-    "Exit status: 0; 70 when the function failed (its error is on stdout); 69, 75, 77 or another\n"
-    "of sysexits.h when it could not be invoked.\n";
+    "Exit status: 0; 70 when the function failed (its error is on stdout); 69, 75, 77\n"
+    "or another of sysexits.h when it could not be invoked.\n";
 
 /* -1: go on; else the exit status. */
 static int read_options(struct options *o, int argc, char **argv)

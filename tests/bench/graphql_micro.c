@@ -114,7 +114,8 @@ int main(void)
 
     printf("{\"prepare_20_lines_us\":%.2f,\"typename_ns\":%.0f,\"products_20_us\":%.2f,"
            "\"nested_1000_us\":%.1f,\"ns_per_scalar\":%.1f}\n",
-           prepare / 1000, typename_, twenty / 1000, thousand / 1000, thousand / NESTED_SCALARS);
+           prepare / 1000, typename_, twenty / 1000, thousand / 1000,
+           thousand / (int)NESTED_SCALARS);
     ecom_graphql_free(g);
     return 0;
 }

@@ -117,6 +117,7 @@ static int open_transports(struct daemon *d, ecom_error *err)
 
     store.env = bus.env = d->env;
     store.log = bus.log = d->log;
+    bus.metrics = d->metrics;
     if (d->spec->needs & DAEMON_STORE)
         store_url = settings_store_url(&d->settings, setting(d, d->spec->store_url),
                                        d->spec->store_name, d->arena);
@@ -245,11 +246,10 @@ static int open_server(struct daemon *d, ecom_error *err)
 
 static int open_all(struct daemon *d, ecom_error *err)
 {
-    int r = open_transports(d, err);
-
     d->metrics = ecom_metrics_new();
-    if (r == ECOM_OK && !d->metrics)
-        r = ecom_fail(err, ECOM_E_NOMEM, "metrics");
+    if (!d->metrics)
+        return ecom_fail(err, ECOM_E_NOMEM, "metrics");
+    int r = open_transports(d, err);
     if (r == ECOM_OK)
         r = open_jwt(d, err);
     if (r == ECOM_OK)

@@ -10,6 +10,7 @@
 #define ECOM_BUS_H
 
 #include "log.h"
+#include "metrics.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -48,18 +49,19 @@ typedef int (*ecom_msg_fn)(void *user, const ecom_msg *msg);
 /** How a bus behaves. Zero always means the default. */
 typedef struct ecom_bus_options {
     uint32_t size;
-    int32_t timeout_ms;   /**< per call; 0: 5000 */
-    const ecom_env *env;  /**< NULL: ecom_env_system(); must outlive the bus */
-    const ecom_log *log;  /**< nullable; must outlive the bus */
-    int32_t partitions;   /**< of topics made on first use; 0: 8 */
-    int64_t retention_ms; /**< how long the embedded bus keeps messages that all groups which ever
-                           *   joined have acked; 0: 7 days, -1: for ever. Others it keeps however
-                           *   old they are, until it is full. */
-    uint64_t max_bytes;   /**< of a topic's messages on an embedded bus, ECOM_E_FULL beyond; 0:
-                           *   1 GiB in memory, what the disk holds on SQLite */
+    int32_t timeout_ms;    /**< per call; 0: 5000 */
+    const ecom_env *env;   /**< NULL: ecom_env_system(); must outlive the bus */
+    const ecom_log *log;   /**< nullable; must outlive the bus */
+    int32_t partitions;    /**< of topics made on first use; 0: 8 */
+    int64_t retention_ms;  /**< how long the embedded bus keeps messages that all groups which ever
+                            *   joined have acked; 0: 7 days, -1: for ever. Others it keeps however
+                            *   old they are, until it is full. */
+    uint64_t max_bytes;    /**< of a topic's messages on an embedded bus, ECOM_E_FULL beyond; 0:
+                            *   1 GiB in memory, what the disk holds on SQLite */
+    ecom_metrics *metrics; /**< nullable: gets what the backend counts; must outlive the bus */
 } ecom_bus_options;
 /* clang-format off */
-#define ECOM_BUS_OPTIONS_INIT {sizeof(ecom_bus_options), 0, NULL, NULL, 0, 0, 0}
+#define ECOM_BUS_OPTIONS_INIT {sizeof(ecom_bus_options), 0, NULL, NULL, 0, 0, 0, NULL}
 /* clang-format on */
 
 /** Opens by URL: `memory:` (of its own), `memory:NAME` (shared within the process),

@@ -55,6 +55,7 @@ int ecom_kafka_open(const char *url, const ecom_bus_options *opts, ecom_bus **ou
     if (!k)
         return ecom_fail(err, ECOM_E_NOMEM, "opening a bus");
     k->opts = filled(opts);
+    ecom__kafka_metrics_open(k);
     pthread_mutex_init(&k->mutex, NULL);
     pthread_mutex_init(&k->trouble.mutex, NULL);
     int r = ecom__kafka_url_parse(url, &k->url, &why);

@@ -3,14 +3,9 @@
 
 #include "kafka/kafka.h"
 
-int64_t ecom__kafka_now_ms(void)
-{
-    return ecom_env_monotonic_ms(ecom_env_system());
-}
-
 int ecom__kafka_left_ms(int64_t deadline_ms)
 {
-    int64_t left = deadline_ms - ecom__kafka_now_ms();
+    int64_t left = deadline_ms - ecom__monotonic_ms();
 
     return left > 0 ? (int)left : 0;
 }

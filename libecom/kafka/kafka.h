@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/wait.h"
 #include "ecom/kafka.h"
 
 enum {
@@ -42,7 +43,8 @@ struct ecom__kafka_trouble {
 /* A topic that is there, as far as we know. */
 struct ecom__kafka_topic {
     char name[ECOM__KAFKA_MAX_NAME]; /* with the prefix */
-    size_t n;
+    size_t n;                        /* 0: it was there once */
+    int64_t missed_ms;               /* when it was first found to be gone; 0: it was not */
     rd_kafka_topic_t *handle;
 };
 
@@ -58,16 +60,21 @@ struct ecom__kafka_producer {
     struct ecom__kafka_topic *topics;
 };
 
+/* All NULL without a set of metrics. */
+struct ecom__kafka_metrics {
+    ecom_series *published, *failures, *publish, *queued, *fatal, *rebalances, *partitions;
+};
+
 struct ecom__kafka {
     struct ecom__kafka_url url;
     ecom_bus_options opts;
+    struct ecom__kafka_metrics metrics;
     struct ecom__kafka_trouble trouble;
     pthread_mutex_t mutex;
     struct ecom__kafka_producer *producer;
 };
 
 /* A call to somewhere else has so long. */
-int64_t ecom__kafka_now_ms(void);
 int ecom__kafka_left_ms(int64_t deadline_ms);
 
 /* errors.c. Codes of librdkafka as ours, in words; when it only knows that time went by, the
@@ -79,6 +86,10 @@ int ecom__kafka_hopeless(struct ecom__kafka *k);
 void ecom__kafka_reached(struct ecom__kafka *k);
 void ecom__kafka_on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque);
 void ecom__kafka_on_log(const rd_kafka_t *rk, int level, const char *fac, const char *text);
+
+/* metrics.c */
+void ecom__kafka_metrics_open(struct ecom__kafka *k);
+int ecom__kafka_on_stats(rd_kafka_t *rk, char *text, size_t n, void *opaque);
 
 /* conf.c */
 struct ecom__kafka_setting {
@@ -106,6 +117,8 @@ ecom_str ecom__kafka_bare_name(const struct ecom__kafka *k, const char *name);
 /* Makes those that are missing, and waits until they can be used. */
 int ecom__kafka_topics_make(struct ecom__kafka_producer *p, const ecom_str *topics, size_t n,
                             int32_t partitions, ecom_error *err);
+/* It may have been deleted: the next use looks. Its handle stays, others may be using it. */
+void ecom__kafka_topic_forget(struct ecom__kafka_producer *p, ecom_str topic);
 /* How many partitions a topic has. */
 int ecom__kafka_partitions(struct ecom__kafka_producer *p, ecom_str topic, int32_t *partitions,
                            ecom_error *err);

@@ -92,8 +92,10 @@ static int client_new(struct ecom__kafka_member *m, ecom_error *err)
         {"heartbeat.interval.ms", heartbeat},
         {"max.poll.interval.ms", poll},
         {"allow.auto.create.topics", "false"},
+        {"statistics.interval.ms", m->kafka->opts.metrics ? "5000" : "0"},
         {"queued.max.messages.kbytes", "16384"},
         {"fetch.error.backoff.ms", "100"},
+        {"topic.metadata.refresh.interval.ms", "2000"}, /* topics that come back, new partitions */
         /* What asks for offsets, of a new partition or for the lag, waits behind it. */
         {"fetch.wait.max.ms", "100"},
     };
@@ -106,6 +108,7 @@ static int client_new(struct ecom__kafka_member *m, ecom_error *err)
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_opaque(conf, m);
     rd_kafka_conf_set_rebalance_cb(conf, ecom__kafka_on_rebalance);
+    rd_kafka_conf_set_stats_cb(conf, ecom__kafka_on_stats);
     m->rk = ecom__kafka_client(m->kafka, RD_KAFKA_CONSUMER, conf, settings,
                                sizeof(settings) / sizeof(settings[0]), err);
     if (!m->rk)
@@ -218,7 +221,7 @@ int ecom__kafka_subscribe(void *self, const ecom_subscription *sub, void **membe
 /* Topics that were deleted under us are made again, as on joining. */
 static void make_topics_again(struct ecom__kafka_member *m)
 {
-    int64_t now = ecom__kafka_now_ms();
+    int64_t now = ecom__monotonic_ms();
     ecom_error why;
     int32_t n;
 
@@ -227,9 +230,10 @@ static void make_topics_again(struct ecom__kafka_member *m)
     m->made_ms = now;
     struct ecom__kafka_producer *p = ecom__kafka_producer_ref(m->kafka);
     for (size_t i = 0; i < m->sub.ntopics; i++)
-        if (ecom__kafka_partitions(p, m->topics[i], &n, &why) == ECOM_E_NOTFOUND)
-            (void)!ecom__kafka_create_topic(m->kafka, m->topics[i], m->kafka->opts.partitions,
-                                            &why);
+        if (ecom__kafka_partitions(p, m->topics[i], &n, &why) == ECOM_E_NOTFOUND) {
+            ecom__kafka_topic_forget(p, m->topics[i]);
+            (void)!ecom__kafka_topics_make(p, &m->topics[i], 1, m->kafka->opts.partitions, &why);
+        }
     ecom__kafka_producer_unref(p);
 }
 
@@ -252,6 +256,7 @@ static int look_into(struct ecom__kafka_member *m, const rd_kafka_message_t *mes
         return ecom__kafka_fail(m->kafka, message->err, "consuming from Kafka", err);
     case RD_KAFKA_RESP_ERR__FATAL: /* this client does nothing more: the next poll takes another */
         m->dead = 1;
+        ecom_series_add(m->kafka->metrics.fatal, 1);
         rd_kafka_resp_err_t code = rd_kafka_fatal_error(m->rk, why, sizeof(why));
         return ecom__kafka_fail(m->kafka, code ? code : message->err, "consuming from Kafka", err);
     default:
@@ -378,7 +383,7 @@ int ecom__kafka_poll(void *member, int32_t timeout_ms, uint32_t max, ecom_msg_fn
                      ecom_error *err)
 {
     struct ecom__kafka_member *m = member;
-    int64_t deadline_ms = ecom__kafka_now_ms() + timeout_ms;
+    int64_t deadline_ms = ecom__monotonic_ms() + timeout_ms;
     uint32_t given = 0;
     int stop = 0, r = m->dead ? revive(m, err) : ECOM_OK, left = timeout_ms;
 

@@ -72,7 +72,7 @@ int ecom__kafka_ack(void *member, ecom_str topic, int32_t partition, int64_t off
     if (!m->grouped || !part || part->lost || offset < part->first || offset >= part->next ||
         offset < part->acked)
         return ECOM_OK;
-    int64_t deadline_ms = ecom__kafka_now_ms() + m->kafka->opts.timeout_ms;
+    int64_t deadline_ms = ecom__monotonic_ms() + m->kafka->opts.timeout_ms;
     rd_kafka_topic_partition_list_t *list = one(part, offset + 1);
     while (passing(code = commit(m, list, deadline_ms)) && ecom__kafka_left_ms(deadline_ms))
         nanosleep(&(struct timespec){0, AGAIN_MS * 1000000L}, NULL);
@@ -111,7 +111,7 @@ static rd_kafka_resp_err_t ask(struct ecom__kafka_member *m, rd_kafka_topic_part
 int ecom__kafka_resolve(struct ecom__kafka_member *m, rd_kafka_topic_partition_list_t *list,
                         int64_t end_or_beginning, ecom_error *err)
 {
-    int64_t deadline_ms = ecom__kafka_now_ms() + m->kafka->opts.timeout_ms;
+    int64_t deadline_ms = ecom__monotonic_ms() + m->kafka->opts.timeout_ms;
     rd_kafka_resp_err_t code;
 
     while (not_yet(code = ask(m, list, end_or_beginning, ecom__kafka_left_ms(deadline_ms))) &&
@@ -136,7 +136,7 @@ int ecom__kafka_start_at_end(struct ecom__kafka_member *m, rd_kafka_topic_partit
                              ecom_error *err)
 {
     int timeout_ms = m->kafka->opts.timeout_ms;
-    int64_t deadline_ms = ecom__kafka_now_ms() + timeout_ms;
+    int64_t deadline_ms = ecom__monotonic_ms() + timeout_ms;
 
     rd_kafka_resp_err_t code = rd_kafka_committed(m->rk, list, timeout_ms);
     if (code)

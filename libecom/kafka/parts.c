@@ -113,6 +113,8 @@ void ecom__kafka_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
         else
             rd_kafka_assign(rk, NULL);
     }
+    ecom_series_add(m->kafka->metrics.rebalances, 1);
+    ecom_series_set(m->kafka->metrics.partitions, (int64_t)m->nparts);
     if (error)
         rd_kafka_error_destroy(error);
 }

@@ -2,8 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/wait.h"
-
 #include "kafka/kafka.h"
 
 enum { POLL_MS = 100, PURGE_MS = 1000 };
@@ -126,6 +124,8 @@ static void replace(struct ecom__kafka *k, struct ecom__kafka_producer *p)
     if (ours)
         k->producer = fresh;
     pthread_mutex_unlock(&k->mutex);
+    if (ours)
+        ecom_series_add(k->metrics.fatal, 1);
     ecom__kafka_producer_unref(ours ? p : fresh);
 }
 
@@ -143,21 +143,6 @@ static rd_kafka_topic_t *handle_of(struct ecom__kafka_producer *p, ecom_str topi
     }
     pthread_mutex_unlock(&p->mutex);
     return handle;
-}
-
-/* A topic that failed may have been deleted: the next publish makes it again. Its handle stays as
- * long as the producer, others may be using it. */
-static void forget(struct ecom__kafka_producer *p, ecom_str topic)
-{
-    size_t prefix_n = p->kafka->url.prefix_n;
-
-    pthread_mutex_lock(&p->mutex);
-    for (size_t i = 0; i < p->ntopics; i++) {
-        struct ecom__kafka_topic *known = &p->topics[i];
-        if (known->n == prefix_n + topic.n && memcmp(known->name + prefix_n, topic.p, topic.n) == 0)
-            known->n = 0;
-    }
-    pthread_mutex_unlock(&p->mutex);
 }
 
 static rd_kafka_headers_t *headers_of(const ecom_msg *msg)
@@ -294,23 +279,35 @@ static int prepare(struct ecom__kafka_producer *p, const ecom_msg *msgs, size_t 
     return r;
 }
 
+static int64_t now_us(void)
+{
+    const ecom_env *env = ecom_env_system();
+
+    return env->monotonic_us(env->self);
+}
+
 int ecom__kafka_publish(void *self, const ecom_msg *msgs, size_t n, size_t *done, ecom_error *err)
 {
     struct ecom__kafka *k = self;
     struct ecom__kafka_producer *p = ecom__kafka_producer_ref(k);
-    int64_t deadline_ms = ecom__kafka_now_ms() + k->opts.timeout_ms;
+    int64_t begin_us = now_us();
+    int64_t deadline_ms = ecom__monotonic_ms() + k->opts.timeout_ms;
 
     int r = prepare(p, msgs, n, err);
     if (r == ECOM_OK) {
         rd_kafka_resp_err_t code = send_batch(p, msgs, n, done, deadline_ms);
+        ecom_series_add(k->metrics.published, (int64_t)*done);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
             ecom__kafka_reached(k);
         else {
-            forget(p, msgs[*done].topic);
+            ecom__kafka_topic_forget(p, msgs[*done].topic);
             replace(k, p);
             r = ecom__kafka_fail(k, code, "publishing to Kafka", err);
         }
     }
+    ecom_series_add(k->metrics.failures, r < 0);
+    ecom_series_observe(k->metrics.publish, now_us() - begin_us);
+    ecom_series_set(k->metrics.queued, rd_kafka_outq_len(p->rk));
     ecom__kafka_producer_unref(p);
     return r;
 }

@@ -9,7 +9,8 @@
 enum {
     MAX_KNOWN = 1000, /* topics remembered by a producer */
     FIRST_LOOK_MS = 300,
-    LOOK_AGAIN_MS = 20
+    LOOK_AGAIN_MS = 20,
+    NOTICE_MS = 3000 /* a consumer that fetches takes so long to see that a topic is gone */
 };
 
 const char *ecom__kafka_name(const struct ecom__kafka *k, ecom_str name,
@@ -111,7 +112,7 @@ int ecom__kafka_partitions(struct ecom__kafka_producer *p, ecom_str topic, int32
     char name[ECOM__KAFKA_MAX_NAME];
 
     return await(p, ecom__kafka_name(p->kafka, topic, name), 0,
-                 ecom__kafka_now_ms() + p->kafka->opts.timeout_ms, partitions, err);
+                 ecom__monotonic_ms() + p->kafka->opts.timeout_ms, partitions, err);
 }
 
 /* Asks for one topic. @p sized  with our limit on messages, which a cluster may refuse. */
@@ -220,6 +221,7 @@ static int meet(struct ecom__kafka_producer *p, const char *name, ecom_error *er
         return ecom_fail(err, ECOM_E_NOMEM, "topic %s", name);
     p->topics = more;
     struct ecom__kafka_topic *topic = &more[p->ntopics];
+    topic->missed_ms = 0;
     topic->handle = rd_kafka_topic_new(p->rk, name, NULL);
     if (!topic->handle)
         return ecom_fail(err, ECOM_E_NOMEM, "topic %s", name);
@@ -235,18 +237,68 @@ static int remember(struct ecom__kafka_producer *p, const char *name, ecom_error
 
     pthread_mutex_lock(&p->mutex);
     struct ecom__kafka_topic *topic = met(p, name);
-    if (topic)
+    if (topic) {
         topic->n = strlen(name);
-    else
+        topic->missed_ms = 0;
+    } else
         r = meet(p, name, err);
     pthread_mutex_unlock(&p->mutex);
+    return r;
+}
+
+void ecom__kafka_topic_forget(struct ecom__kafka_producer *p, ecom_str topic)
+{
+    char name[ECOM__KAFKA_MAX_NAME];
+
+    ecom__kafka_name(p->kafka, topic, name);
+    pthread_mutex_lock(&p->mutex);
+    struct ecom__kafka_topic *known = met(p, name);
+    if (known)
+        known->n = 0;
+    pthread_mutex_unlock(&p->mutex);
+}
+
+/* Whether a topic that was there once, and is gone, may be made again. Not at once: consumers who
+ * have not noticed would go on where they stood in the old one, past the first of the new. */
+static int may_be_made(struct ecom__kafka_producer *p, const char *name, ecom_error *err)
+{
+    int64_t now = ecom__monotonic_ms();
+
+    pthread_mutex_lock(&p->mutex);
+    struct ecom__kafka_topic *topic = met(p, name);
+    if (topic && !topic->missed_ms)
+        topic->missed_ms = now;
+    int64_t left = topic ? topic->missed_ms + NOTICE_MS - now : 0;
+    pthread_mutex_unlock(&p->mutex);
+    if (left <= 0)
+        return ECOM_OK;
+    return ecom_fail(err, ECOM_E_UNAVAILABLE,
+                     "topic %s was deleted: it is made again in %" PRId64 " ms, when its consumers "
+                     "have noticed",
+                     name, left);
+}
+
+/* One that was there before: it may still be. */
+static int make_again(struct ecom__kafka_producer *p, const char *name, int32_t partitions,
+                      int64_t deadline_ms, ecom_error *err)
+{
+    ecom_error why = {0};
+    int32_t has = 0;
+
+    int r = await(p, name, 0, deadline_ms, &has, &why);
+    if (r == ECOM_E_NOTFOUND) {
+        r = may_be_made(p, name, err);
+        return r == ECOM_OK ? make_one(p, name, partitions, deadline_ms, err) : r;
+    }
+    if (r < 0 && err)
+        *err = why;
     return r;
 }
 
 int ecom__kafka_topics_make(struct ecom__kafka_producer *p, const ecom_str *topics, size_t n,
                             int32_t partitions, ecom_error *err)
 {
-    int64_t deadline_ms = ecom__kafka_now_ms() + p->kafka->opts.timeout_ms;
+    int64_t deadline_ms = ecom__monotonic_ms() + p->kafka->opts.timeout_ms;
     char name[ECOM__KAFKA_MAX_NAME];
     int r = ECOM_OK;
 
@@ -254,10 +306,10 @@ int ecom__kafka_topics_make(struct ecom__kafka_producer *p, const ecom_str *topi
         ecom__kafka_name(p->kafka, topics[i], name);
         pthread_mutex_lock(&p->mutex);
         const struct ecom__kafka_topic *topic = met(p, name);
-        int there = topic && topic->n;
+        int there = topic && topic->n, before = topic != NULL;
         pthread_mutex_unlock(&p->mutex);
         if (!there)
-            r = make_one(p, name, partitions, deadline_ms, err);
+            r = (before ? make_again : make_one)(p, name, partitions, deadline_ms, err);
         if (!there && r == ECOM_OK)
             r = remember(p, name, err);
     }
@@ -285,7 +337,7 @@ int ecom__kafka_topics(void *self, ecom_msg_fn row, void *user, ecom_error *err)
     struct ecom__kafka_producer *p = ecom__kafka_producer_ref(k);
     const rd_kafka_metadata_t *meta;
 
-    int r = metadata(p, 1, NULL, ecom__kafka_now_ms() + k->opts.timeout_ms, &meta, err);
+    int r = metadata(p, 1, NULL, ecom__monotonic_ms() + k->opts.timeout_ms, &meta, err);
     ecom__kafka_producer_unref(p);
     if (r < 0)
         return r;
@@ -310,7 +362,7 @@ int ecom__kafka_ping(void *self, ecom_error *err)
     const rd_kafka_metadata_t *meta;
 
     rd_kafka_poll(p->rk, 0);
-    int r = metadata(p, 0, NULL, ecom__kafka_now_ms() + k->opts.timeout_ms, &meta, err);
+    int r = metadata(p, 0, NULL, ecom__monotonic_ms() + k->opts.timeout_ms, &meta, err);
     if (r == ECOM_OK)
         rd_kafka_metadata_destroy(meta);
     ecom__kafka_producer_unref(p);

@@ -11,7 +11,8 @@ import signal
 import subprocess
 import threading
 
-from shop import BIN, DAEMONS, PATIENCE_S, Shop, equal, run_tests, wait_until
+from shop import (BIN, DAEMONS, PATIENCE_S, Shop, check_paid_once, equal, place, run_tests,
+                  wait_until)
 
 ORDERS = int(os.environ.get('ECOM_CRASH_ORDERS', '500'))
 CLIENTS, KILLS = 8, min(12, ORDERS // 10)
@@ -75,19 +76,6 @@ def every_accepted_order_is_paid_once_whatever_is_killed():
             equal({1}, {len(events) for events in ids.values()})
         payments = {event['paymentId'] for _, _, event in shop.messages('payment-events')}
         equal(ORDERS, len(payments))
-
-
-def place(shop, token, n):
-    return [shop.call('order-service', 'POST', '/orders', {'amount': 1}, token).json['id']
-            for _ in range(n)]
-
-
-def check_paid_once(shop, token, orders, patience_s=PATIENCE_S):
-    equal({'PAID'}, {shop.settled(order, token, patience_s)['status'] for order in orders})
-    payments = collections.defaultdict(set)
-    for key, _, event in shop.messages('payment-events'):
-        payments[key].add(event['id'])
-    equal({order: 1 for order in orders}, {order: len(ids) for order, ids in payments.items()})
 
 
 def alive(pid):

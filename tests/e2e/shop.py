@@ -1,6 +1,7 @@
 """A whole shop for one test: free ports, a folder of its own, `ecom up`, and an HTTP client. Prints
 TAP. Needs nothing but Python's standard library. ECOM_E2E_STORES: see stores.py;
 ECOM_E2E_BUS: see buses.py."""
+import collections
 import contextlib
 import http.client
 import json
@@ -217,6 +218,19 @@ class Shop:
             headers = dict(word.split('=', 1) for word in words[4:])
             found.append((words[3], headers, json.loads(body)))
         return found
+
+
+def place(shop, token, n):
+    return [shop.call('order-service', 'POST', '/orders', {'amount': 1}, token).json['id']
+            for _ in range(n)]
+
+
+def check_paid_once(shop, token, orders, patience_s=PATIENCE_S):
+    equal({'PAID'}, {shop.settled(order, token, patience_s)['status'] for order in orders})
+    payments = collections.defaultdict(set)
+    for key, _, event in shop.messages('payment-events'):
+        payments[key].add(event['id'])
+    equal({order: 1 for order in orders}, {order: len(ids) for order, ids in payments.items()})
 
 
 def equal(want, got, *context):

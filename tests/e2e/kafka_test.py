@@ -1,0 +1,268 @@
+"""A shop on a Kafka that comes and goes, and other people's clients beside it. Whatever happens: no
+accepted order is lost or paid twice, the daemons stay up, /readyz tells the truth.
+   kafka_test.py NODE"""
+import base64
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+from buses import Kafka
+from proxy import Proxy
+from shop import (BIN, DAEMONS, PATIENCE_S, Shop, check_paid_once, equal, place, run_tests,
+                  wait_until)
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NODE_DIR = os.path.join(os.path.dirname(HERE), 'node')
+NODE = sys.argv[1] if os.path.exists(f'{NODE_DIR}/node_modules/kafkajs') else ''
+ON_BUS = ('order-service', 'payment-worker', 'notification-worker')
+MEMORY_KIB = 128 * 1024  # of a daemon that has nothing to do but wait
+SHORT = {'session.timeout.ms': 2000, 'heartbeat.interval.ms': 200}  # a test waits less
+
+kafka = Kafka()
+
+
+@contextlib.contextmanager
+def shop_on(settings):
+    """A shop with a customer, whose daemons all outlive what happens."""
+    with Shop(RATE_LIMIT='off', **settings) as shop:
+        shop.topic = lambda name: settings['ECOM_BUS_URL'].split('prefix=')[1].split('&')[0] + name
+        _, shop.token = shop.customer()
+        pids = {daemon: shop.pid(daemon) for daemon in DAEMONS}
+        yield shop
+        equal(pids, {daemon: shop.pid(daemon) for daemon in DAEMONS})
+        for daemon in ON_BUS:
+            await_ready(shop, daemon, 200)
+
+
+def await_ready(shop, daemon, status):
+    wait_until(f'{daemon} to answer /readyz with {status}',
+               lambda: shop.call(daemon, 'GET', '/readyz').status == status)
+
+
+def memory_kib(pid):
+    with open(f'/proc/{pid}/status') as status:
+        return next(int(line.split()[1]) for line in status if line.startswith('VmRSS'))
+
+
+def kafkajs(*args, messages=()):
+    if not NODE:
+        raise AssertionError('kafkajs is not installed: scripts/test installs it')
+    done = subprocess.run([NODE, f'{HERE}/kafka.mjs', NODE_DIR, kafka.brokers, *args], text=True,
+                          input=''.join(json.dumps(m) + '\n' for m in messages), capture_output=True,
+                          timeout=PATIENCE_S)
+    equal(0, done.returncode, done.stdout, done.stderr)
+    return [json.loads(line) for line in done.stdout.split('\n') if line]
+
+
+def kcat(*args, **options):
+    done = subprocess.run(['kcat', '-b', kafka.brokers, *args], capture_output=True,
+                          timeout=PATIENCE_S, **options)
+    equal(0, done.returncode, done.stderr)
+    return done.stdout
+
+
+@contextlib.contextmanager
+def load(shop, orders):
+    """Orders from a customer who does not stop; their ids are added to @orders."""
+    done = threading.Event()
+
+    def order():
+        while not done.is_set():
+            orders.extend(place(shop, shop.token, 1))
+            time.sleep(0.05)
+    thread = threading.Thread(target=order)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def a_broker_that_is_stopped_or_killed_and_comes_back():
+    with shop_on(kafka.settings()) as shop:
+        orders = place(shop, shop.token, 5)
+        kafka.stop()
+        orders += place(shop, shop.token, 100)
+        for daemon in ON_BUS:
+            await_ready(shop, daemon, 503)
+        orders += place(shop, shop.token, 100)
+        for daemon in DAEMONS:
+            assert memory_kib(shop.pid(daemon)) < MEMORY_KIB, daemon
+        kafka.start()
+        check_paid_once(shop, shop.token, orders)
+        with load(shop, orders):
+            kafka.kill()
+            kafka.start()
+        check_paid_once(shop, shop.token, orders)
+
+
+def a_broker_that_stands_still_past_the_session():
+    with shop_on(kafka.settings(**SHORT)) as shop:
+        orders = place(shop, shop.token, 5)
+        check_paid_once(shop, shop.token, orders)
+        with kafka.frozen():
+            orders += place(shop, shop.token, 20)
+            for daemon in ON_BUS:
+                await_ready(shop, daemon, 503)
+        check_paid_once(shop, shop.token, orders)
+
+
+def a_network_that_cuts_resets_and_delays():
+    known, real = map(int, kafka.lines['ECOM_KAFKA_PROXIED'].split('>'))
+    settings = kafka.settings(**SHORT)
+    settings['ECOM_BUS_URL'] = settings['ECOM_BUS_URL'].replace(kafka.brokers, f'127.0.0.1:{known}')
+    with Proxy(known, real) as proxy, shop_on(settings) as shop:
+        orders = []
+        with load(shop, orders):
+            for number in range(10):
+                orders += place(shop, shop.token, 2)
+                proxy.cut(reset=number % 2)
+            proxy.delay_s = 0.1
+            orders += place(shop, shop.token, 5)
+            time.sleep(1)
+            proxy.delay_s = 0
+            with proxy.outage():
+                for daemon in ON_BUS:
+                    await_ready(shop, daemon, 503)
+        check_paid_once(shop, shop.token, orders)
+
+
+def ten_rebalances_under_load():
+    with shop_on(kafka.settings(**SHORT)) as shop:
+        orders = []
+        with load(shop, orders), open(os.path.join(shop.folder, 'second'), 'wb') as log:
+            for _ in range(5):  # one joins, one leaves
+                second = subprocess.Popen([os.path.join(BIN, 'payment-worker')], cwd=shop.folder,
+                                          env={**shop.env, 'PAYMENT_WORKER_PORT': '0'},
+                                          stdout=subprocess.PIPE, stderr=log)
+                with second.stdout:
+                    second.stdout.readline()
+                n = len(orders)
+                wait_until('some orders', lambda n=n: len(orders) > n + 10)
+                second.terminate()
+                equal(0, second.wait(timeout=PATIENCE_S))
+        check_paid_once(shop, shop.token, orders)
+
+
+def a_killed_worker_goes_on_within_fifteen_seconds():
+    for settings, patience_s in (({}, 15), ({'KAFKA_INSTANCE_ID': 'one'}, 15)):
+        bus = {'ECOM_BUS_URL': kafka.settings()['ECOM_BUS_URL']}
+        if settings:
+            bus['ECOM_BUS_URL'] += '&group.instance.id=one'
+        with Shop(RATE_LIMIT='off', **bus) as shop:
+            _, token = shop.customer()
+            orders = place(shop, token, 5)
+            check_paid_once(shop, token, orders)
+            os.kill(shop.pid('payment-worker'), 9)
+            start = time.monotonic()
+            orders += place(shop, token, 16)  # on all partitions, so to say
+            check_paid_once(shop, token, orders, patience_s)
+            print(f'# {time.monotonic() - start:.1f} s {settings}', flush=True)
+
+
+def a_topic_that_is_deleted_is_made_again():
+    with shop_on(kafka.settings(**SHORT)) as shop:
+        check_paid_once(shop, shop.token, place(shop, shop.token, 16))
+        for name in ('order-events', 'payment-events'):
+            kafkajs('delete', shop.topic(name))
+            check = place(shop, shop.token, 16)
+            equal({'PAID'}, {shop.settled(order, shop.token)['status'] for order in check})
+
+
+def event_of(order, **changes):
+    event = {'id': '01890a5d-ac96-7cc4-8f2e-0123456789ab', 'type': 'ORDER_CREATED', 'version': 1,
+             'time': '2024-01-01T00:00:00.000Z', 'correlationId': 'poison', 'orderId': order,
+             'userId': 'u-1', 'amount': 1, 'currency': 'USD', **changes}
+    return json.dumps({k: v for k, v in event.items() if v is not None})
+
+
+def poison_goes_to_the_dead_letters_and_the_rest_goes_on():
+    poison = ['not JSON', '{"type":', '', '[]', 'null', event_of('p', type='NO_SUCH_EVENT'),
+              event_of('p', amount=None), event_of('p', amount='much'), event_of('p', amount=-1),
+              event_of(17), event_of('p', type=None)]
+    with shop_on(kafka.settings(**SHORT)) as shop:
+        orders = place(shop, shop.token, 1)
+        check_paid_once(shop, shop.token, orders)
+        messages = [{'key': 'p', 'value': text} for text in poison]
+        messages.append({'key': 'p', 'base64': base64.b64encode(os.urandom(1 << 20)).decode()})
+        kafkajs('produce', shop.topic('order-events'), messages=messages)
+        orders += place(shop, shop.token, 16)
+        check_paid_once(shop, shop.token, orders)
+        letters = wait_until('the dead letters', lambda: len(
+            found := kafkajs('consume', shop.topic('order-events.dlq'))) >= 11 and found)
+        print('#', [letter['headers']['x-dlq-reason'] for letter in letters])
+        for letter in letters:
+            assert letter['headers']['x-dlq-topic'] == 'order-events', letter
+
+
+def events_of_others_are_accepted_and_count_once():
+    with shop_on(kafka.settings()) as shop:
+        ids = [f'01890a5d-ac96-7cc4-8f2e-0123456789{n:02x}' for n in range(2)]
+        for order, send in (('from-kcat', 'kcat'), ('from-kafkajs', 'kafkajs')):
+            text = event_of(order, id=ids[order == 'from-kafkajs'], extra={'unknown': [1]})
+            for _ in range(10):  # the same, ten times
+                if send == 'kcat':
+                    kcat('-P', '-t', shop.topic('order-events'), '-k', order, '-H',
+                         'x-correlation-id=poison', input=text.encode())
+            if send == 'kafkajs':
+                kafkajs('produce', shop.topic('order-events'),
+                        messages=[{'key': order, 'value': text}] * 10)
+        own = place(shop, shop.token, 1)
+        shop.settled(own[0], shop.token)
+
+        def paid():
+            found = [event for _, _, event in shop.messages('payment-events')
+                     if event['type'] == 'PAYMENT_COMPLETED']
+            return {e['orderId'] for e in found} >= {'from-kcat', 'from-kafkajs'} and found
+        payments = wait_until('the payments', paid)
+        equal(3, len({event['id'] for event in payments}))
+
+
+def what_comes_too_late_or_of_nothing_changes_no_order():
+    with shop_on(kafka.settings()) as shop:
+        order, = place(shop, shop.token, 1)
+        check_paid_once(shop, shop.token, [order])
+        (key, _, paid), = shop.messages('payment-events')
+        late = {**paid, 'id': '01890a5d-ac96-7cc4-8f2e-0123456789aa', 'type': 'PAYMENT_FAILED',
+                'reason': 'too late'}
+        stray = {**late, 'id': '01890a5d-ac96-7cc4-8f2e-0123456789ac', 'orderId': 'nobody'}
+        kafkajs('produce', shop.topic('payment-events'),
+                messages=[{'key': e['orderId'], 'value': json.dumps(e)} for e in (stray, late)])
+        orders = [order, *place(shop, shop.token, 16)]
+        equal({'PAID'}, {shop.settled(order, shop.token)['status'] for order in orders})
+
+
+def our_events_are_read_by_others():
+    with shop_on(kafka.settings()) as shop:
+        orders = place(shop, shop.token, 3)
+        check_paid_once(shop, shop.token, orders)
+        read = kafkajs('consume', shop.topic('order-events'))
+        equal(sorted(orders), sorted(m['key'] for m in read))
+        for message in read:
+            event = json.loads(message['value'])
+            equal(('ORDER_CREATED', message['key']), (event['type'], event['orderId']))
+            equal(event['correlationId'], message['headers']['x-correlation-id'])
+            equal(4, len(message['headers']['traceparent'].split('-')))
+        out = kcat('-C', '-t', shop.topic('payment-events'), '-e', '-q', '-J').decode()
+        read = [json.loads(line) for line in out.splitlines()]
+        equal({'PAYMENT_COMPLETED'}, {json.loads(m['payload'])['type'] for m in read})
+        equal(sorted(orders), sorted(m['key'] for m in read))
+        assert all('x-correlation-id' in m['headers'] for m in read), read
+
+
+TESTS = (a_broker_that_is_stopped_or_killed_and_comes_back,
+         a_broker_that_stands_still_past_the_session,
+         a_network_that_cuts_resets_and_delays,
+         ten_rebalances_under_load,
+         a_killed_worker_goes_on_within_fifteen_seconds,
+         a_topic_that_is_deleted_is_made_again,
+         poison_goes_to_the_dead_letters_and_the_rest_goes_on,
+         events_of_others_are_accepted_and_count_once,
+         what_comes_too_late_or_of_nothing_changes_no_order,
+         our_events_are_read_by_others)
+run_tests(*(test for test in TESTS if not sys.argv[2:] or test.__name__ in sys.argv[2:]))

@@ -191,7 +191,7 @@ static uint32_t unicode_escape(const struct gql_lexer *lx, size_t i, uint32_t *c
         *c = *c << 4 | (uint32_t)d;
         k++;
     }
-    *bad = (uint32_t)(k - i) + 1;
+    *bad = braced ? (uint32_t)(k - i) + 1 : 6;
     if (braced)
         return byte_at(lx, k) == '}' && k > i + 3 && *c <= 0x10FFFF ? (uint32_t)(k + 1 - i) : 0;
     return k == i + 6 ? 6 : 0;
@@ -502,15 +502,14 @@ void ecom__gql_token_text(const struct gql_lexer *lx, const struct gql_token *to
                                         [GQL_T_FLOAT] = "Float",
                                         [GQL_T_STRING] = "String",
                                         [GQL_T_BLOCK] = "BlockString"};
-    uint32_t n = token->end - token->at, skip = token->kind == GQL_T_STRING ? 1 : 0;
+    ecom_str text = {lx->source.p + token->at, token->end - token->at};
     const char *more = "";
 
-    if (token->kind == GQL_T_BLOCK)
-        skip = 3;
-    n -= 2 * skip;
-    if (n > 100) {
-        for (n = 100; n > 0 && (byte_at(lx, token->at + skip + n) & 0xC0) == 0x80;)
-            n--;
+    if (token->kind == GQL_T_STRING || token->kind == GQL_T_BLOCK)
+        text = ecom__gql_string(lx, token, lx->errors->arena);
+    if (text.p && text.n > 100) {
+        for (text.n = 100; text.n > 0 && ((unsigned char)text.p[text.n] & 0xC0) == 0x80;)
+            text.n--;
         more = "...";
     }
     if (token->kind == GQL_T_END)
@@ -520,6 +519,5 @@ void ecom__gql_token_text(const struct gql_lexer *lx, const struct gql_token *to
     else if (token->kind > GQL_T_BLOCK)
         snprintf(out, 160, "\"%c\"", token->kind);
     else
-        snprintf(out, 160, "%s \"%.*s%s\"", kinds[token->kind], (int)n,
-                 lx->source.p + token->at + skip, more);
+        snprintf(out, 160, "%s \"%.*s%s\"", kinds[token->kind], GQL_P(text), more);
 }

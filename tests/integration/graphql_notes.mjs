@@ -4,7 +4,12 @@ const mentions = (...words) => ({ request }) => words.some((word) => JSON.string
 const says = (pattern) => ({ want, got }) =>
   [...want.errors, ...(got.errors ?? [])].some((error) => pattern.test(error.message));
 
+// Up to what it shows of the text.
+const told = ([error]) => [error?.message.replace(/"[^]*$/, ''), JSON.stringify(error?.locations)].join();
+
 export const notes = [
+  { why: 'what a syntax error shows of a text is cut at 100 bytes here, and printable',
+    when: ({ want, got }) => /^Syntax Error: /.test(want.errors[0]?.message) && told(want.errors) === told(got.errors ?? []) },
   { why: 'Money and DateTime check their input here; a scalar without code takes anything there',
     when: (d) => /Money|DateTime/.test(JSON.stringify([d.got, d.want.errors.map((e) => e.message)])) ||
       mentions('money', 'when', 'price', 'now')(d) },

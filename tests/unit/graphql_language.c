@@ -177,7 +177,7 @@ static void broken_strings_are_refused(void)
         {"\"line\nbreak\"", "1:11 Syntax Error: Unterminated string."},
         {"\"bad \\z esc\"", "1:11 Syntax Error: Invalid character escape sequence: \"\\z\"."},
         {"\"\\u1\"", "1:7 Syntax Error: Invalid Unicode escape sequence: \"\\u1\"\"."},
-        {"\"\\uXXXX\"", "1:7 Syntax Error: Invalid Unicode escape sequence: \"\\uX\"."},
+        {"\"\\uXXXX\"", "1:7 Syntax Error: Invalid Unicode escape sequence: \"\\uXXXX\"."},
         {"\"\\uD83D\"", "1:7 Syntax Error: Invalid Unicode escape sequence: \"\\uD83D\"."},
         {"\"\\uDE00\"", "1:7 Syntax Error: Invalid Unicode escape sequence: \"\\uDE00\"."},
         {"\"\\uD83D\\u0041\"", "1:7 Syntax Error: Invalid Unicode escape sequence: \"\\uD83D\"."},

@@ -107,11 +107,19 @@ static int count_in(struct live_world *world, ecom_error *err)
 {
     uint32_t max = (uint32_t)world->d->settings.gateway_max_streams;
 
-    if (atomic_fetch_add(&world->open, 1) < max)
+    if (atomic_fetch_add(&world->open, 1) < max) {
+        ecom_series_add(world->gauge, 1);
         return ECOM_OK;
+    }
     atomic_fetch_sub(&world->open, 1);
     return ecom_fail(err, ECOM_E_RATE,
                      "more than %u connections for subscriptions (GATEWAY_MAX_STREAMS)", max);
+}
+
+static void count_out(struct live_world *world)
+{
+    atomic_fetch_sub(&world->open, 1);
+    ecom_series_add(world->gauge, -1);
 }
 
 static int run(const struct peer *p, void (*fn)(void *arg, int cancelled), void *arg)
@@ -132,7 +140,7 @@ static void talk_free(void *user)
 {
     struct talk *t = user;
 
-    atomic_fetch_sub(&t->peer.world->open, 1);
+    count_out(t->peer.world);
     ecom_websocket_unref(t->ws);
     peer_clear(&t->peer);
     free(t);
@@ -292,7 +300,7 @@ static void feed_unref(struct feed *f)
 {
     if (atomic_fetch_sub(&f->refs, 1) > 1)
         return;
-    atomic_fetch_sub(&f->peer.world->open, 1);
+    count_out(f->peer.world);
     ecom_stream_unref(f->stream);
     peer_clear(&f->peer);
     free(f);

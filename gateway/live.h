@@ -16,7 +16,8 @@ struct live_world {
     const struct daemon *d;
     const struct upstream *upstream;
     ecom_graphql *graphql;
-    atomic_uint open; /* connections */
+    atomic_uint open;   /* connections */
+    ecom_series *gauge; /* of them */
 };
 
 /* A GET that asks for a WebSocket. */

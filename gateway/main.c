@@ -191,6 +191,8 @@ static int open_gateway(struct daemon *d, ecom_error *err)
     gateway->live.d = d;
     gateway->live.upstream = &gateway->upstream;
     gateway->live.graphql = gateway->graphql;
+    gateway->live.gauge = ecom_metrics_series(d->metrics, ECOM_GAUGE, "ecom_gateway_streams",
+                                              "Connections for subscriptions that are open.", NULL);
     return r;
 }
 

@@ -497,7 +497,7 @@ int ecom__gql_refuse(const struct gql_errors *errors, const char *code, ecom_buf
     return append(out, "}");
 }
 
-static int check_cost(struct gql_execution *x, struct gql_errors *errors)
+int ecom__gql_check_cost(struct gql_execution *x, struct gql_errors *errors)
 {
     uint32_t max = x->graphql->options.limits.max_cost;
     int r = ecom__gql_cost(x, &x->cost);
@@ -550,7 +550,7 @@ static int execute(ecom_graphql *graphql, const struct gql_document *document,
         return r;
     if (r < 0)
         return ecom__gql_refuse(&errors, ecom_code_of(ECOM_E_INVAL)->graphql, out);
-    if ((r = check_cost(&x, &errors)) == ECOM_E_NOMEM)
+    if ((r = ecom__gql_check_cost(&x, &errors)) == ECOM_E_NOMEM)
         return r;
     if (r < 0) {
         *outcome = ECOM_GRAPHQL_EXCEEDED;

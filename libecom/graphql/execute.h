@@ -53,6 +53,8 @@ struct gql_execution {
 
 /* What the operation may cost at most; its variables are known. */
 int ecom__gql_cost(struct gql_execution *x, uint32_t *out);
+/* Fills x->cost in. @return ECOM_OK, ECOM_E_TOOLARGE (max_cost), ECOM_E_NOMEM. */
+int ecom__gql_check_cost(struct gql_execution *x, struct gql_errors *errors);
 /* Groups of a batch: its selection sets, fragments spread, skipped ones left out. */
 int ecom__gql_collect(struct gql_execution *x, struct gql_batch *batch);
 

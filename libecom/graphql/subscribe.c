@@ -113,7 +113,10 @@ static int ask_source(struct beginning *b, const ecom_json *arguments, ecom_erro
 /* @return ECOM_OK: it began, if stream->subscribed; else the response says why not. */
 static int begin(struct beginning *b, const ecom_graphql_request *request)
 {
-    struct gql_errors errors = {.arena = b->arena, .source = b->document->source};
+    struct gql_errors errors = {.arena = b->arena,
+                                .source = b->document->source,
+                                .suggesting =
+                                    b->graphql->options.no_introspection ? 0 : GQL_SUGGESTING};
     const ecom_json *arguments = NULL;
     ecom_error err;
 
@@ -128,6 +131,10 @@ static int begin(struct beginning *b, const ecom_graphql_request *request)
         return r == ECOM_E_NOMEM
                    ? r
                    : ecom__gql_refuse(&errors, ecom_code_of(ECOM_E_INVAL)->graphql, b->out);
+    if ((r = ecom__gql_check_cost(&b->x, &errors)) < 0)
+        return r == ECOM_E_NOMEM
+                   ? r
+                   : ecom__gql_refuse(&errors, ecom_code_of(ECOM_E_TOOLARGE)->graphql, b->out);
     if ((r = coerce_arguments(b, &arguments, &err)) == ECOM_OK)
         r = ask_source(b, arguments, &err);
     else if (r == ECOM_E_NOMEM)

@@ -184,6 +184,8 @@ const cases = {
     let refused = 0;
     for (let i = 0; i < 13 && !refused; i++) refused = await connect();
     equal([refused[0], /GATEWAY_MAX_STREAMS/.test(refused[1])], [429, true]);
+    const metrics = await (await fetch(new URL('/metrics', world.url))).text();
+    equal(/^ecom_gateway_streams 12$/m.test(metrics), true);
     open.forEach((socket) => socket.close());
     while (await connect()) await new Promise((resolve) => setTimeout(resolve, 20));
     open.forEach((socket) => socket.close());

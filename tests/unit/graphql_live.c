@@ -85,6 +85,7 @@ static const ecom_graphql_resolver resolvers[] = {
 };
 
 static struct check_world world;
+static uint32_t max_cost; /* of the next schema */
 
 static ecom_graphql *open_graphql(void)
 {
@@ -100,6 +101,7 @@ static ecom_graphql *open_graphql(void)
     options.subscribers = subscribers;
     options.nsubscribers = 1;
     options.env = &world.env;
+    options.limits.max_cost = max_cost;
     if (ecom_graphql_new(&options, &g, NULL, &e) < 0)
         printf("# %s\n", e.text);
     return g;
@@ -267,6 +269,17 @@ static void a_subscription_that_cannot_begin_says_why(void)
     expect_refused("{\"query\":\"subscription { deaf }\"}", "cannot be subscribed to");
     expect_refused("{\"query\":\"subscription A { deaf } subscription B { deaf }\"}",
                    "Must provide operation name");
+}
+
+static void a_subscription_that_may_cost_too_much_does_not_begin(void)
+{
+    max_cost = 1;
+    expect_refused(SUB, "may cost 2, more than 1 (max_cost)");
+    max_cost = 2;
+    begin(SUB, NULL, 0);
+    CHECK(it.stream != NULL, "%s", it.out.p);
+    finish();
+    max_cost = 0;
 }
 
 static void a_source_that_refuses_is_an_error_with_place_and_path(void)
@@ -821,6 +834,7 @@ static const struct check_case cases[] = {
     CASE(an_error_of_one_event_is_in_its_response_and_the_next_one_comes),
     CASE(what_is_no_subscription_is_answered_at_once),
     CASE(a_subscription_that_cannot_begin_says_why),
+    CASE(a_subscription_that_may_cost_too_much_does_not_begin),
     CASE(a_source_that_refuses_is_an_error_with_place_and_path),
     CASE(one_event_too_many_ends_it_and_names_the_bound),
     CASE(an_end_with_a_reason_gives_it),

@@ -267,6 +267,7 @@ static int start_consumer(struct daemon *d, ecom_error *err)
 {
     if (ecom_consumer_step(d->consumer, 0, err) < 0)
         LOG(d, WARN, "the bus cannot be reached yet", TEXT("reason", err->text));
+    d->started = 1;
     return ecom_consumer_start(d->consumer, err);
 }
 
@@ -280,16 +281,77 @@ static int start_all(struct daemon *d, ecom_error *err)
     return r == ECOM_OK ? ecom_http_server_start(d->server, err) : r;
 }
 
+/* Calls spec->hurry() when a drain takes long. */
+struct hurry {
+    struct daemon *d;
+    pthread_t thread;
+    int started, over;
+    pthread_mutex_t lock;
+    pthread_cond_t news;
+    struct timespec at;
+};
+
+static void *hurry(void *user)
+{
+    struct hurry *h = user;
+    int r = 0;
+
+    pthread_mutex_lock(&h->lock);
+    while (!h->over && r == 0)
+        r = pthread_cond_timedwait(&h->news, &h->lock, &h->at);
+    int late = !h->over;
+    pthread_mutex_unlock(&h->lock);
+    if (late)
+        h->d->spec->hurry(h->d);
+    return NULL;
+}
+
+static void hurry_start(struct hurry *h, struct daemon *d)
+{
+    int64_t ms = d->settings.shutdown_timeout_ms * 3 / 4;
+    pthread_condattr_t attr;
+
+    *h = (struct hurry){.d = d};
+    if (!d->spec->hurry)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &h->at);
+    h->at.tv_sec += (time_t)(ms / 1000) + (h->at.tv_nsec + ms % 1000 * 1000000) / 1000000000;
+    h->at.tv_nsec = (h->at.tv_nsec + ms % 1000 * 1000000) % 1000000000;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&h->news, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&h->lock, NULL);
+    h->started = pthread_create(&h->thread, NULL, hurry, h) == 0;
+}
+
+static void hurry_end(struct hurry *h)
+{
+    if (!h->d->spec->hurry)
+        return;
+    pthread_mutex_lock(&h->lock);
+    h->over = 1;
+    pthread_cond_signal(&h->news);
+    pthread_mutex_unlock(&h->lock);
+    if (h->started)
+        pthread_join(h->thread, NULL);
+    pthread_cond_destroy(&h->news);
+    pthread_mutex_destroy(&h->lock);
+}
+
 /* In the order of the flow: no new requests, then no new events, then out with what was caused. */
 static void stop_all(struct daemon *d)
 {
     int64_t end = ecom_env_monotonic_ms(d->env) + d->settings.shutdown_timeout_ms;
+    struct hurry h;
 #define LEFT \
     ((int32_t)(end > ecom_env_monotonic_ms(d->env) ? end - ecom_env_monotonic_ms(d->env) : 0))
 
+    hurry_start(&h, d);
     ecom_http_server_stop(d->server, LEFT);
     if (d->consumer)
         ecom_consumer_stop(d->consumer, LEFT);
+    hurry_end(&h);
     if (d->relay)
         ecom_relay_stop(d->relay, LEFT);
 #undef LEFT

@@ -20,6 +20,8 @@ struct daemon {
     ecom_relay *relay;
     ecom_consumer *consumer;
     ecom_http_server *server;
+    int started; /* until then, handlers run before the daemon says that it does: none may take long
+                  */
     void *domain; /* the daemon's own */
 };
 
@@ -47,6 +49,9 @@ struct daemon_spec {
     int (*open)(struct daemon *d, ecom_error *err);
     /* After all threads have ended; also when open() failed half-way. */
     void (*close)(struct daemon *d);
+    /* Nullable. Lets what still is in flight fail soon: called by a thread of its own when three
+     * quarters of the time for a drain have passed. */
+    void (*hurry)(struct daemon *d);
 
     /* What it consumes; topic is an offset in struct settings. nsubscribers 0: nothing. */
     size_t topic;

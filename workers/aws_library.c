@@ -20,6 +20,7 @@ int aws_library_load(struct aws_library *out, ecom_error *err)
         return ecom_fail(err, ECOM_E_NOTSUP, "a function is to be invoked: %s", dlerror());
     if (find(library, "ecom_aws_new", &out->new_client) < 0 ||
         find(library, "ecom_aws_invoke", &out->invoke) < 0 ||
+        find(library, "ecom_aws_stop", &out->stop) < 0 ||
         find(library, "ecom_aws_free", &out->free_client) < 0)
         return ecom_fail(err, ECOM_E_NOTSUP, ECOM_AWS_LIBRARY " is of another version");
     return ECOM_OK;

@@ -8,6 +8,7 @@
 struct aws_library {
     __typeof__(&ecom_aws_new) new_client;
     __typeof__(&ecom_aws_invoke) invoke;
+    __typeof__(&ecom_aws_stop) stop;
     __typeof__(&ecom_aws_free) free_client;
 };
 

@@ -1,6 +1,6 @@
 /* In the place of Cyrus SASL, which librdkafka has Kerberos by: linked statically, it would bring
- * LDAP, Kerberos and databases with it. Whoever asks for GSSAPI is told that it is not there; PLAIN,
- * SCRAM and OAUTHBEARER are librdkafka's own. */
+ * LDAP, Kerberos and databases with it. Whoever asks for GSSAPI is told that it is not there;
+ * PLAIN, SCRAM and OAUTHBEARER are librdkafka's own. */
 #include <stddef.h>
 
 enum { SASL_OK = 0, SASL_NOMECH = -4 };

@@ -41,6 +41,12 @@ int remote_open(const struct settings *settings, ecom_str function, const ecom_e
     return ECOM_OK;
 }
 
+void remote_stop(struct remote *remote)
+{
+    if (remote)
+        remote->library.stop(remote->aws);
+}
+
 void remote_close(struct remote *remote)
 {
     if (remote)
@@ -119,6 +125,11 @@ static int invoke(struct remote *remote, const ecom_delivery *delivery, ecom_aws
     }
     ecom_buf_free(&payload);
     return r;
+}
+
+int remote_not_yet(ecom_error *err)
+{
+    return ecom_fail(err, ECOM_E_UNAVAILABLE, "the worker is starting");
 }
 
 int remote_hand_over(struct remote *remote, const ecom_delivery *delivery, ecom_error *err)

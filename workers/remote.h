@@ -15,11 +15,15 @@ struct remote;
  * @return ECOM_E_NOTSUP: libecom-aws is not there; or as ecom_aws_new(). */
 int remote_open(const struct settings *settings, ecom_str function, const ecom_env *env,
                 const ecom_log *log, ecom_arena *arena, struct remote **out, ecom_error *err);
+/* Lets invocations under way fail soon, and all later ones at once. NULL is fine. */
+void remote_stop(struct remote *remote);
 /* NULL is fine. */
 void remote_close(struct remote *remote);
 
 /* Truth: LAMBDA_INVOCATION_TYPE is Event: there are no results. */
 int remote_is_async(const struct remote *remote);
+/* What a handler returns while its daemon starts: a slow function must not hold that up. */
+int remote_not_yet(ecom_error *err);
 /* Invokes the function with an event, and drops the result. */
 int remote_hand_over(struct remote *remote, const ecom_delivery *delivery, ecom_error *err);
 /* Calls a handler that asks the tables below: they invoke the function with this very event. */

@@ -2,6 +2,7 @@
 workers on the local one; with what goes wrong there. Prints TAP."""
 import os
 import random
+import signal
 import tempfile
 import time
 
@@ -123,6 +124,23 @@ def an_order_waits_until_its_function_is_there_and_works():
             equal([], shop.messages('order-events.dlq'))
 
 
+def a_worker_that_is_stopped_does_not_wait_for_a_slow_function():
+    slow = "import time\ndef handle(event, context):\n    time.sleep(100)\n"
+    with tempfile.TemporaryDirectory() as folder:
+        local = Lambda('--timeout', '200', pay=python_function(folder, 'slow', slow), tell=NOTIFICATION)
+        with Shop(**local.client, **REMOTE, SHUTDOWN_TIMEOUT_MS='2000') as shop:
+            _, token = shop.customer()
+            with local:
+                orders = place(shop, token)
+                wait_until('the invocation', lambda: 'pay | START' in local.logged())
+                begun = time.monotonic()
+                os.kill(shop.pid('payment-worker'), signal.SIGTERM)
+                equal('payment-worker consuming order-events', shop.line())  # it is up again
+                assert time.monotonic() - begun < 60
+            with Lambda(port=local.port, pay=PAYMENT, tell=NOTIFICATION):
+                check_once(shop, token, orders)
+
+
 def events_are_handed_over_to_functions_that_publish():
     with tempfile.TemporaryDirectory() as folder:
         bus = {'ECOM_BUS_URL': f'sqlite:{folder}/bus', 'PAYMENT_MONGODB_URI': f'sqlite:{folder}/pay.db'}
@@ -140,5 +158,6 @@ run_tests(
     throttled_functions_are_waited_for,
     a_function_that_is_late_after_its_work_has_done_it_once,
     an_order_waits_until_its_function_is_there_and_works,
+    a_worker_that_is_stopped_does_not_wait_for_a_slow_function,
     events_are_handed_over_to_functions_that_publish,
 )

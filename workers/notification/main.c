@@ -8,6 +8,7 @@
 struct worker {
     ecom_notifications *notifications;
     struct remote *remote; /* NULL: this process does */
+    const struct daemon *daemon;
 };
 
 /* Only what was sent to the caller; another's order looks like one without notifications. */
@@ -54,12 +55,18 @@ static int open_notifications(struct daemon *d, ecom_error *err)
     if (!w)
         return ecom_fail(err, ECOM_E_NOMEM, "out of memory");
     d->domain = w;
+    w->daemon = d;
     if (!s->notification_lambda.n)
         return notification_open(d->store, d->env, d->log, &w->notifications, err);
     int r = remote_open(s, s->notification_lambda, d->env, d->log, d->arena, &w->remote, err);
     return r < 0 ? r
                  : notification_open_with(d->store, d->env, d->log, &remote_channel, w->remote,
                                           &w->notifications, err);
+}
+
+static void hurry(struct daemon *d)
+{
+    remote_stop(((struct worker *)d->domain)->remote);
 }
 
 static void close_notifications(struct daemon *d)
@@ -76,9 +83,11 @@ static int on_payment(void *user, const ecom_delivery *delivery, ecom_error *err
 {
     const struct worker *w = user;
 
-    return w->remote ? remote_handle(w->remote, ecom_notifications_on_payment, w->notifications,
-                                     delivery, err)
-                     : ecom_notifications_on_payment(w->notifications, delivery, err);
+    if (!w->remote)
+        return ecom_notifications_on_payment(w->notifications, delivery, err);
+    if (!w->daemon->started)
+        return remote_not_yet(err);
+    return remote_handle(w->remote, ecom_notifications_on_payment, w->notifications, delivery, err);
 }
 
 static const ecom_subscriber subscribers[] = {
@@ -99,6 +108,7 @@ static const struct daemon_spec spec = {
     .nroutes = sizeof(routes) / sizeof(routes[0]),
     .open = open_notifications,
     .close = close_notifications,
+    .hurry = hurry,
     .topic = offsetof(struct settings, payment_topic),
     .subscribers = subscribers,
     .nsubscribers = sizeof(subscribers) / sizeof(subscribers[0]),

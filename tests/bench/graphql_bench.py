@@ -76,7 +76,8 @@ def measure(tools, rounds, loadgen, request, cpu_s, peak_mib):
             servers[name] = (server.pid, int(server.stdout.readline()))
         for number in range(rounds + 1):  # the first warms up
             for case, (query, variables, count) in CASES.items():
-                body = json.dumps({'query': query, 'variables': variables}).encode()
+                text = query.replace('Q@@@@@@@@', f'Q@@@@@@@@_{number}')  # nor cached from the last round
+                body = json.dumps({'query': text, 'variables': variables}).encode()
                 for name, (pid, port) in servers.items():
                     before = cpu_s(pid)
                     done = loadgen(port, 8, count, request('POST', '/graphql', port, body), 200)

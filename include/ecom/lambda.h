@@ -120,7 +120,8 @@ typedef struct ecom_lambda_events {
 /**
  * An ecom_lambda_handler that finds the events in what triggered the function:
  *
- * - one event: its result, or its error;
+ * - one event: its result, or its error; `x-correlation-id` and `traceparent` in the client
+ *   context's `custom` count as its headers, as <ecom/aws.h> sends them;
  * - an array of at most 1,000 events: an array of results, `{"errorType", "errorMessage"}` in the
  *   place of one that failed;
  * - a batch of MSK or self-managed Kafka, or of SQS (also SNS within SQS): `batchItemFailures`,

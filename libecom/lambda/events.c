@@ -268,12 +268,42 @@ static int answer(const struct batch *b, ecom_buf *out, ecom_error *err)
     return r < 0 ? nomem(err) : ECOM_OK;
 }
 
+/* What an invoker tells beside an event, in the client context's `custom`: read as the headers of a
+ * message. One that is not as it should be says nothing. */
+static int take_context(struct batch *b, ecom_error *err)
+{
+    static const char *const names[] = {"x-correlation-id", "traceparent"};
+    ecom_arena *arena = b->context->arena;
+    const ecom_json *json = NULL;
+    size_t n = 0;
+
+    if (!is_returned(b) || !b->context->client_context.n)
+        return ECOM_OK;
+    int r = ecom_json_parse(b->context->client_context, NULL, arena, &json, NULL);
+    const ecom_json *custom = r == ECOM_OK ? ecom_json_get(json, "custom") : NULL;
+    ecom_header *headers = ecom_arena_alloc(arena, 2 * sizeof(*headers));
+    if (r == ECOM_E_NOMEM || !headers)
+        return nomem(err);
+    for (size_t i = 0; i < 2; i++) {
+        const ecom_json *value = ecom_json_get(custom, names[i]);
+        if (value && value->kind == ECOM_JSON_STRING)
+            headers[n++] = (ecom_header){ecom_str_of(names[i]), value->text};
+    }
+    for (size_t i = 0; i < b->source.n; i++) {
+        b->source.items[i].msg.headers = headers;
+        b->source.items[i].msg.nheaders = n;
+    }
+    return ECOM_OK;
+}
+
 static int prepare(struct batch *b, ecom_str event, ecom_error *err)
 {
     int r = ecom__lambda_source_read(event, b->context->arena, &b->source, err);
 
     if (r == ECOM_OK)
         r = list_contracts(b, err);
+    if (r == ECOM_OK)
+        r = take_context(b, err);
     if (r < 0)
         return r;
     b->failures = ecom_arena_alloc(b->context->arena, (b->source.n + 1) * sizeof(*b->failures));

@@ -7,7 +7,8 @@
 
 struct seen {
     struct check_world world;
-    char orders[512], correlation[64], key[64];
+    char orders[512], correlation[64], trace[64], key[64];
+    const char *client_context; /* of the invocation; nullable */
     uint32_t attempt;
     int begun, settled, returned;
     int settle_code;
@@ -26,6 +27,8 @@ static int on_order(void *user, const ecom_delivery *delivery, ecom_buf *result,
              order->order_id.p);
     snprintf(seen->correlation, sizeof(seen->correlation), "%.*s",
              (int)order->envelope.correlation_id.n, order->envelope.correlation_id.p);
+    snprintf(seen->trace, sizeof(seen->trace), "%.*s", (int)order->envelope.traceparent.n,
+             order->envelope.traceparent.p ? order->envelope.traceparent.p : "");
     snprintf(seen->key, sizeof(seen->key), "%.*s", (int)delivery->msg->key.n,
              delivery->msg->key.p ? delivery->msg->key.p : "");
     seen->attempt = delivery->attempt;
@@ -74,6 +77,7 @@ static int invoke_until(struct seen *seen, int64_t deadline_ms, const char *even
     ecom_lambda_context context = {
         .size = sizeof(context),
         .request_id = ecom_str_of("req-1"),
+        .client_context = ecom_str_of(seen->client_context),
         .deadline_ms = deadline_ms,
         .margin_ms = 20,
         .env = &seen->world.env,
@@ -117,6 +121,28 @@ static void one_event_gives_its_result(void)
     CHECK_STR("\"o1\"", ecom_str_of(out));
     CHECK(seen.returned && seen.begun == 1 && seen.settled == 1, "begun %d, settled %d", seen.begun,
           seen.settled);
+}
+
+static void what_an_invoker_tells_beside_an_event_counts_as_its_headers(void)
+{
+    static const char *const nonsense[] = {"[", "{}", "{\"custom\":[]}",
+                                           "{\"custom\":{\"x-correlation-id\":1}}"};
+    struct seen seen;
+    ecom_error e = {0};
+    char out[256];
+
+    seen_init(&seen);
+    seen.client_context = "{\"custom\":{\"x-correlation-id\":\"c-1\",\"traceparent\":\"00-"
+                          "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\",\"x\":1}}";
+    CHECK_CODE(ECOM_OK, invoke(&seen, ORDER("o-1"), out, sizeof(out), &e), e);
+    CHECK_STR("c-1", ecom_str_of(seen.correlation));
+    CHECK_STR("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", ecom_str_of(seen.trace));
+    for (size_t i = 0; i < sizeof(nonsense) / sizeof(nonsense[0]); i++) {
+        seen_init(&seen);
+        seen.client_context = nonsense[i];
+        CHECK_CODE(ECOM_OK, invoke(&seen, ORDER("o-1"), out, sizeof(out), &e), e);
+        CHECK_STR("", ecom_str_of(seen.correlation));
+    }
 }
 
 static void one_event_that_fails_fails_the_invocation(void)
@@ -451,6 +477,7 @@ static void without_memory_an_invocation_fails_or_its_events_do_and_nothing_leak
 
 static const struct check_case cases[] = {
     CASE(one_event_gives_its_result),
+    CASE(what_an_invoker_tells_beside_an_event_counts_as_its_headers),
     CASE(one_event_that_fails_fails_the_invocation),
     CASE(an_ignored_type_gives_nothing),
     CASE(an_array_gives_an_array_with_the_poison_in_its_place),

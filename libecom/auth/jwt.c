@@ -1,6 +1,5 @@
 #include "ecom/auth.h"
 
-#include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 
 #include "ecom/json.h"
 
+#include "auth/known.h"
 #include "auth/libjwt.h"
 #include "base/options.h"
 #include "base/utf8.h"
@@ -16,7 +16,6 @@ enum {
     MAX_NAME = 255, /* bytes of iss, sub, email and jti */
     MAX_LEEWAY_S = 300,
     KID_BYTES = 8,
-    AGREED = 256, /* a power of 2 */
 };
 static const int64_t max_ttl_s = INT64_C(10) * 366 * 86400;
 
@@ -26,16 +25,9 @@ struct key {
     char kid[2 * KID_BYTES + 1];
 };
 
-/* Signatures, checked by us, whose tokens libjwt has agreed to: what it says of one never changes,
- * and a signature stands for all that is signed. Times and names are looked at every time. */
-struct agreed {
-    pthread_mutex_t lock;
-    unsigned char macs[AGREED][crypto_auth_hmacsha256_BYTES];
-};
-
 struct ecom_jwt {
     struct key current, previous;
-    struct agreed *agreed;
+    ecom__known *known; /* tokens that passed all checks; times are looked at every time */
     char issuer[MAX_NAME + 1];
     int64_t ttl_s, leeway_s;
     const ecom_env *env;
@@ -132,9 +124,7 @@ int ecom_jwt_new(const ecom_jwt_options *opts, ecom_jwt **out, ecom_error *err)
         return ecom_fail(err, ECOM_E_BACKEND, "libsodium does not start");
 
     struct ecom_jwt *jwt = calloc(1, sizeof(*jwt));
-    if (jwt && (jwt->agreed = calloc(1, sizeof(*jwt->agreed))))
-        pthread_mutex_init(&jwt->agreed->lock, NULL);
-    if (!jwt || !jwt->agreed || key_set(&jwt->current, o.secret) < 0 ||
+    if (!jwt || !(jwt->known = ecom__known_new()) || key_set(&jwt->current, o.secret) < 0 ||
         key_set(&jwt->previous, o.previous_secret) < 0) {
         ecom_jwt_free(jwt);
         return ecom_fail(err, ECOM_E_NOMEM, "no memory for tokens");
@@ -154,11 +144,7 @@ void ecom_jwt_free(ecom_jwt *jwt)
         return;
     key_clear(&jwt->current);
     key_clear(&jwt->previous);
-    if (jwt->agreed) {
-        pthread_mutex_destroy(&jwt->agreed->lock);
-        sodium_memzero(jwt->agreed, sizeof(*jwt->agreed));
-        free(jwt->agreed);
-    }
+    ecom__known_free(jwt->known);
     free(jwt);
 }
 
@@ -369,21 +355,6 @@ static const struct key *signer_of(const ecom_jwt *jwt, const struct parts *part
     return NULL;
 }
 
-static int has_agreed(struct agreed *agreed, ecom_str mac)
-{
-    pthread_mutex_lock(&agreed->lock);
-    int found = sodium_memcmp(agreed->macs[(unsigned char)mac.p[0] % AGREED], mac.p, mac.n) == 0;
-    pthread_mutex_unlock(&agreed->lock);
-    return found;
-}
-
-static void note_agreed(struct agreed *agreed, ecom_str mac)
-{
-    pthread_mutex_lock(&agreed->lock);
-    memcpy(agreed->macs[(unsigned char)mac.p[0] % AGREED], mac.p, mac.n);
-    pthread_mutex_unlock(&agreed->lock);
-}
-
 /* Two have to agree, and libjwt is asked last: what a forger made never reaches its parsers. */
 static int check_signature(const ecom_jwt *jwt, const struct parts *parts, ecom_error *err)
 {
@@ -391,11 +362,7 @@ static int check_signature(const ecom_jwt *jwt, const struct parts *parts, ecom_
 
     if (!key)
         return refuse(err, "has no signature of ours");
-    if (has_agreed(jwt->agreed, parts->mac))
-        return ECOM_OK;
     int r = ecom__libjwt_check(parts->token.p, key->secret);
-    if (r == ECOM_OK)
-        note_agreed(jwt->agreed, parts->mac);
     if (r == ECOM_E_NOMEM)
         return ecom_fail(err, r, "no memory to check a token");
     return r < 0 ? refuse(err, "cannot be read") : ECOM_OK;
@@ -417,19 +384,25 @@ static int seconds_of(const ecom_json *value, int64_t *out)
     return 1;
 }
 
-static int check_times(const ecom_jwt *jwt, const ecom_json *payload, ecom_claims *claims,
-                       ecom_error *err)
+static int read_times(const ecom_json *payload, ecom__said *said, ecom_error *err)
 {
     const ecom_json *nbf = ecom_json_get(payload, "nbf"), *iat = ecom_json_get(payload, "iat");
-    int64_t now = now_s(jwt), not_before = 0;
 
-    if (!seconds_of(ecom_json_get(payload, "exp"), &claims->expires_at_s))
+    if (!seconds_of(ecom_json_get(payload, "exp"), &said->claims.expires_at_s))
         return refuse(err, "does not say when it ends");
-    if ((nbf && !seconds_of(nbf, &not_before)) || (iat && !seconds_of(iat, &claims->issued_at_s)))
+    if ((nbf && !seconds_of(nbf, &said->not_before_s)) ||
+        (iat && !seconds_of(iat, &said->claims.issued_at_s)))
         return refuse(err, "does not say when it begins");
-    if (now >= claims->expires_at_s + jwt->leeway_s)
+    return ECOM_OK;
+}
+
+static int check_times(const ecom_jwt *jwt, const ecom__said *said, ecom_error *err)
+{
+    int64_t now = now_s(jwt);
+
+    if (now >= said->claims.expires_at_s + jwt->leeway_s)
         return refuse(err, "has expired");
-    if (not_before > now + jwt->leeway_s || claims->issued_at_s > now + jwt->leeway_s)
+    if (said->not_before_s > now + jwt->leeway_s || said->claims.issued_at_s > now + jwt->leeway_s)
         return refuse(err, "is not valid yet");
     return ECOM_OK;
 }
@@ -447,35 +420,52 @@ static int read_text(const ecom_json *payload, const char *name, ecom_str *out)
     return 1;
 }
 
-static int check_claims(const ecom_jwt *jwt, const ecom_json *payload, ecom_claims *out,
-                        ecom_error *err)
+static int read_claims(const ecom_jwt *jwt, const ecom_json *payload, ecom__said *said,
+                       ecom_error *err)
 {
-    ecom_claims claims = {0};
-    int r = check_times(jwt, payload, &claims, err);
+    ecom_claims *claims = &said->claims;
 
-    if (r < 0)
-        return r;
     if (!is_string(ecom_json_get(payload, "iss"), jwt->issuer))
         return refuse(err, "is from another issuer");
     if (ecom_json_get(payload, "aud")) /* RFC 7519 4.1.3: we are nobody's audience */
         return refuse(err, "is meant for somebody else");
-    if (!read_text(payload, "sub", &claims.sub) || !read_text(payload, "email", &claims.email) ||
-        !read_text(payload, "jti", &claims.jti))
+    if (!read_text(payload, "sub", &claims->sub) || !read_text(payload, "email", &claims->email) ||
+        !read_text(payload, "jti", &claims->jti))
         return refuse(err, "cannot be read");
-    if (claims.sub.n == 0)
+    if (claims->sub.n == 0)
         return refuse(err, "does not say whose it is");
-    *out = claims;
     return ECOM_OK;
 }
 
-int ecom_jwt_verify(const ecom_jwt *jwt, ecom_str token, ecom_arena *arena, ecom_claims *out,
-                    ecom_error *err)
+/* All that can be said of a token, whatever the time. */
+static int read_token(const ecom_jwt *jwt, ecom_str token, ecom_arena *arena, ecom__said *said,
+                      ecom_error *err)
 {
     struct parts parts = {0};
     int r;
 
     if ((r = take_apart(token, arena, &parts, err)) < 0 || (r = check_header(&parts, err)) < 0 ||
-        (r = check_signature(jwt, &parts, err)) < 0)
+        (r = check_signature(jwt, &parts, err)) < 0 ||
+        (r = read_times(parts.payload, said, err)) < 0)
         return r;
-    return check_claims(jwt, parts.payload, out, err);
+    return read_claims(jwt, parts.payload, said, err);
+}
+
+int ecom_jwt_verify(const ecom_jwt *jwt, ecom_str token, ecom_arena *arena, ecom_claims *out,
+                    ecom_error *err)
+{
+    ecom__said said = {0};
+    int known =
+        token.n <= ECOM_JWT_MAX_BYTES ? ecom__known_find(jwt->known, token, arena, &said) : 0;
+    int r = known < 0 ? ecom_fail(err, known, "no memory to read a token") : ECOM_OK;
+
+    if (known == 0)
+        r = read_token(jwt, token, arena, &said, err);
+    if (r == ECOM_OK)
+        r = check_times(jwt, &said, err);
+    if (r == ECOM_OK && known == 0 && (r = ecom__known_note(jwt->known, token, &said)) < 0)
+        ecom_fail(err, r, "no memory to remember a token");
+    if (r == ECOM_OK)
+        *out = said.claims;
+    return r;
 }

@@ -573,6 +573,57 @@ static void every_failed_allocation_gives_nomem(void)
     teardown();
 }
 
+/* Also of those that were looked at before, among more than are remembered. */
+static void each_of_many_tokens_says_what_it_says(void)
+{
+    enum { TOKENS = 3000 };
+    char sub[16], email[32];
+    ecom_buf all = {0};
+    size_t at[TOKENS + 1] = {0};
+
+    CHECK_CODE(ECOM_OK, setup(SECRET, NULL), e);
+    for (int i = 0; i < TOKENS; i++) {
+        snprintf(sub, sizeof(sub), "user%d", i);
+        snprintf(email, sizeof(email), "%d@b.example", i);
+        CHECK_CODE(ECOM_OK, ecom_buf_append(&all, ecom_str_of(issued(sub, email))), e);
+        at[i + 1] = all.n;
+    }
+    for (int i = 0; i < 2 * TOKENS; i++) {
+        size_t k = (size_t)i * 7 % TOKENS;
+        snprintf(sub, sizeof(sub), "user%zu", k);
+        snprintf(email, sizeof(email), "%zu@b.example", k);
+        ecom_arena_reset(arena);
+        ecom_str shown = {all.p + at[k], at[k + 1] - at[k]};
+        CHECK_CODE(ECOM_OK, ecom_jwt_verify(jwt, shown, arena, &claims, &e), e);
+        CHECK_STR(sub, claims.sub);
+        CHECK_STR(email, claims.email);
+        CHECK(ecom_id_valid(claims.jti), "jti");
+        CHECK_I64(NOW, claims.issued_at_s);
+        CHECK_I64(NOW + 86400, claims.expires_at_s);
+    }
+    ecom_buf_free(&all);
+    teardown();
+}
+
+static void a_token_that_was_good_does_not_help_an_altered_one(void)
+{
+    char token[1024];
+
+    CHECK_CODE(ECOM_OK, setup(SECRET, NULL), e);
+    snprintf(token, sizeof(token), "%s", issued("u1", "a@b.example"));
+    CHECK_CODE(ECOM_OK, verify(token), e);
+    for (size_t i = 0; token[i]; i++) {
+        token[i] ^= 1;
+        CHECK_CODE(ECOM_E_UNAUTHENTICATED, verify(token), e);
+        token[i] ^= 1;
+        CHECK_CODE(ECOM_OK, verify(token), e);
+    }
+    world.us -= INT64_C(1000000) * (LEEWAY + 1); /* a clock that is set back */
+    CHECK_CODE(ECOM_E_UNAUTHENTICATED, verify(token), e);
+    CHECK_STR("the token is not valid yet", ecom_str_of(e.text));
+    teardown();
+}
+
 static void *issue_and_verify(void *user)
 {
     ecom_buf token = {0};
@@ -637,6 +688,8 @@ static const struct check_case cases[] = {
     CASE(a_token_is_held_to_the_key_it_names),
     CASE(refusals_leave_the_output_alone_and_say_nothing_of_the_token),
     CASE(every_failed_allocation_gives_nomem),
+    CASE(each_of_many_tokens_says_what_it_says),
+    CASE(a_token_that_was_good_does_not_help_an_altered_one),
     CASE(threads_share_one),
     CASE(secrets_compare_as_bytes),
 };

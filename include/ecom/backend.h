@@ -50,6 +50,10 @@ typedef struct ecom_store_ops {
     int (*ping)(void *self, ecom_error *err);
     /** Frees `self`. Called exactly once, last. */
     void (*close)(void *self);
+    /** As ecom_store_put_later() has it; @p write stays until @p fn is called. NULL, or not in the
+     *  table yet: the core calls put(). Only with ECOM_CAP_CONCURRENT. */
+    int (*put_later)(void *self, const ecom_store_write *write, ecom_put_fn fn, void *user,
+                     ecom_error *err);
 } ecom_store_ops;
 
 /** A message backend. publish() runs at the same time as the members' methods; one member's

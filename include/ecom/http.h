@@ -19,16 +19,19 @@ typedef struct ecom_http_server ecom_http_server;
 /** One request and the response to it; lives until the response was sent. For one thread. */
 typedef struct ecom_exchange ecom_exchange;
 
+#define ECOM_HTTP_LATER 1 /**< of a handler: it is answered by ecom_exchange_finish() */
+
 /** Answers one request: fills the response and returns ECOM_OK, or fails, and the server answers
  *  with problem+json (RFC 9457) and the status that ecom_code_of() has for the code. Causes that
- *  are not the caller's business (status 500 and above) are logged and masked. */
+ *  are not the caller's business (status 500 and above) are logged and masked. Returns
+ *  ECOM_HTTP_LATER when it has handed the exchange on; it is then no longer the handler's. */
 typedef int (*ecom_http_handler)(void *user, ecom_exchange *x, ecom_error *err);
 
 enum {
     ECOM_ROUTE_AUTH = 1 << 0,       /**< a valid Bearer token is needed; 401 otherwise */
     ECOM_ROUTE_IDEMPOTENT = 1 << 1, /**< documents the Idempotency-Key header */
     ECOM_ROUTE_INTERNAL = 1 << 2,   /**< not in the OpenAPI document; quiet, too */
-    ECOM_ROUTE_ON_LOOP = 1 << 3,    /**< never blocks: run on the event loop itself */
+    ECOM_ROUTE_ON_LOOP = 1 << 3,    /**< never blocks, nor is answered later: runs on the loop */
     ECOM_ROUTE_LIMITED = 1 << 4,    /**< documents that it may answer 429, with Retry-After */
     ECOM_ROUTE_QUIET = 1 << 5       /**< in the access log at debug: what is asked all the time */
 };
@@ -140,6 +143,11 @@ ECOM_API ecom_buf *ecom_exchange_out(ecom_exchange *x);
 /** Appends a record, as callers see it. */
 ECOM_API ECOM_MUST_USE int ecom_exchange_reply(ecom_exchange *x, const ecom_record *record,
                                                const void *value, ecom_error *err);
+
+/** Answers an exchange whose handler returns ECOM_HTTP_LATER, or has, as if the handler returned
+ *  @p r. To be called once, from any thread; the exchange is gone then.
+ *  @param err  why, when it failed; changed. */
+ECOM_API void ecom_exchange_finish(ecom_exchange *x, int r, ecom_error *err);
 
 /** A client with pooled keep-alive connections. May be used from any thread. */
 typedef struct ecom_http_client ecom_http_client;

@@ -98,6 +98,18 @@ ECOM_API ECOM_MUST_USE int ecom_orders_create(ecom_orders *orders,
                                               const ecom_order_request *request,
                                               const ecom_caller *caller, ecom_arena *arena,
                                               ecom_order *out, int *replayed, ecom_error *err);
+/** Tells what came of ecom_orders_create_later(): what ecom_orders_create() would have returned,
+ * and the order, if that is ECOM_OK. As an ecom_put_fn otherwise. */
+typedef void (*ecom_order_fn)(void *user, int result, const ecom_order *order, ecom_error *err);
+
+/** As ecom_orders_create(), for who has better to do than wait, see ecom_store_put_later(). With a
+ *  key it waits.
+ *  @param request, caller, arena  what they point to must stay until @p fn is called.
+ *  @param fn  called exactly once, if this returns ECOM_OK; may be before it returns. */
+ECOM_API ECOM_MUST_USE int ecom_orders_create_later(ecom_orders *orders,
+                                                    const ecom_order_request *request,
+                                                    const ecom_caller *caller, ecom_arena *arena,
+                                                    ecom_order_fn fn, void *user, ecom_error *err);
 /** An order of @p user_id. @return ECOM_E_NOTFOUND: no such order, or another user's: nobody learns
  *  which. */
 ECOM_API ECOM_MUST_USE int ecom_orders_get(ecom_orders *orders, ecom_str user_id, ecom_str id,

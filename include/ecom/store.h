@@ -114,6 +114,21 @@ ECOM_API ECOM_MUST_USE int ecom_store_open(const char *url, const ecom_store_opt
 ECOM_API ECOM_MUST_USE int ecom_store_put(ecom_store *store, const ecom_change *change,
                                           uint64_t *rev, ecom_error *err);
 
+/** Tells what came of ecom_store_put_later(): what ecom_store_put() would have returned. May be
+ * called on any thread, under no lock, and before that call returns. It holds others up: be brief,
+ * and do not close the store. @param err  never NULL; yours to change. */
+typedef void (*ecom_put_fn)(void *user, int result, uint64_t rev, ecom_error *err);
+
+/** As ecom_store_put(), for who has better to do than wait: one thread can have many changes under
+ *  way, which then share a sync. It may wait all the same: somebody has to do the work, and a store
+ *  that cannot do otherwise always does.
+ *  @param change  all that it points to must stay until @p fn is called; the struct itself too.
+ *  @param fn      called exactly once, if this returns ECOM_OK.
+ *  @return ECOM_OK; ECOM_E_INVAL, ECOM_E_TOOLARGE, ECOM_E_UNAVAILABLE, ECOM_E_CLOSED, ECOM_E_NOMEM:
+ *          nothing was begun. */
+ECOM_API ECOM_MUST_USE int ecom_store_put_later(ecom_store *store, const ecom_change *change,
+                                                ecom_put_fn fn, void *user, ecom_error *err);
+
 /** Reads one document, appending it to @p doc. @param rev  out, nullable.
  *  @return ECOM_E_NOTFOUND, or as put. */
 ECOM_API ECOM_MUST_USE int ecom_store_get(ecom_store *store, ecom_str collection, ecom_str id,

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <string.h>
 
 #include "http/conn.h"
@@ -32,7 +33,10 @@ static struct ecom_exchange *append(struct conn *c)
 
 static void run_here(struct ecom_exchange *x)
 {
-    ecom__http_exchange_run(x);
+    int done = ecom__http_exchange_run(x);
+
+    assert(done);
+    (void)done;
     x->state = DONE;
 }
 

@@ -17,8 +17,8 @@ static void run_job(struct job *job, int cancelled)
 
     if (cancelled)
         ecom__http_exchange_refuse(x, &(struct refusal){503, "the server is stopping"});
-    ecom__http_exchange_run(x);
-    ecom__http_loop_done(x);
+    if (ecom__http_exchange_run(x))
+        ecom__http_loop_done(x);
 }
 
 struct ecom_exchange *ecom__http_exchange_new(const struct ecom_http_server *server)
@@ -202,7 +202,21 @@ static void answer_refusal(struct ecom_exchange *x)
     ecom__http_problem(x, x->refusal.status, &err);
 }
 
-void ecom__http_exchange_run(struct ecom_exchange *x)
+static void answer(struct ecom_exchange *x, int r, ecom_error *err)
+{
+    if (x->refusal.status)
+        answer_refusal(x);
+    else if (r < 0)
+        answer_failure(x, r, err);
+    else if (!x->route)
+        ecom__http_options_answer(x);
+    else
+        x->goes_on = x->channel != NULL;
+    ecom__http_response_finish(x);
+    ecom__http_observe(x);
+}
+
+int ecom__http_exchange_run(struct ecom_exchange *x)
 {
     ecom_error err = {0};
     int r = ECOM_OK;
@@ -210,16 +224,16 @@ void ecom__http_exchange_run(struct ecom_exchange *x)
     ecom__http_identify(x);
     if (!x->refusal.status && x->route)
         r = run_route(x, &err);
-    if (x->refusal.status)
-        answer_refusal(x);
-    else if (r < 0)
-        answer_failure(x, r, &err);
-    else if (!x->route)
-        ecom__http_options_answer(x);
-    else
-        x->goes_on = x->channel != NULL;
-    ecom__http_response_finish(x);
-    ecom__http_observe(x);
+    if (r == ECOM_HTTP_LATER)
+        return 0;
+    answer(x, r, &err);
+    return 1;
+}
+
+void ecom_exchange_finish(ecom_exchange *x, int r, ecom_error *err)
+{
+    answer(x, r, err);
+    ecom__http_loop_done(x);
 }
 
 ecom_str ecom_exchange_method(const ecom_exchange *x)

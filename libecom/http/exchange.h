@@ -72,7 +72,7 @@ int ecom__http_exchange_safe(const struct ecom_exchange *x);
 /* Truth: it asks for another protocol, so that what comes behind it may not be HTTP. */
 int ecom__http_exchange_upgrades(const struct ecom_exchange *x);
 /* Calls the middleware and the handler, and writes the response's head; afterwards sent[] is there.
- * Cannot fail. */
-void ecom__http_exchange_run(struct ecom_exchange *x);
+ * Cannot fail. @return truth: it is done; if not, somebody else has it now. */
+int ecom__http_exchange_run(struct ecom_exchange *x);
 
 #endif

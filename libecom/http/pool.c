@@ -2,36 +2,61 @@
 
 #include <stdlib.h>
 
-/* What waits longest, or nothing; then the thread counts as idle. */
+/* Called and returns with the lock held. */
+static void idle(struct pool *pool, struct worker *w)
+{
+    w->next = pool->idle;
+    pool->idle = w;
+    pool->nidle++;
+    pthread_mutex_unlock(&pool->lock);
+    while (sem_wait(&w->turn) < 0) /* EINTR */
+        ;
+    pthread_mutex_lock(&pool->lock);
+    pool->coming = 0;
+}
+
+static struct worker *call_one(struct pool *pool);
+
+static void wake(struct worker *w)
+{
+    if (w)
+        sem_post(&w->turn);
+}
+
+/* What waits longest, once there is something. NULL: the pool ends. */
 static struct job *take(struct worker *w)
 {
     struct pool *pool = w->pool;
+    struct worker *next = NULL;
 
     pthread_mutex_lock(&pool->lock);
+    while (!pool->first && !pool->closing)
+        idle(pool, w);
     struct job *job = pool->first;
     if (job) {
         pool->first = job->next;
         ecom_series_set(pool->depth, --pool->waiting);
-    } else if (!pool->closing) {
-        w->next = pool->idle;
-        pool->idle = w;
     }
-    int ends = !job && pool->closing;
+    if (pool->first || pool->closing)
+        next = call_one(pool);
     pthread_mutex_unlock(&pool->lock);
-    if (job || ends)
-        return job;
-    while (sem_wait(&w->turn) < 0) /* EINTR */
-        ;
-    return w->given;
+    wake(next);
+    return job;
 }
 
 static void *work(void *arg)
 {
-    for (struct job *job; (job = take(arg));)
+    struct worker *w = arg;
+
+    pthread_mutex_lock(&w->pool->lock);
+    w->pool->coming = 0;
+    pthread_mutex_unlock(&w->pool->lock);
+    for (struct job *job; (job = take(w));)
         job->run(job, 0);
     return NULL;
 }
 
+/* Under the lock. */
 static int add_thread(struct pool *pool)
 {
     struct worker *w = &pool->workers[pool->nworkers];
@@ -45,7 +70,26 @@ static int add_thread(struct pool *pool)
         return -1;
     }
     pool->nworkers++;
+    pool->coming = 1;
     return 0;
+}
+
+/* Has a thread come, under the lock: the one that has been idle for the shortest time, for what it
+ * needs is still at hand; or a new one. One at a time: it calls the next when it finds that more
+ * waits. So no more are awake than there is work for.
+ * @return a thread to wake, or NULL. */
+static struct worker *call_one(struct pool *pool)
+{
+    struct worker *w = pool->coming ? NULL : pool->idle;
+
+    if (w) {
+        pool->idle = w->next;
+        pool->nidle--;
+        pool->coming = 1;
+    } else if (!pool->coming && !pool->closing) {
+        (void)add_thread(pool); /* if not, those that there are come to it */
+    }
+    return w;
 }
 
 /* One thread to begin with: that there can be one is known then, and the others come when requests
@@ -56,7 +100,10 @@ int ecom__http_pool_start(struct pool *pool, uint32_t max_threads, uint32_t max_
     *pool = (struct pool){.max_waiting = max_waiting, .max_workers = max_threads, .depth = depth};
     pthread_mutex_init(&pool->lock, NULL);
     pool->workers = calloc(max_threads, sizeof(*pool->workers));
-    if (pool->workers && add_thread(pool) == 0)
+    pthread_mutex_lock(&pool->lock);
+    int r = pool->workers ? add_thread(pool) : -1;
+    pthread_mutex_unlock(&pool->lock);
+    if (r == 0)
         return ECOM_OK;
     ecom__http_pool_stop(pool);
     return ecom_fail(err, ECOM_E_NOMEM, "a thread for handlers");
@@ -73,32 +120,18 @@ static void enqueue(struct pool *pool, struct job *job)
     ecom_series_set(pool->depth, ++pool->waiting);
 }
 
-/* Straight to the thread that has been idle for the shortest time; what it needs is still at hand.
- * Nothing waits in the queue while one is idle. */
-static struct worker *give(struct pool *pool, struct job *job)
-{
-    struct worker *w = pool->idle;
-
-    pool->idle = w->next;
-    w->given = job;
-    return w;
-}
-
 int ecom__http_pool_push(struct pool *pool, struct job *job)
 {
     struct worker *w = NULL;
 
     pthread_mutex_lock(&pool->lock);
-    int full = !pool->idle && pool->waiting == pool->max_waiting;
-    if (pool->idle) {
-        w = give(pool, job);
-    } else if (!full) {
+    int full = pool->waiting >= pool->max_waiting + pool->nidle + (uint32_t)pool->coming;
+    if (!full) {
         enqueue(pool, job);
-        (void)add_thread(pool); /* if not, those that there are come to it */
+        w = call_one(pool);
     }
     pthread_mutex_unlock(&pool->lock);
-    if (w)
-        sem_post(&w->turn);
+    wake(w);
     return full ? -1 : 0;
 }
 
@@ -120,9 +153,9 @@ void ecom__http_pool_stop(struct pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
     pool->closing = 1;
-    while (pool->idle)
-        sem_post(&give(pool, NULL)->turn);
+    struct worker *w = call_one(pool);
     pthread_mutex_unlock(&pool->lock);
+    wake(w);
     for (uint32_t i = 0; i < pool->nworkers; i++) {
         pthread_join(pool->workers[i].thread, NULL);
         sem_destroy(&pool->workers[i].turn);

@@ -13,7 +13,6 @@
 struct worker {
     struct pool *pool;
     struct worker *next; /* idle, too */
-    struct job *given;   /* with its turn; NULL: the pool ends */
     sem_t turn;
     pthread_t thread;
 };
@@ -22,8 +21,8 @@ struct pool {
     pthread_mutex_t lock;
     struct job *first, *last;
     uint32_t waiting, max_waiting;
-    uint32_t nworkers, max_workers;
-    int32_t closing;
+    uint32_t nworkers, max_workers, nidle;
+    int32_t closing, coming; /* coming: a thread is on its way */
     struct worker *workers, *idle;
     ecom_series *depth; /* nullable */
 };

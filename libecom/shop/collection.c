@@ -140,33 +140,78 @@ static ecom_str id_of(const void *item)
     return *(const ecom_str *)item;
 }
 
+/* A change that is ready to be saved. */
+struct saving {
+    struct ecom__entries entries;
+    ecom_buf doc;
+    ecom_change change;
+    ecom_put_fn fn;
+    void *user;
+};
+
+static int prepare(const struct ecom__collection *c, const void *item, uint64_t expect,
+                   const ecom_msg *event, ecom_arena *arena, struct saving *s, ecom_error *err)
+{
+    int r = ecom_record_check(c->record, item, err);
+
+    *s = (struct saving){.entries = {.arena = arena}};
+    if (r < 0)
+        return r;
+    if (ecom__entries_derive(&s->entries, c->record, item) < 0 ||
+        (c->entries && c->entries(item, &s->entries) < 0) ||
+        ecom_record_write(c->record, item, ECOM_VIEW_STORE, &s->doc) < 0) {
+        ecom_buf_free(&s->doc);
+        return ecom__nomem(err);
+    }
+    s->change = (ecom_change){
+        .collection = ecom_str_of(c->name),
+        .id = id_of(item),
+        .doc = ecom_buf_str(&s->doc),
+        .expect = expect,
+        .entries = s->entries.v,
+        .nentries = s->entries.n,
+        .events = event,
+        .nevents = event ? 1 : 0,
+    };
+    return ECOM_OK;
+}
+
 int ecom__save(const struct ecom__collection *c, const void *item, uint64_t expect,
                const ecom_msg *event, ecom_arena *arena, uint64_t *rev, ecom_error *err)
 {
-    struct ecom__entries entries = {.arena = arena};
-    ecom_buf doc = {0};
-    int r = ecom_record_check(c->record, item, err);
+    struct saving s;
+    int r = prepare(c, item, expect, event, arena, &s, err);
 
     if (r < 0)
         return r;
-    if (ecom__entries_derive(&entries, c->record, item) < 0 ||
-        (c->entries && c->entries(item, &entries) < 0) ||
-        ecom_record_write(c->record, item, ECOM_VIEW_STORE, &doc) < 0) {
-        r = ecom__nomem(err);
-    } else {
-        const ecom_change change = {
-            .collection = ecom_str_of(c->name),
-            .id = id_of(item),
-            .doc = ecom_buf_str(&doc),
-            .expect = expect,
-            .entries = entries.v,
-            .nentries = entries.n,
-            .events = event,
-            .nevents = event ? 1 : 0,
-        };
-        r = ecom_store_put(c->store, &change, rev, err);
-    }
-    ecom_buf_free(&doc);
+    r = ecom_store_put(c->store, &s.change, rev, err);
+    ecom_buf_free(&s.doc);
+    return r;
+}
+
+/* The saving itself lies in the caller's arena: it goes with fn(). */
+static void saved(void *user, int r, uint64_t rev, ecom_error *err)
+{
+    struct saving *s = user;
+
+    ecom_buf_free(&s->doc);
+    s->fn(s->user, r, rev, err);
+}
+
+int ecom__save_later(const struct ecom__collection *c, const void *item, uint64_t expect,
+                     const ecom_msg *event, ecom_arena *arena, ecom_put_fn fn, void *user,
+                     ecom_error *err)
+{
+    struct saving *s = ecom_arena_alloc(arena, sizeof(*s));
+    int r = s ? prepare(c, item, expect, event, arena, s, err) : ecom__nomem(err);
+
+    if (r < 0)
+        return r;
+    s->fn = fn;
+    s->user = user;
+    r = ecom_store_put_later(c->store, &s->change, saved, s, err);
+    if (r < 0)
+        ecom_buf_free(&s->doc);
     return r;
 }
 

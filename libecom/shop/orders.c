@@ -213,39 +213,95 @@ static void as_accepted(ecom_order *order)
     order->payment_id = order->failure_reason = order->payment_event_id = (ecom_str){NULL, 0};
 }
 
+/* An order as it was asked for, and its event. */
+struct making {
+    ecom_orders *orders;
+    ecom_order_request asked;
+    ecom_order order;
+    ecom_msg event;
+    ecom_str correlation_id;
+    ecom_order_fn fn;
+    void *user;
+};
+
+static int begin(ecom_orders *orders, const ecom_order_request *request, const ecom_caller *caller,
+                 ecom_arena *arena, struct making *m, ecom_error *err)
+{
+    int r = complete(request, caller, &m->asked, err);
+
+    if (r == ECOM_OK)
+        r = new_order(orders, &m->asked, arena, &m->order, err);
+    if (r == ECOM_OK)
+        r = created_event(orders, &m->order, caller, arena, &m->event, err);
+    m->orders = orders;
+    m->correlation_id = caller ? caller->correlation_id : (ecom_str){NULL, 0};
+    return r;
+}
+
+static void log_accepted(const struct making *m)
+{
+    ecom__log_item(m->orders->log, m->correlation_id, "order accepted", "orderId", m->order.id);
+}
+
 int ecom_orders_create(ecom_orders *orders, const ecom_order_request *request,
                        const ecom_caller *caller, ecom_arena *arena, ecom_order *out, int *replayed,
                        ecom_error *err)
 {
-    ecom_order_request asked;
-    ecom_msg event;
+    struct making m;
     const struct ecom__creation creation = {
         .c = &orders->c,
         .env = orders->env,
         .flights = &orders->flights,
         .caller = caller,
         .request_record = &ecom_order_request_record,
-        .request = &asked,
-        .event = &event,
+        .request = &m.asked,
+        .event = &m.event,
     };
-    ecom_order order;
-    int again, r = complete(request, caller, &asked, err);
+    int again, r = begin(orders, request, caller, arena, &m, err);
 
     if (r == ECOM_OK)
-        r = new_order(orders, &asked, arena, &order, err);
-    if (r == ECOM_OK)
-        r = created_event(orders, &order, caller, arena, &event, err);
-    if (r == ECOM_OK)
-        r = ecom__create(&creation, &order, arena, &again, err);
+        r = ecom__create(&creation, &m.order, arena, &again, err);
     if (r < 0)
         return r;
-    as_accepted(&order);
+    as_accepted(&m.order);
     if (!again)
-        ecom__log_item(orders->log, caller->correlation_id, "order accepted", "orderId", order.id);
+        log_accepted(&m);
     if (replayed)
         *replayed = again;
-    *out = order;
+    *out = m.order;
     return ECOM_OK;
+}
+
+static void created(void *user, int r, uint64_t rev, ecom_error *err)
+{
+    const struct making *m = user;
+
+    (void)rev;
+    if (r == ECOM_OK)
+        log_accepted(m);
+    m->fn(m->user, r, &m->order, err);
+}
+
+int ecom_orders_create_later(ecom_orders *orders, const ecom_order_request *request,
+                             const ecom_caller *caller, ecom_arena *arena, ecom_order_fn fn,
+                             void *user, ecom_error *err)
+{
+    struct making *m = ecom_arena_alloc(arena, sizeof(*m));
+    ecom_error why = {0};
+    int r = ECOM_OK;
+
+    if (!m)
+        return ecom__nomem(err);
+    if (caller && caller->idempotency_key.p) {
+        r = ecom_orders_create(orders, request, caller, arena, &m->order, NULL, &why);
+        fn(user, r, &m->order, &why);
+        return ECOM_OK;
+    }
+    if ((r = begin(orders, request, caller, arena, m, err)) < 0)
+        return r;
+    m->fn = fn;
+    m->user = user;
+    return ecom__save_later(&orders->c, &m->order, 0, &m->event, arena, created, m, err);
 }
 
 static int is_of(void *user_id, const void *item)

@@ -26,6 +26,12 @@ static int sqlite_put(void *self, const ecom_store_write *write, uint64_t *rev, 
     return ecom__sqlite_put(&((struct sqlite *)self)->writer, write, rev, err);
 }
 
+static int sqlite_put_later(void *self, const ecom_store_write *write, ecom_put_fn fn, void *user,
+                            ecom_error *err)
+{
+    return ecom__sqlite_put_later(&((struct sqlite *)self)->writer, write, fn, user, err);
+}
+
 static int sqlite_remove(void *self, ecom_str collection, ecom_str id, uint64_t expect,
                          ecom_error *err)
 {
@@ -82,6 +88,7 @@ static const ecom_store_ops sqlite_ops = {
     .backlog = sqlite_backlog,
     .ping = sqlite_ping,
     .close = sqlite_close,
+    .put_later = sqlite_put_later,
 };
 
 int ecom__store_open_sqlite(const char *path, const ecom_store_options *opts, ecom_store **out,

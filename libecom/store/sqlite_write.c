@@ -57,7 +57,9 @@ struct job {
     const ecom_store_write *write; /* PUT */
     ecom_buf entries;              /* PUT: packed */
     uint64_t rev;                  /* PUT: out */
-    const ecom_str *tokens;        /* PUBLISHED */
+    ecom_put_fn fn;                /* PUT that nobody waits for */
+    void *user;
+    const ecom_str *tokens; /* PUBLISHED */
     size_t ntokens;
 };
 
@@ -400,25 +402,63 @@ static int take_lock(void *user, int32_t timeout_ms, ecom_error *err)
     return r;
 }
 
+static int begin_put(struct job *job, const ecom_store_write *write, ecom_error *err)
+{
+    const ecom_change *change = write->change;
+    int r;
+
+    *job = (struct job){.kind = PUT,
+                        .collection = change->collection,
+                        .id = change->id,
+                        .expect = change->expect,
+                        .write = write};
+    r = ecom__pack_entries(change, &job->entries);
+    if (r < 0) {
+        ecom_buf_free(&job->entries);
+        return ecom_fail(err, r, "no memory for %zu entries", change->nentries);
+    }
+    return ECOM_OK;
+}
+
 int ecom__sqlite_put(ecom__sqlite_writer *writer, const ecom_store_write *write, uint64_t *rev,
                      ecom_error *err)
 {
-    const ecom_change *change = write->change;
-    struct job job = {.kind = PUT,
-                      .collection = change->collection,
-                      .id = change->id,
-                      .expect = change->expect,
-                      .write = write};
-    int r = ecom__pack_entries(change, &job.entries);
+    struct job job;
+    int r = begin_put(&job, write, err);
 
     if (r < 0)
-        ecom_fail(err, r, "no memory for %zu entries", change->nentries);
-    else
-        r = ecom__group_do(&writer->group, &job.base, err);
+        return r;
+    r = ecom__group_do(&writer->group, &job.base, err);
     if (r == ECOM_OK)
         *rev = job.rev;
     ecom_buf_free(&job.entries);
     return r;
+}
+
+static void end_put(ecom__job *base)
+{
+    struct job *job = (struct job *)base;
+
+    ecom_buf_free(&job->entries);
+    job->fn(job->user, base->result, job->rev, &base->err);
+    free(job);
+}
+
+int ecom__sqlite_put_later(ecom__sqlite_writer *writer, const ecom_store_write *write,
+                           ecom_put_fn fn, void *user, ecom_error *err)
+{
+    struct job *job = malloc(sizeof(*job));
+    int r = job ? begin_put(job, write, err) : ecom_fail(err, ECOM_E_NOMEM, "no memory for a put");
+
+    if (r < 0) {
+        free(job);
+        return r;
+    }
+    job->base.done = end_put;
+    job->fn = fn;
+    job->user = user;
+    ecom__group_add(&writer->group, &job->base);
+    return ECOM_OK;
 }
 
 int ecom__sqlite_remove(ecom__sqlite_writer *writer, ecom_str collection, ecom_str id,

@@ -42,6 +42,8 @@ void ecom__sqlite_writer_close(ecom__sqlite_writer *writer);
 
 int ecom__sqlite_put(ecom__sqlite_writer *writer, const ecom_store_write *write, uint64_t *rev,
                      ecom_error *err);
+int ecom__sqlite_put_later(ecom__sqlite_writer *writer, const ecom_store_write *write,
+                           ecom_put_fn fn, void *user, ecom_error *err);
 int ecom__sqlite_remove(ecom__sqlite_writer *writer, ecom_str collection, ecom_str id,
                         uint64_t expect, ecom_error *err);
 int ecom__sqlite_published(ecom__sqlite_writer *writer, const ecom_str *tokens, size_t n,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,9 +70,11 @@ int ecom__store_options(const ecom_store_options *in, ecom_store_options *out, e
 
 static int check_ops(const ecom_store_ops *ops, ecom_error *err)
 {
-    if (!ops || ops->size < sizeof(*ops))
+    const size_t least = offsetof(ecom_store_ops, put_later); /* as version 0.1 began */
+
+    if (!ops || ops->size < least)
         return ecom_fail_field(err, ECOM_E_INVAL, "size", "the table has %u bytes, not %zu",
-                               ops ? ops->size : 0, sizeof(*ops));
+                               ops ? ops->size : 0, least);
     if (!ops->name || !ops->get || !ops->put || !ops->remove || !ops->find || !ops->pending ||
         !ops->published || !ops->backlog || !ops->ping || !ops->close)
         return ecom_fail(err, ECOM_E_INVAL, "the table of \"%s\" lacks a method",
@@ -294,6 +297,15 @@ static int check_change(const ecom_change *change, ecom_error *err)
     return r < 0 ? r : check_events(change->events, change->nevents, err);
 }
 
+static ecom_store_write write_of(const ecom_store *store, const ecom_change *change)
+{
+    return (ecom_store_write){
+        .change = change,
+        .origin = {store->origin.s, sizeof(store->origin.s) - 1},
+        .now_ms = ecom_env_now_ms(store->env),
+    };
+}
+
 int ecom_store_put(ecom_store *store, const ecom_change *change, uint64_t *rev, ecom_error *err)
 {
     uint64_t written;
@@ -301,11 +313,7 @@ int ecom_store_put(ecom_store *store, const ecom_change *change, uint64_t *rev, 
 
     if (r < 0 || (r = enter(store, err)) < 0)
         return r;
-    const ecom_store_write write = {
-        .change = change,
-        .origin = {store->origin.s, sizeof(store->origin.s) - 1},
-        .now_ms = ecom_env_now_ms(store->env),
-    };
+    const ecom_store_write write = write_of(store, change);
     r = store->ops->put(store->self, &write, &written, err);
     ecom__room_note(&store->room, store->env, r);
     if (r == ECOM_OK && rev)
@@ -314,6 +322,61 @@ int ecom_store_put(ecom_store *store, const ecom_change *change, uint64_t *rev, 
         leave_and_tell(store);
     else
         leave(store);
+    return r;
+}
+
+/* A put that is not waited for. */
+struct later {
+    ecom_store *store;
+    ecom_store_write write;
+    ecom_put_fn fn;
+    void *user;
+};
+
+static void on_done(void *user, int r, uint64_t rev, ecom_error *err)
+{
+    struct later *later = user;
+    ecom_store *store = later->store;
+    int tells = r == ECOM_OK && later->write.change->nevents;
+
+    later->fn(later->user, r, rev, err);
+    free(later);
+    if (tells)
+        leave_and_tell(store);
+    else
+        leave(store);
+}
+
+static int put_later(ecom_store *store, struct later *later, ecom_error *err)
+{
+    const ecom_store_ops *ops = store->ops;
+    ecom_error why = {0};
+    uint64_t rev = 0;
+
+    if (ops->size >= sizeof(*ops) && ops->put_later && ops->caps & ECOM_CAP_CONCURRENT)
+        return ops->put_later(store->self, &later->write, on_done, later, err);
+    int r = ops->put(store->self, &later->write, &rev, &why);
+    on_done(later, r, rev, &why);
+    return ECOM_OK;
+}
+
+int ecom_store_put_later(ecom_store *store, const ecom_change *change, ecom_put_fn fn, void *user,
+                         ecom_error *err)
+{
+    int r = check_change(change, err);
+    struct later *later = r < 0 ? NULL : malloc(sizeof(*later));
+
+    if (r == ECOM_OK && !later)
+        r = ecom_fail(err, ECOM_E_NOMEM, "no memory for a put");
+    if (r == ECOM_OK)
+        r = enter(store, err);
+    if (r == ECOM_OK) {
+        *later = (struct later){store, write_of(store, change), fn, user};
+        if ((r = put_later(store, later, err)) == ECOM_OK)
+            return ECOM_OK;
+        leave(store);
+    }
+    free(later);
     return r;
 }
 

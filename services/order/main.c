@@ -4,15 +4,24 @@
 
 #include <ecom/order.h>
 
+static void answer_order(void *user, int r, const ecom_order *made, ecom_error *err)
+{
+    ecom_exchange *x = user;
+
+    if (r == ECOM_OK)
+        r = ecom_exchange_reply(x, &ecom_order_record, made, err);
+    ecom_exchange_finish(x, r, err);
+}
+
+/* No thread waits while the order is written: so many share a sync. */
 static int post_order(void *user, ecom_exchange *x, ecom_error *err)
 {
     struct daemon *d = user;
     const ecom_caller caller = caller_of(x);
-    ecom_order made;
-    int r = ecom_orders_create(d->domain, ecom_exchange_request(x), &caller, ecom_exchange_arena(x),
-                               &made, NULL, err);
+    int r = ecom_orders_create_later(d->domain, ecom_exchange_request(x), &caller,
+                                     ecom_exchange_arena(x), answer_order, x, err);
 
-    return r < 0 ? r : ecom_exchange_reply(x, &ecom_order_record, &made, err);
+    return r < 0 ? r : ECOM_HTTP_LATER;
 }
 
 static int get_order(void *user, ecom_exchange *x, ecom_error *err)

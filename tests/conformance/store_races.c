@@ -453,7 +453,174 @@ static void a_close_in_between_loses_no_answer(struct store_test *t)
     CHECK_TEXT_IS("x:0 x:1 x:2 x:3 x:4 x:5", LIST(other, .index = S("tag")));
 }
 
+/* Puts that are not waited for. Each has its change; what came of them is summed up. */
+enum { PUTS = 200 };
+struct told {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int calls, won, lost, clashed, other;
+    uint64_t rev;
+    char field[64];
+};
+struct put {
+    struct told *told;
+    char id[16];
+    ecom_entry name;
+    ecom_msg event;
+    ecom_change change;
+    int calls;
+};
+
+static void on_told(void *user, int r, uint64_t rev, ecom_error *err)
+{
+    struct put *put = user;
+    struct told *told = put->told;
+
+    pthread_mutex_lock(&told->lock);
+    put->calls++;
+    told->calls++;
+    told->won += r == ECOM_OK;
+    told->lost += r == ECOM_E_CONFLICT;
+    told->clashed += r == ECOM_E_EXISTS;
+    told->other += r != ECOM_OK && r != ECOM_E_CONFLICT && r != ECOM_E_EXISTS;
+    if (r == ECOM_OK)
+        told->rev = rev;
+    else
+        snprintf(told->field, sizeof(told->field), "%s", err->field);
+    pthread_cond_broadcast(&told->changed);
+    pthread_mutex_unlock(&told->lock);
+}
+
+static void await_calls(struct told *told, int calls)
+{
+    pthread_mutex_lock(&told->lock);
+    while (told->calls < calls)
+        pthread_cond_wait(&told->changed, &told->lock);
+    pthread_mutex_unlock(&told->lock);
+}
+
+static void told_init(struct told *told)
+{
+    *told = (struct told){.calls = 0};
+    pthread_mutex_init(&told->lock, NULL);
+    pthread_cond_init(&told->changed, NULL);
+}
+
+/* A thing with that number for its id and unique name, and one event. */
+static int begin_put(ecom_store *store, struct put *put, struct told *told, int id, int name,
+                     ecom_error *e)
+{
+    static const char *const digits = "0123456789";
+
+    *put = (struct put){.told = told};
+    snprintf(put->id, sizeof(put->id), "%d", id);
+    put->name = (ecom_entry){S("name"), {digits + name % 10, 1}, name < 10};
+    put->event = (ecom_msg){.id = ecom_str_of(put->id), .topic = S("t")};
+    put->change = (ecom_change){.collection = S("things"),
+                                .id = ecom_str_of(put->id),
+                                .doc = S("{}"),
+                                .entries = &put->name,
+                                .nentries = 1,
+                                .events = &put->event,
+                                .nevents = 1};
+    return ecom_store_put_later(store, &put->change, on_told, put, e);
+}
+
+static void a_put_that_is_not_waited_for_tells_what_came_of_it(struct store_test *t)
+{
+    struct told told;
+    struct put put;
+    ecom_error e = {0};
+
+    told_init(&told);
+    CHECK_CODE(ECOM_OK, begin_put(t->store, &put, &told, 1, 1, &e), e);
+    await_calls(&told, 1);
+    CHECK_I64(1, told.won);
+    CHECK_I64(store_rev(t->store, "1"), told.rev);
+    CHECK_CODE(ECOM_OK, begin_put(t->store, &put, &told, 1, 2, &e), e);
+    await_calls(&told, 2);
+    CHECK_I64(1, told.lost);
+    CHECK_CODE(ECOM_OK, begin_put(t->store, &put, &told, 2, 1, &e), e);
+    await_calls(&told, 3);
+    CHECK_I64(1, told.clashed);
+    CHECK_TEXT_IS("name", told.field);
+    put.change.id = S("");
+    CHECK_CODE(ECOM_E_INVAL, ecom_store_put_later(t->store, &put.change, on_told, &put, &e), e);
+    CHECK_I64(3, told.calls);
+    CHECK_TEXT_IS("1", store_pending(t->store, INT64_MAX, 0, NULL));
+}
+
+struct putter {
+    pthread_t thread;
+    ecom_store *store;
+    struct told *told;
+    int from, refused;
+    struct put *puts;
+};
+
+static void *put_many(void *user)
+{
+    struct putter *p = user;
+
+    for (int i = p->from; i < PUTS; i += THREADS)
+        p->refused += begin_put(p->store, &p->puts[i], p->told, i, 10, NULL) < 0;
+    return NULL;
+}
+
+/* From several threads at once, each beginning many. */
+static int begin_many(ecom_store *store, struct put puts[PUTS], struct told *told)
+{
+    struct putter putters[THREADS];
+    int refused = 0;
+
+    for (int i = 0; i < THREADS; i++) {
+        putters[i] = (struct putter){.store = store, .told = told, .from = i, .puts = puts};
+        if (pthread_create(&putters[i].thread, NULL, put_many, &putters[i]) != 0)
+            FAIL("no thread");
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(putters[i].thread, NULL);
+        refused += putters[i].refused;
+    }
+    return refused;
+}
+
+static void puts_that_nobody_waits_for_are_each_done_and_told_once(struct store_test *t)
+{
+    static struct put puts[PUTS];
+    struct told told;
+    uint64_t events = 0;
+    ecom_error e;
+
+    told_init(&told);
+    CHECK_I64(0, begin_many(t->store, puts, &told));
+    /* Those that are waited for get on among them. */
+    for (int i = 0; i < ROUNDS; i++)
+        store_put(t->store, "waited", ECOM_REV_ANY, "", "e");
+    await_calls(&told, PUTS);
+    CHECK_I64(PUTS, told.won);
+    for (int i = 0; i < PUTS; i++)
+        CHECK_I64(1, puts[i].calls);
+    CHECK_CODE(ECOM_OK, ecom_store_backlog(t->store, &events, NULL, &e), e);
+    CHECK_I64(PUTS + ROUNDS, events);
+}
+
+static void close_waits_until_all_is_told(struct store_test *t)
+{
+    static struct put puts[PUTS];
+    struct told told;
+
+    told_init(&told);
+    CHECK_I64(0, begin_many(t->store, puts, &told));
+    store_shut(t, t->store);
+    CHECK_I64(PUTS, told.calls);
+    CHECK_I64(PUTS, told.won);
+}
+
 static const struct store_case cases[] = {
+    CASE(0, a_put_that_is_not_waited_for_tells_what_came_of_it),
+    CASE(0, puts_that_nobody_waits_for_are_each_done_and_told_once),
+    CASE(0, close_waits_until_all_is_told),
     CASE(0, of_those_who_create_the_same_one_wins),
     CASE(0, no_update_is_lost_among_racing_writers),
     CASE(0, a_unique_value_goes_to_one_of_the_racers),

@@ -89,6 +89,36 @@ static int flood(void *user, ecom_exchange *x, ecom_error *err)
     return ECOM_OK;
 }
 
+/* Requests that were handed on, until the test answers them. */
+static ecom_exchange *handed_on[8];
+static int nhanded;
+
+static int hand_on(void *user, ecom_exchange *x, ecom_error *err)
+{
+    (void)user, (void)err;
+    pthread_mutex_lock(&lock);
+    handed_on[nhanded++] = x;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+    return ECOM_HTTP_LATER;
+}
+
+static int answer_at_once(void *user, ecom_exchange *x, ecom_error *err)
+{
+    (void)user;
+    ecom_exchange_set_status(x, 202);
+    ecom_exchange_finish(x, ECOM_OK, err);
+    return ECOM_HTTP_LATER;
+}
+
+static void await_handed(int n)
+{
+    pthread_mutex_lock(&lock);
+    while (nhanded < n)
+        pthread_cond_wait(&changed, &lock);
+    pthread_mutex_unlock(&lock);
+}
+
 #define LOOP .flags = ECOM_ROUTE_ON_LOOP
 static const ecom_route routes[] = {
     {.method = "GET", .pattern = "/gate", .handle = pass_gate},
@@ -96,6 +126,8 @@ static const ecom_route routes[] = {
     {.method = "POST", .pattern = "/notes", .handle = add_note, .request = &note_record},
     {.method = "GET", .pattern = "/things/{id}", .handle = missing},
     {.method = "GET", .pattern = "/flood", .handle = flood},
+    {.method = "GET", .pattern = "/later", .handle = hand_on},
+    {.method = "GET", .pattern = "/at-once", .handle = answer_at_once},
     {.method = "GET", .pattern = "/loop", .handle = count, LOOP},
     {.method = "POST", .pattern = "/loop", .handle = add_note, .request = &note_record, LOOP},
     {.method = "GET", .pattern = "/loop/{id}", .handle = missing, LOOP},
@@ -147,6 +179,76 @@ static void as_many_requests_are_under_way_as_the_pipeline_may_hold(void)
 #define JSON_POST(path_)            \
     "POST " path_ " HTTP/1.1\r\n" H \
     "Content-Type: application/json\r\nContent-Length: 13\r\n\r\n{\"text\":\"hi\"}"
+
+static void what_was_handed_on_keeps_no_thread_and_is_answered_in_its_place(void)
+{
+    ecom_http_options opts = options();
+    ecom_error none = {0}, gone = {0};
+    opts.threads = 1;
+    ecom_http_server *server = wire_serve(&opts);
+    struct wire w, other, left;
+
+    nhanded = 0;
+    CHECK(server && wire_open(&w, server) && wire_open(&other, server) && wire_open(&left, server),
+          "no server");
+    wire_send(&w, S("GET /later HTTP/1.1\r\n" H "\r\n"));
+    await_handed(1);
+    wire_send(&w, S("GET /later HTTP/1.1\r\n" H "\r\n"));
+    await_handed(2);
+    wire_send(&w, S("GET /at-once HTTP/1.1\r\n" H "\r\n"));
+    wire_send(&left, S("GET /later HTTP/1.1\r\n" H "\r\n"));
+    await_handed(3);
+    wire_reset(&left);
+    wire_send(&other, S("GET /count HTTP/1.1\r\n" H "\r\n"));
+    CHECK(next_is(&other, 200, "0"), "the only thread is there");
+
+    CHECK(ecom_buf_append(ecom_exchange_out(handed_on[0]), S("first")) == ECOM_OK, "no memory");
+    ecom_fail(&gone, ECOM_E_NOTFOUND, "not here");
+    ecom_exchange_finish(handed_on[1], ECOM_E_NOTFOUND, &gone);
+    ecom_exchange_finish(handed_on[0], ECOM_OK, &none);
+    ecom_exchange_finish(handed_on[2], ECOM_OK, &none);
+    CHECK(next_is(&w, 200, "first"), "first");
+    CHECK(next_is(&w, 404, NULL), "second");
+    CHECK(next_is(&w, 202, NULL), "third");
+    wire_close(&w);
+    wire_close(&other);
+    ecom_http_server_free(server);
+}
+
+static void *answer_the_first(void *server)
+{
+    ecom_error none = {0};
+
+    (void)server;
+    await_handed(2);
+    ecom_exchange_finish(handed_on[0], ECOM_OK, &none);
+    return NULL;
+}
+
+/* A drain waits for it. The test's second request is what starts the answer, so that the drain has
+ * begun or is about to. */
+static void a_stop_waits_for_what_was_handed_on(void)
+{
+    ecom_http_options opts = options();
+    ecom_http_server *server = wire_serve(&opts);
+    struct wire w;
+    pthread_t thread;
+
+    nhanded = 0;
+    CHECK(server && wire_open(&w, server), "no server");
+    wire_send(&w, S("GET /later HTTP/1.1\r\n" H "\r\n"));
+    await_handed(1);
+    CHECK(pthread_create(&thread, NULL, answer_the_first, server) == 0, "no thread");
+    pthread_mutex_lock(&lock);
+    nhanded++;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+    ecom_http_server_stop(server, 20000);
+    CHECK(next_is(&w, 200, ""), "no answer");
+    pthread_join(thread, NULL);
+    wire_close(&w);
+    ecom_http_server_free(server);
+}
 
 static void handlers_on_the_loop_need_no_thread(void)
 {
@@ -371,6 +473,8 @@ static void memory_that_fails_the_server_costs_one_request_at_most(void)
 
 static const struct check_case cases[] = {
     CASE(as_many_requests_are_under_way_as_the_pipeline_may_hold),
+    CASE(what_was_handed_on_keeps_no_thread_and_is_answered_in_its_place),
+    CASE(a_stop_waits_for_what_was_handed_on),
     CASE(handlers_on_the_loop_need_no_thread),
     CASE(errors_answer_head_without_a_body_and_stay),
     CASE(errors_answer_http_1_0_and_close_unless_it_asks_to_stay),

@@ -197,6 +197,62 @@ static void an_order_belongs_to_its_caller(void)
     close_fixture(&f);
 }
 
+struct outcome {
+    int calls, code;
+    char id[64], field[64];
+};
+
+static void on_outcome(void *user, int r, const ecom_order *order, ecom_error *err)
+{
+    struct outcome *out = user;
+
+    out->calls++;
+    out->code = r;
+    snprintf(out->id, sizeof(out->id), "%.*s", r < 0 ? 0 : (int)order->id.n,
+             r < 0 ? "" : order->id.p);
+    snprintf(out->field, sizeof(out->field), "%s", r < 0 ? err->field : "");
+}
+
+static int place_later(struct fixture *f, const char *key, int64_t amount, struct outcome *out,
+                       ecom_error *e)
+{
+    const ecom_order_request request = request_of(amount);
+    const ecom_caller caller = caller_of("u1", key);
+
+    *out = (struct outcome){0};
+    return ecom_orders_create_later(f->orders, &request, &caller, f->w.arena, on_outcome, out, e);
+}
+
+static void an_order_that_is_not_waited_for_is_told_of_once(void)
+{
+    struct fixture f;
+    struct outcome first, again;
+    ecom_order found;
+    ecom_error e = {0};
+
+    open_fixture(&f);
+    CHECK_CODE(ECOM_OK, place_later(&f, NULL, 1999, &first, &e), e);
+    CHECK_I64(1, first.calls);
+    CHECK_I64(ECOM_OK, first.code);
+    CHECK_CODE(ECOM_OK,
+               ecom_orders_get(f.orders, S("u1"), ecom_str_of(first.id), f.w.arena, &found, &e), e);
+    CHECK_I64(1999, found.amount);
+    CHECK_I64(ECOM_ORDER_PENDING, found.status);
+
+    CHECK_CODE(ECOM_E_INVAL, place_later(&f, NULL, 0, &first, &e), e);
+    CHECK_I64(0, first.calls);
+    CHECK_STR("amount", ecom_str_of(e.field));
+
+    CHECK_CODE(ECOM_OK, place_later(&f, "key", 500, &first, &e), e);
+    CHECK_CODE(ECOM_OK, place_later(&f, "key", 500, &again, &e), e);
+    CHECK_I64(1, again.calls);
+    CHECK_STR(first.id, ecom_str_of(again.id));
+    CHECK_CODE(ECOM_OK, place_later(&f, "key", 501, &again, &e), e);
+    CHECK_I64(ECOM_E_UNPROCESSABLE, again.code);
+    CHECK_STR("Idempotency-Key", ecom_str_of(again.field));
+    close_fixture(&f);
+}
+
 static void another_users_order_looks_like_none(void)
 {
     struct fixture f;
@@ -805,6 +861,7 @@ static const struct check_case cases[] = {
     CASE(an_order_is_accepted_together_with_its_event),
     CASE(the_topic_can_be_another),
     CASE(an_order_belongs_to_its_caller),
+    CASE(an_order_that_is_not_waited_for_is_told_of_once),
     CASE(another_users_order_looks_like_none),
     CASE(each_limit_holds_and_names_its_field),
     CASE(a_replayed_order_is_shown_as_it_was_accepted),

@@ -104,7 +104,30 @@ static void read_all(ecom_store *store, struct text *text)
     CHECK_CODE(ECOM_OK, ecom_store_pending(store, INT64_MAX, 0, print_event, text, &e), e);
 }
 
-static int put(ecom_store *store, const char *id, const char *value, ecom_error *e)
+struct told {
+    int code;
+    ecom_error *err;
+};
+
+static void on_told(void *user, int r, uint64_t rev, ecom_error *err)
+{
+    struct told *told = user;
+
+    (void)rev;
+    told->code = r;
+    *told->err = *err;
+}
+
+/* Nobody else is there to do it: it is told before it returns. */
+static int put_later(ecom_store *store, const ecom_change *change, ecom_error *e)
+{
+    struct told told = {1, e};
+    int r = ecom_store_put_later(store, change, on_told, &told, e);
+
+    return r < 0 ? r : told.code;
+}
+
+static int put(ecom_store *store, const char *id, const char *value, int later, ecom_error *e)
 {
     const ecom_entry entries[] = {{S("tag"), ecom_str_of(value), 0},
                                   {S("mail"), ecom_str_of(id), 1}};
@@ -115,7 +138,7 @@ static int put(ecom_store *store, const char *id, const char *value, ecom_error 
     const ecom_change change = {
         S("things"), ecom_str_of(id), S("{\"a\":1}"), ECOM_REV_ANY, entries, 2, events, 2};
 
-    return ecom_store_put(store, &change, NULL, e);
+    return later ? put_later(store, &change, e) : ecom_store_put(store, &change, NULL, e);
 }
 
 static int try_add(ecom_store *store, int n, ecom_error *e)
@@ -123,7 +146,7 @@ static int try_add(ecom_store *store, int n, ecom_error *e)
     char id[16];
 
     snprintf(id, sizeof(id), "new-%d", n);
-    return put(store, id, "x", e);
+    return put(store, id, "x", 0, e);
 }
 
 static int try_update(ecom_store *store, int n, ecom_error *e)
@@ -131,7 +154,15 @@ static int try_update(ecom_store *store, int n, ecom_error *e)
     char value[16];
 
     snprintf(value, sizeof(value), "v%d", n);
-    return put(store, "1", value, e);
+    return put(store, "1", value, 0, e);
+}
+
+static int try_later(ecom_store *store, int n, ecom_error *e)
+{
+    char value[16];
+
+    snprintf(value, sizeof(value), "v%d", n);
+    return put(store, "1", value, 1, e);
 }
 
 static int try_remove(ecom_store *store, int n, ecom_error *e)
@@ -184,7 +215,7 @@ static const struct {
 } tries[] = {
     {"add", try_add, 1},       {"update", try_update, 1},
     {"remove", try_remove, 1}, {"published", try_published, 1},
-    {"read", try_read, 0},
+    {"read", try_read, 0},     {"later", try_later, 1},
 };
 
 /* One try with its n-th allocation failing, on a fresh handle so that nothing is at hand already.
@@ -206,8 +237,8 @@ static int one_try(size_t i, int n)
         }                                                                                     \
     } while (0)
     MUST(ecom_store_open(url, NULL, &store, &e));
-    MUST(put(store, "1", "one", &e));
-    MUST(put(store, "victim", "two", &e));
+    MUST(put(store, "1", "one", 0, &e));
+    MUST(put(store, "victim", "two", 0, &e));
     MUST(ecom_store_pending(store, INT64_MAX, 1, take_token, NULL, &e));
     if (tries[i].changes)
         read_all(store, &before);
@@ -262,7 +293,7 @@ static void open_each(const char *scheme)
         ecom_store_close(store);
         store = NULL;
         CHECK_CODE(ECOM_OK, ecom_store_open(url, NULL, &store, &e), e);
-        CHECK_CODE(ECOM_OK, put(store, "1", "one", &e), e);
+        CHECK_CODE(ECOM_OK, put(store, "1", "one", 0, &e), e);
         ecom_store_close(store);
         remove_dir();
     }

@@ -2,8 +2,9 @@
  * Notifications: tell the user what became of the payment, once for each event.
  *
  * A notification's document has the event's id, so there is one. It is written as STARTED before
- * the channel is asked to send, and as SENT after. Who dies in between sends again when the event
- * is delivered again: towards the channel it is at least once, between these two writes only.
+ * the channel is asked to send, unless the channel says that this is for nothing, and as SENT
+ * after. Who dies in between sends again when the event is delivered again: towards the channel it
+ * is at least once, before the last write only.
  */
 #ifndef ECOM_NOTIFICATION_H
 #define ECOM_NOTIFICATION_H
@@ -47,6 +48,8 @@ typedef struct ecom_notification_channel {
     int (*send)(void *self, const ecom_notification *notification, ecom_error *err);
     /** Frees `self`; nullable. Called exactly once, last. */
     void (*close)(void *self);
+    int32_t write_once; /**< 1: send() is brief and cannot fail, so that no one would ever look for
+                             what is under way: no STARTED is written */
 } ecom_notification_channel;
 
 /** The bundled channel: one info line "notification" a notification, with its correlation id. Its

@@ -2,9 +2,10 @@
  * Payments: exactly one for each order, whatever is delivered twice or dies in between.
  *
  * A payment's document has the order's id, so there is one. It is written as STARTED before the
- * provider is asked, and as COMPLETED or FAILED, together with the event that says so, after. Who
- * dies in between is taken up again when ORDER_CREATED is delivered again: the provider is asked
- * once more with the same idempotency key, and so charges once.
+ * provider is asked, unless the provider says that this is for nothing, and as COMPLETED or FAILED,
+ * together with the event that says so, after. Who dies in between is taken up again when
+ * ORDER_CREATED is delivered again: the provider is asked once more with the same idempotency key,
+ * and so charges once.
  */
 #ifndef ECOM_PAYMENT_H
 #define ECOM_PAYMENT_H
@@ -45,6 +46,8 @@ typedef struct ecom_payment_provider {
     int (*charge)(void *self, const ecom_charge *charge, ecom_charge_result *out, ecom_error *err);
     /** Frees `self`; nullable. Called exactly once, last. */
     void (*close)(void *self);
+    int32_t write_once; /**< 1: charge() moves no money and goes by what it is asked alone: then
+                           there is nothing to remember before it, and no STARTED is written */
 } ecom_payment_provider;
 
 /** The bundled provider: moves no money, and decides by the amount alone, so that it answers the

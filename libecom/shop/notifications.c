@@ -153,7 +153,10 @@ static int start(ecom_notifications *notifications, const struct ecom__outcome *
         r = ecom__own(&ecom_notification_record, item, arena, err);
     }
     ecom_buf_free(&text);
-    return r < 0 ? r : ecom__save(&notifications->c, item, 0, NULL, arena, rev, err);
+    *rev = 0;
+    if (r < 0 || notifications->channel->write_once)
+        return r;
+    return ecom__save(&notifications->c, item, 0, NULL, arena, rev, err);
 }
 
 /* The notification as it stands, begun now if it was not. */
@@ -265,4 +268,5 @@ const ecom_notification_channel ecom_log_channel = {
     .size = sizeof(ecom_notification_channel),
     .name = "log",
     .send = log_send,
+    .write_once = 1,
 };

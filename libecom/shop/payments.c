@@ -122,7 +122,10 @@ static int start(ecom_payments *payments, const ecom_order_created *event, ecom_
     payment->traceparent = or_absent(event->envelope.traceparent);
     payment->created_at = payment->updated_at = ecom_env_now_ms(payments->env);
     int r = ecom__own(&ecom_payment_record, payment, arena, err);
-    return r < 0 ? r : ecom__save(&payments->c, payment, 0, NULL, arena, rev, err);
+    *rev = 0;
+    if (r < 0 || payments->provider->write_once)
+        return r;
+    return ecom__save(&payments->c, payment, 0, NULL, arena, rev, err);
 }
 
 /* The payment that was begun must be of the same order, in all that matters. Another provider knows

@@ -47,4 +47,5 @@ const ecom_payment_provider ecom_simulated_provider = {
     .name = "simulated",
     .charge = simulated_charge,
     .close = free,
+    .write_once = 1,
 };

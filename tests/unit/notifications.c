@@ -356,6 +356,7 @@ static void the_log_channel_writes_one_line(void)
                                              &event, f.w.arena, &item, NULL, &e),
                    e);
     CHECK_I64(1, line.n);
+    CHECK_U64(1, f.w.puts);
     CHECK_I64(ECOM_LOG_INFO, line.level);
     CHECK_STR("notification", ecom_str_of(line.message));
     CHECK_STR("corr-1", ecom_str_of(line.correlation));

@@ -409,6 +409,77 @@ static void *race(void *user)
     return NULL;
 }
 
+static ecom_payments *open_simulated(struct fixture *f)
+{
+    ecom_payments_options opts = {.size = sizeof(opts),
+                                  .store = f->w.store,
+                                  .env = &f->w.clock.env,
+                                  .provider = &ecom_simulated_provider};
+    ecom_payments *payments = NULL;
+
+    if (ecom_simulated_new(NULL, &opts.self, NULL) < 0 ||
+        ecom_payments_new(&opts, &payments, NULL) < 0)
+        abort();
+    return payments;
+}
+
+static void pay_first(void *user)
+{
+    const ecom_order_created event = created_of(1999);
+    ecom_payment_result result;
+    struct fixture *f = user;
+    ecom_payments *payments = open_simulated(f);
+
+    if (ecom_payments_handle(payments, &event, f->w.arena, &result, NULL) < 0)
+        abort();
+    ecom_payments_free(payments);
+}
+
+/* Where there is nothing to remember before. */
+static void a_payment_that_moves_no_money_is_written_once(void)
+{
+    for (unsigned n = 0, failed = 1; failed; n++) {
+        struct fixture f;
+        const ecom_order_created event = created_of(1999);
+        ecom_payment_result result;
+        ecom_error e = {0};
+
+        open_fixture(&f);
+        ecom_payments *payments = open_simulated(&f);
+        shop_world_fail_at(&f.w, n, n % 2 ? SHOP_FAULT_BEFORE : SHOP_FAULT_AFTER);
+        int r = ecom_payments_handle(payments, &event, f.w.arena, &result, &e);
+        failed = n == 0 || f.w.failed;
+        CHECK_CODE(f.w.failed ? r : ECOM_OK, r, e);
+        CHECK(n > 0 || f.w.puts == 1, "%u writes", f.w.puts);
+        f.w.fail_at = 0;
+        CHECK_CODE(ECOM_OK, ecom_payments_handle(payments, &event, f.w.arena, &result, &e), e);
+        CHECK_I64(ECOM_PAYMENT_COMPLETED, result.payment.status);
+        CHECK_I64(1, shop_count(&f.w, "payments"));
+        CHECK_I64(1, shop_events(&f.w));
+        ecom_payments_free(payments);
+        close_fixture(&f);
+    }
+}
+
+static void of_two_workers_that_write_once_one_does(void)
+{
+    struct fixture f;
+    const ecom_order_created event = created_of(1999);
+    ecom_payment_result result;
+    ecom_error e = {0};
+
+    open_fixture(&f);
+    ecom_payments *payments = open_simulated(&f);
+    f.w.before_put = pay_first;
+    f.w.user = &f;
+    CHECK_CODE(ECOM_OK, ecom_payments_handle(payments, &event, f.w.arena, &result, &e), e);
+    CHECK_I64(1, result.repeated);
+    CHECK_I64(1, shop_count(&f.w, "payments"));
+    CHECK_I64(1, shop_events(&f.w));
+    ecom_payments_free(payments);
+    close_fixture(&f);
+}
+
 static void of_threads_on_one_event_one_ends_the_payment(void)
 {
     struct fixture f;
@@ -588,6 +659,8 @@ static const struct check_case cases[] = {
     CASE(a_payment_begun_with_another_provider_is_not_taken_up),
     CASE(a_store_that_fails_at_any_call_ends_in_one_charge_and_one_event),
     CASE(two_workers_on_one_event_take_one_charge),
+    CASE(a_payment_that_moves_no_money_is_written_once),
+    CASE(of_two_workers_that_write_once_one_does),
     CASE(of_threads_on_one_event_one_ends_the_payment),
     CASE(a_failed_allocation_is_told_and_charges_once),
     CASE(the_simulated_provider_goes_by_the_amount),

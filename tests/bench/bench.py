@@ -2,8 +2,8 @@
 ratios are what counts, of rounds that lie side by side, and medians; where it says CPU, it is the
 processor's time that a process took, by the kernel's own clock. Not a test: nothing fails by speed.
 ECOM_BENCH_ROUNDS and ECOM_BENCH_ORDERS make it shorter or longer; names of parts (http, orders,
-flow, memory, start, and graphql and lambda, which run only when they are named, for they install
-other people's programs) as arguments run only those."""
+flow, memory, start, and graphql, lambda and kafka, which run only when they are named, for they
+install other people's programs) as arguments run only those."""
 import concurrent.futures
 import contextlib
 import json
@@ -19,6 +19,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'e2e'))
 import graphql_bench  # noqa: E402
+import kafka_bench  # noqa: E402
 import lambda_bench  # noqa: E402
 from shop import BIN, DAEMONS, PORTS, Shop, equal, wait_until  # noqa: E402
 
@@ -326,6 +327,9 @@ def main():
     if 'lambda' in parts:
         results['lambda'] = lambda_bench.measure(TOOLS, cpu_s, peak_mib)
         lambda_bench.show(results['lambda'])
+    if 'kafka' in parts:
+        results['kafka'] = kafka_bench.measure(TOOLS, ROUNDS)
+        kafka_bench.show(results['kafka'])
     print_floors(results)
     if 'pipeline' in results:
         print_flow(results)

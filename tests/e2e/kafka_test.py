@@ -253,6 +253,23 @@ def our_events_are_read_by_others():
         equal({'PAYMENT_COMPLETED'}, {json.loads(m['payload'])['type'] for m in read})
         equal(sorted(orders), sorted(m['key'] for m in read))
         assert all('x-correlation-id' in m['headers'] for m in read), read
+        metrics = shop.call('payment-worker', 'GET', '/metrics').body.decode()
+        assert 'ecom_kafka_published_total 3' in metrics, metrics
+        assert 'ecom_kafka_assigned_partitions 8' in metrics, metrics
+
+
+def one_of_three_brokers_is_killed():
+    """Last, since it takes the place of the one broker of the others."""
+    kafka.clean()
+    three = Kafka(brokers=3)
+    with shop_on(three.settings(**SHORT, **{'ecom.replication.factor': 3})) as shop:
+        orders = place(shop, shop.token, 5)
+        check_paid_once(shop, shop.token, orders)
+        with load(shop, orders):
+            three.kill('1')
+            orders += place(shop, shop.token, 20)
+            wait_until('orders after the kill', lambda n=len(orders): len(orders) > n + 20)
+        check_paid_once(shop, shop.token, orders)
 
 
 TESTS = (a_broker_that_is_stopped_or_killed_and_comes_back,
@@ -264,5 +281,6 @@ TESTS = (a_broker_that_is_stopped_or_killed_and_comes_back,
          poison_goes_to_the_dead_letters_and_the_rest_goes_on,
          events_of_others_are_accepted_and_count_once,
          what_comes_too_late_or_of_nothing_changes_no_order,
-         our_events_are_read_by_others)
+         our_events_are_read_by_others,
+         one_of_three_brokers_is_killed)
 run_tests(*(test for test in TESTS if not sys.argv[2:] or test.__name__ in sys.argv[2:]))

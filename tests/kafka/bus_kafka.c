@@ -49,7 +49,7 @@ int main(int argc, char **argv)
         .fresh = fresh,
         .open = open_bus,
         .clear = clear,
-        .settle_ms = settle ? atoi(settle) : 400,
+        .settle_ms = settle ? atoi(settle) : 300,
     };
 
     if (rd_kafka_version() < 0x020601ff)

@@ -2,7 +2,7 @@
 ratios are what counts, of rounds that lie side by side, and medians; where it says CPU, it is the
 processor's time that a process took, by the kernel's own clock. Not a test: nothing fails by speed.
 ECOM_BENCH_ROUNDS and ECOM_BENCH_ORDERS make it shorter or longer; names of parts (http, orders,
-flow, memory, start, and graphql, lambda and kafka, which run only when they are named, for they
+flow, memory, start, and graphql, lambda, kafka and mongodb, which run only when they are named, for they
 install other people's programs) as arguments run only those."""
 import concurrent.futures
 import contextlib
@@ -21,6 +21,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import graphql_bench  # noqa: E402
 import kafka_bench  # noqa: E402
 import lambda_bench  # noqa: E402
+import stores  # noqa: E402
 from shop import BIN, DAEMONS, PORTS, Shop, equal, wait_until  # noqa: E402
 
 TOOLS = os.environ['ECOM_BENCH_DIR']
@@ -270,6 +271,19 @@ def start():
             for name, t in times.items()}
 
 
+def mongodb_floor():
+    """An order with its event through the store, against one insert of the same bytes by the bare
+    driver: this side's CPU, and the wait, which is mostly the server's."""
+    server = stores.Mongodb()
+    out = subprocess.run([f'{TOOLS}/mongodb_floor', server.url, str(ROUNDS)], capture_output=True,
+                         text=True, env={**os.environ, 'LD_LIBRARY_PATH': f'{TOOLS}/../../libecom'})
+    if out.returncode:
+        raise RuntimeError(out.stderr or out.stdout)
+    measured = {**json.loads(out.stdout), 'goal': '<= 1.15'}
+    print(f'MongoDB, an order and its event: {measured}')
+    return measured
+
+
 def print_floors(results):
     print(f'\n{"against a floor":34} {"measured":>10}  {"floor":>10}  {"ratio":>6}  goal')
     for part, what in (('http', 'HTTP, requests / CPU s'), ('orders', 'POST /orders, orders/s')):
@@ -330,6 +344,8 @@ def main():
     if 'kafka' in parts:
         results['kafka'] = kafka_bench.measure(TOOLS, ROUNDS)
         kafka_bench.show(results['kafka'])
+    if 'mongodb' in parts:
+        results['mongodb'] = mongodb_floor()
     print_floors(results)
     if 'pipeline' in results:
         print_flow(results)

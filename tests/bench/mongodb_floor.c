@@ -106,15 +106,15 @@ int main(int argc, char **argv)
         double c = now_us(CLOCK_PROCESS_CPUTIME_ID), w = now_us(CLOCK_MONOTONIC);
         for (int i = 0; i < EACH; i++)
             failed += save(store, first + i) < 0;
-        cpu[0][round] = (now_us(CLOCK_PROCESS_CPUTIME_ID) - c) / EACH;
-        wait[0][round] = (now_us(CLOCK_MONOTONIC) - w) / EACH;
+        cpu[0][round] = (now_us(CLOCK_PROCESS_CPUTIME_ID) - c) / (double)EACH;
+        wait[0][round] = (now_us(CLOCK_MONOTONIC) - w) / (double)EACH;
         for (int i = 0; i < EACH; i++)
             docs[i] = same_bytes(orders, first + i);
         c = now_us(CLOCK_PROCESS_CPUTIME_ID), w = now_us(CLOCK_MONOTONIC);
         for (int i = 0; i < EACH; i++)
             failed += !mongoc_collection_insert_one(orders, docs[i], NULL, NULL, NULL);
-        cpu[1][round] = (now_us(CLOCK_PROCESS_CPUTIME_ID) - c) / EACH;
-        wait[1][round] = (now_us(CLOCK_MONOTONIC) - w) / EACH;
+        cpu[1][round] = (now_us(CLOCK_PROCESS_CPUTIME_ID) - c) / (double)EACH;
+        wait[1][round] = (now_us(CLOCK_MONOTONIC) - w) / (double)EACH;
         for (int i = 0; i < EACH; i++)
             bson_destroy(docs[i]);
     }

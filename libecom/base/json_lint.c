@@ -333,7 +333,7 @@ static int lint_number(struct lint *lint)
 
 static int lint_word(struct lint *lint, const char *word, ecom_json_kind kind)
 {
-    struct ecom__json_token *token;
+    struct ecom__json_token *token = NULL;
     size_t n = strlen(word);
     int r = add(lint, kind, &token);
 

@@ -1,12 +1,13 @@
 // Our functions under a Runtime API that is not ours, that of @vercel/fun. Prints TAP.
 //   lambda_test.mjs FOLDER-OF-EXECUTABLES NODE_DIR
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const [bin, nodeDir] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), 'ecom-lambda-'));
+const pids = join(folder, 'pids');
 process.env.XDG_CACHE_HOME = join(folder, 'cache');
 let fun;
 try {
@@ -22,7 +23,7 @@ const order = (id, amount = 19.99) => ({ type: 'ORDER_CREATED', id: `e-${id}`, o
 
 async function makeFunction(name) {
   const code = mkdtempSync(join(folder, name));
-  writeFileSync(join(code, 'bootstrap'), `#!/bin/sh\nexec ${join(bin, name)}\n`);
+  writeFileSync(join(code, 'bootstrap'), `#!/bin/sh\necho $$ >>${pids}\nexec ${join(bin, name)}\n`);
   chmodSync(join(code, 'bootstrap'), 0o755);
   const fn = await fun.createFunction({ Code: { Directory: code }, Handler: 'bootstrap', Runtime: 'provided',
     Environment: { Variables: { LOG_LEVEL: 'off' } }, MemorySize: 128, Timeout: 5 });
@@ -61,6 +62,15 @@ const cases = {
   },
 };
 
+// After an error, fun starts another process and forgets the one before, which goes on asking.
+function endProcesses() {
+  for (const pid of readFileSync(pids, 'utf8').trim().split('\n')) {
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch { /* gone already */ }
+  }
+}
+
 let number = 0, failed = 0;
 for (const [name, run] of Object.entries(cases)) {
   let ok = false;
@@ -72,6 +82,7 @@ for (const [name, run] of Object.entries(cases)) {
   failed += !ok;
   console.log(`${ok ? 'ok' : 'not ok'} ${++number} - ${name}`);
 }
+endProcesses();
 rmSync(folder, { recursive: true, force: true });
 console.log(`1..${number}`);
 process.exit(failed ? 1 : 0);

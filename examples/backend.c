@@ -64,8 +64,18 @@ static void timed_close(void *self)
 }
 
 static const ecom_store_ops ops = {
-    sizeof(ops), ECOM_CAP_CONCURRENT, "timed",         timed_get,     timed_put,  timed_remove,
-    timed_find,  timed_pending,       timed_published, timed_backlog, timed_ping, timed_close,
+    .size = sizeof(ops),
+    .caps = ECOM_CAP_CONCURRENT,
+    .name = "timed",
+    .get = timed_get,
+    .put = timed_put,
+    .remove = timed_remove,
+    .find = timed_find,
+    .pending = timed_pending,
+    .published = timed_published,
+    .backlog = timed_backlog,
+    .ping = timed_ping,
+    .close = timed_close,
 };
 
 static int open_timed(const char *url, const ecom_store_options *opts, ecom_store **out,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 struct remote {
+    const struct daemon *daemon;
     struct aws_library library;
     ecom_aws *aws;
     const char *function;
@@ -16,20 +17,21 @@ struct remote {
 /* What the calling thread is handling: the tables' functions get less than the whole event. */
 static _Thread_local const ecom_delivery *current;
 
-int remote_open(const struct settings *settings, ecom_str function, const ecom_env *env,
-                const ecom_log *log, ecom_arena *arena, struct remote **out, ecom_error *err)
+int remote_open(const struct daemon *daemon, ecom_str function, struct remote **out,
+                ecom_error *err)
 {
     ecom_aws_options opts;
     struct remote *remote = calloc(1, sizeof(*remote));
 
-    if (!remote || settings_aws(settings, arena, &opts) < 0) {
+    if (!remote || settings_aws(&daemon->settings, daemon->arena, &opts) < 0) {
         free(remote);
         return ecom_fail(err, ECOM_E_NOMEM, "out of memory");
     }
-    opts.env = env;
-    opts.log = log;
+    opts.env = daemon->env;
+    opts.log = daemon->log;
+    remote->daemon = daemon;
     remote->function = function.p;
-    remote->async = settings->lambda_type == LAMBDA_EVENT;
+    remote->async = daemon->settings.lambda_type == LAMBDA_EVENT;
     int r = aws_library_load(&remote->library, err);
     if (r == ECOM_OK)
         r = remote->library.new_client(&opts, &remote->aws, err);
@@ -127,24 +129,30 @@ static int invoke(struct remote *remote, const ecom_delivery *delivery, ecom_aws
     return r;
 }
 
-int remote_not_yet(ecom_error *err)
+/* While the daemon starts, its handlers hold that up, which a slow function must not. */
+static int may_invoke(const struct remote *remote, ecom_error *err)
 {
-    return ecom_fail(err, ECOM_E_UNAVAILABLE, "the worker is starting");
+    return remote->daemon->started ? ECOM_OK
+                                   : ecom_fail(err, ECOM_E_UNAVAILABLE, "the worker is starting");
 }
 
 int remote_hand_over(struct remote *remote, const ecom_delivery *delivery, ecom_error *err)
 {
     ecom_aws_answer answer;
+    int r = may_invoke(remote, err);
 
-    return invoke(remote, delivery, &answer, err);
+    return r < 0 ? r : invoke(remote, delivery, &answer, err);
 }
 
 int remote_handle(struct remote *remote, ecom_handler handler, void *user,
                   const ecom_delivery *delivery, ecom_error *err)
 {
-    (void)remote;
+    int r = may_invoke(remote, err);
+
+    if (r < 0)
+        return r;
     current = delivery;
-    int r = handler(user, delivery, err);
+    r = handler(user, delivery, err);
     current = NULL;
     return r;
 }

@@ -4,17 +4,17 @@
 #ifndef WORKERS_REMOTE_H
 #define WORKERS_REMOTE_H
 
-#include "daemon/settings.h"
+#include "daemon/daemon.h"
 
 #include <ecom/notification.h>
 #include <ecom/payment.h>
 
 struct remote;
 
-/* Loads libecom-aws and makes a client for one function. All must outlive it.
- * @return ECOM_E_NOTSUP: libecom-aws is not there; or as ecom_aws_new(). */
-int remote_open(const struct settings *settings, ecom_str function, const ecom_env *env,
-                const ecom_log *log, ecom_arena *arena, struct remote **out, ecom_error *err);
+/* Loads libecom-aws and makes a client for one function, by the daemon's settings. Both must
+ * outlive it. @return ECOM_E_NOTSUP: libecom-aws is not there; or as ecom_aws_new(). */
+int remote_open(const struct daemon *daemon, ecom_str function, struct remote **out,
+                ecom_error *err);
 /* Lets invocations under way fail soon, and all later ones at once. NULL is fine. */
 void remote_stop(struct remote *remote);
 /* NULL is fine. */
@@ -22,9 +22,8 @@ void remote_close(struct remote *remote);
 
 /* Truth: LAMBDA_INVOCATION_TYPE is Event: there are no results. */
 int remote_is_async(const struct remote *remote);
-/* What a handler returns while its daemon starts: a slow function must not hold that up. */
-int remote_not_yet(ecom_error *err);
-/* Invokes the function with an event, and drops the result. */
+/* For handlers of events; both answer ECOM_E_UNAVAILABLE until the daemon has started. This one
+ * invokes the function with an event, and drops the result. */
 int remote_hand_over(struct remote *remote, const ecom_delivery *delivery, ecom_error *err);
 /* Calls a handler that asks the tables below: they invoke the function with this very event. */
 int remote_handle(struct remote *remote, ecom_handler handler, void *user,

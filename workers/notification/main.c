@@ -8,7 +8,6 @@
 struct worker {
     ecom_notifications *notifications;
     struct remote *remote; /* NULL: this process does */
-    const struct daemon *daemon;
 };
 
 /* Only what was sent to the caller; another's order looks like one without notifications. */
@@ -55,10 +54,9 @@ static int open_notifications(struct daemon *d, ecom_error *err)
     if (!w)
         return ecom_fail(err, ECOM_E_NOMEM, "out of memory");
     d->domain = w;
-    w->daemon = d;
     if (!s->notification_lambda.n)
         return notification_open(d->store, d->env, d->log, &w->notifications, err);
-    int r = remote_open(s, s->notification_lambda, d->env, d->log, d->arena, &w->remote, err);
+    int r = remote_open(d, s->notification_lambda, &w->remote, err);
     return r < 0 ? r
                  : notification_open_with(d->store, d->env, d->log, &remote_channel, w->remote,
                                           &w->notifications, err);
@@ -85,8 +83,6 @@ static int on_payment(void *user, const ecom_delivery *delivery, ecom_error *err
 
     if (!w->remote)
         return ecom_notifications_on_payment(w->notifications, delivery, err);
-    if (!w->daemon->started)
-        return remote_not_yet(err);
     return remote_handle(w->remote, ecom_notifications_on_payment, w->notifications, delivery, err);
 }
 

@@ -8,7 +8,6 @@
 struct worker {
     ecom_payments *payments;
     struct remote *remote; /* NULL: this process does */
-    const struct daemon *daemon;
 };
 
 static int open_payments(struct daemon *d, ecom_error *err)
@@ -19,10 +18,9 @@ static int open_payments(struct daemon *d, ecom_error *err)
     if (!w)
         return ecom_fail(err, ECOM_E_NOMEM, "out of memory");
     d->domain = w;
-    w->daemon = d;
     if (!s->payment_lambda.n)
         return payment_open(s, d->store, d->env, d->log, &w->payments, err);
-    int r = remote_open(s, s->payment_lambda, d->env, d->log, d->arena, &w->remote, err);
+    int r = remote_open(d, s->payment_lambda, &w->remote, err);
     return r < 0 ? r
                  : payment_open_with(s, d->store, d->env, d->log, &remote_provider, w->remote,
                                      &w->payments, err);
@@ -50,8 +48,6 @@ static int on_order(void *user, const ecom_delivery *delivery, ecom_error *err)
 
     if (!w->remote)
         return ecom_payments_on_order(w->payments, delivery, err);
-    if (!w->daemon->started)
-        return remote_not_yet(err);
     if (remote_is_async(w->remote))
         return remote_hand_over(w->remote, delivery, err);
     return remote_handle(w->remote, ecom_payments_on_order, w->payments, delivery, err);

@@ -1,5 +1,6 @@
 #include "http/handshake.h"
 
+#include <sodium.h>
 #include <string.h>
 
 #include "http/sha1.h"
@@ -34,29 +35,13 @@ static int has_token(ecom_str list, ecom_str token)
 /* 16 bytes in base64, written in the one way there is. */
 static int is_key(ecom_str key)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    unsigned char bytes[16];
+    size_t n = 0;
 
-    if (key.n != KEY_CHARS || key.p[22] != '=' || key.p[23] != '=')
-        return 0;
-    for (size_t i = 0; i < 22; i++)
-        if (!key.p[i] || !strchr(digits, key.p[i]))
-            return 0;
-    return (strchr(digits, key.p[21]) - digits) % 16 == 0;
-}
-
-static void put_base64(const uint8_t *in, size_t n, char *out)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (size_t i = 0; i < n; i += 3) {
-        uint32_t bits = (uint32_t)in[i] << 16 | (i + 1 < n ? (uint32_t)in[i + 1] << 8 : 0) |
-                        (i + 2 < n ? in[i + 2] : 0);
-        *out++ = digits[bits >> 18];
-        *out++ = digits[bits >> 12 & 63];
-        *out++ = i + 1 < n ? digits[bits >> 6 & 63] : '=';
-        *out++ = i + 2 < n ? digits[bits & 63] : '=';
-    }
-    *out = '\0';
+    return key.n == KEY_CHARS &&
+           sodium_base642bin(bytes, sizeof(bytes), key.p, key.n, NULL, &n, NULL,
+                             sodium_base64_VARIANT_ORIGINAL) == 0 &&
+           n == sizeof(bytes);
 }
 
 static void make_accept(ecom_str key, char accept[HANDSHAKE_ACCEPT + 1])
@@ -68,7 +53,8 @@ static void make_accept(ecom_str key, char accept[HANDSHAKE_ACCEPT + 1])
     memcpy(text, key.p, KEY_CHARS);
     memcpy(text + KEY_CHARS, guid, sizeof(guid));
     ecom__http_sha1((ecom_str){text, sizeof(text) - 1}, sum);
-    put_base64(sum, sizeof(sum), accept);
+    sodium_bin2base64(accept, HANDSHAKE_ACCEPT + 1, sum, sizeof(sum),
+                      sodium_base64_VARIANT_ORIGINAL);
 }
 
 static int origin_ok(struct ecom_exchange *x, const ecom_websocket_options *opts)

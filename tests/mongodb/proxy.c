@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RULES = 8, LINKS = 1024, HEADER = 16, MESSAGE = 48 << 20, TICK_MS = 5 };
+enum { RULES = 8, LINKS = 1024, HEADER = 16, MESSAGE = 48 << 20, POLL_MS = 5 };
 
 struct rule {
     char command[32];
@@ -31,6 +31,7 @@ struct proxy {
     int listener, port, server_port;
     pthread_t thread;
     pthread_mutex_t lock;
+    pthread_cond_t changed;
     struct rule rules[RULES];
     struct link links[LINKS];
     size_t nlinks;
@@ -64,13 +65,6 @@ static int connect_to(int port)
     return fd;
 }
 
-static void tick(void)
-{
-    const struct timespec ms = {0, TICK_MS * 1000000};
-
-    nanosleep(&ms, NULL);
-}
-
 static int read_state(struct proxy *proxy, const int *state)
 {
     pthread_mutex_lock(&proxy->lock);
@@ -83,14 +77,40 @@ static void write_state(struct proxy *proxy, int *state, int value)
 {
     pthread_mutex_lock(&proxy->lock);
     *state = value;
+    pthread_cond_broadcast(&proxy->changed);
+    pthread_mutex_unlock(&proxy->lock);
+}
+
+/* Waits until the state is 0, or is not, as wanted, or the proxy stops. */
+static void await_state(struct proxy *proxy, const int *state, int wanted)
+{
+    pthread_mutex_lock(&proxy->lock);
+    while (!*state != !wanted && !proxy->stopping)
+        pthread_cond_wait(&proxy->changed, &proxy->lock);
+    pthread_mutex_unlock(&proxy->lock);
+}
+
+/* Waits until the time is over, or the proxy stops. */
+static void await_ms(struct proxy *proxy, int ms)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += ms % 1000 * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&proxy->lock);
+    while (!proxy->stopping &&
+           pthread_cond_timedwait(&proxy->changed, &proxy->lock, &until) != ETIMEDOUT)
+        ;
     pthread_mutex_unlock(&proxy->lock);
 }
 
 /* Waits as long as the proxy is frozen. @return 0: it stops, or is down. */
 static int may_go_on(struct proxy *proxy)
 {
-    while (read_state(proxy, &proxy->frozen) && !read_state(proxy, &proxy->stopping))
-        tick();
+    await_state(proxy, &proxy->frozen, 0);
     return !read_state(proxy, &proxy->stopping) && !read_state(proxy, &proxy->down);
 }
 
@@ -98,7 +118,7 @@ static int read_all(struct proxy *proxy, int fd, char *to, size_t n)
 {
     for (size_t done = 0; done < n;) {
         struct pollfd ready = {fd, POLLIN, 0};
-        if (poll(&ready, 1, TICK_MS) < 0 || !may_go_on(proxy))
+        if (poll(&ready, 1, POLL_MS) < 0 || !may_go_on(proxy))
             return 0;
         if (!ready.revents)
             continue;
@@ -195,8 +215,7 @@ static void do_late(struct link *link, const char *message, size_t n)
     struct proxy *proxy = link->proxy;
 
     shut(&link->ours, 0);
-    while (!read_state(proxy, &proxy->released) && !read_state(proxy, &proxy->stopping))
-        tick();
+    await_state(proxy, &proxy->released, 1);
     do_unseen(link, message, n);
 }
 
@@ -230,6 +249,7 @@ static int pass_fault(struct link *link, enum proxy_fault fault, const char *mes
         do_late(link, message, n);
         pthread_mutex_lock(&proxy->lock);
         proxy->nlate--;
+        pthread_cond_broadcast(&proxy->changed);
         pthread_mutex_unlock(&proxy->lock);
         return 0;
     }
@@ -254,8 +274,9 @@ static int pass_answer(struct link *link)
     char *message = read_message(link->proxy, link->server, &n);
     int on = message != NULL;
 
-    for (int ms = read_state(link->proxy, &link->proxy->delay_ms); on && ms > 0; ms -= TICK_MS)
-        tick();
+    int delay_ms = read_state(link->proxy, &link->proxy->delay_ms);
+    if (on && delay_ms)
+        await_ms(link->proxy, delay_ms);
     on = on && may_go_on(link->proxy) && send_all(link->ours, message, n);
     free(message);
     return on;
@@ -268,7 +289,7 @@ static void *run_link(void *arg)
 
     while (on && may_go_on(link->proxy)) {
         struct pollfd ready[2] = {{link->ours, POLLIN, 0}, {link->server, POLLIN, 0}};
-        if (poll(ready, 2, TICK_MS) < 0)
+        if (poll(ready, 2, POLL_MS) < 0)
             break;
         if (ready[0].revents)
             on = pass_command(link);
@@ -304,13 +325,13 @@ static void *run(void *arg)
     while (!read_state(proxy, &proxy->stopping)) {
         if (read_state(proxy, &proxy->down)) {
             shut(&proxy->listener, 0);
-            tick();
+            await_state(proxy, &proxy->down, 0);
             continue;
         }
         if (proxy->listener < 0)
             proxy->listener = listen_on(proxy->port);
         struct pollfd ready = {proxy->listener, POLLIN, 0};
-        if (poll(&ready, 1, TICK_MS) > 0 && !read_state(proxy, &proxy->frozen))
+        if (poll(&ready, 1, POLL_MS) > 0 && !read_state(proxy, &proxy->frozen))
             take(proxy);
     }
     for (size_t i = 0; i < proxy->nlinks; i++)
@@ -330,6 +351,7 @@ struct proxy *proxy_start(int server_port)
     proxy->port = ntohs(at.sin_port);
     proxy->server_port = server_port;
     pthread_mutex_init(&proxy->lock, NULL);
+    pthread_cond_init(&proxy->changed, NULL);
     if (pthread_create(&proxy->thread, NULL, run, proxy) != 0)
         abort();
     return proxy;
@@ -342,6 +364,7 @@ void proxy_stop(struct proxy *proxy)
     write_state(proxy, &proxy->stopping, 1);
     pthread_join(proxy->thread, NULL);
     shut(&proxy->listener, 0);
+    pthread_cond_destroy(&proxy->changed);
     pthread_mutex_destroy(&proxy->lock);
     free(proxy);
 }
@@ -390,8 +413,7 @@ int proxy_met(struct proxy *proxy, const char *command)
 void proxy_release(struct proxy *proxy)
 {
     write_state(proxy, &proxy->released, 1);
-    while (read_state(proxy, &proxy->nlate))
-        tick();
+    await_state(proxy, &proxy->nlate, 0);
 }
 
 void proxy_freeze(struct proxy *proxy, int frozen)

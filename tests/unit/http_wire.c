@@ -137,7 +137,10 @@ void wire_answer_free(struct wire_answer *a)
 
 int wire_at_end(struct wire *w)
 {
-    return w->in.n == 0 && !more(w) && w->in.n == 0;
+    struct pollfd p = {w->fd, POLLIN, 0};
+    char byte;
+
+    return w->in.n == 0 && poll(&p, 1, PATIENCE_MS) == 1 && recv(w->fd, &byte, 1, 0) <= 0;
 }
 
 int wire_cut_off(struct wire *w)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -383,6 +384,17 @@ static void block_signals(sigset_t *signals)
     signal(SIGXFSZ, SIG_IGN); /* a limit is a full disk to who writes, and no end of the process */
 }
 
+/* A connection is a descriptor, and what shells and systemd give by default is about a thousand. */
+static void raise_descriptors(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+        return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
 /* The line that scripts and supervisors wait for. */
 static void print_started(const struct daemon *d)
 {
@@ -399,6 +411,7 @@ static int serve(struct daemon *d, ecom_error *err)
     int got = 0;
 
     block_signals(&signals);
+    raise_descriptors();
     umask(077); /* stores hold password hashes: what is made is for this user alone */
     int r = open_all(d, err);
     if (r == ECOM_OK)

@@ -74,7 +74,8 @@ typedef struct ecom_http_options {
     uint32_t loops;            /**< event loop threads; 0: 1 */
     uint32_t threads;          /**< handler threads, made as they are needed; 0: 64 */
     uint32_t max_queue;        /**< requests that wait for a thread; 0: 1,024; one more: 503 */
-    uint32_t max_connections;  /**< 0: 10,000; one more is closed */
+    uint32_t max_connections;  /**< 0: 10,000; never above three quarters of the descriptors that
+                                *   the process may have at start; one more is closed */
     uint32_t max_pipeline;     /**< requests read ahead on a connection; 0: 16 */
     uint32_t max_header_bytes; /**< request line and headers; 0: 16 KiB; one more: 431 */
     uint32_t max_headers;      /**< 0: 64; one more: 431 */

@@ -251,7 +251,7 @@ void ecom__http_conn_open(struct loop *loop, int fd)
     int opened = uv_tcp_open(&c->tcp, fd) == 0;
     if (!opened)
         close(fd);
-    if (!opened || others >= loop->server->opts.max_connections) {
+    if (!opened || others >= loop->server->max_connections) {
         ecom__http_conn_close(c);
         return;
     }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/options.h"
@@ -270,12 +271,25 @@ static void stop_pool(ecom_http_server *server)
     ecom__http_pool_stop(&server->pool);
 }
 
+/* Whoever connects must not be able to take the last descriptors: stores and buses open files of
+ * their own while they work. */
+static uint32_t as_many_as_files_allow(uint32_t connections)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+        return connections;
+    rlim_t most = files.rlim_cur - files.rlim_cur / 4;
+    return most < connections ? (uint32_t)most : connections;
+}
+
 int ecom_http_server_start(ecom_http_server *server, ecom_error *err)
 {
     int r;
 
     if (server->nloops)
         return ecom_fail(err, ECOM_E_INVAL, "the server runs already");
+    server->max_connections = as_many_as_files_allow(server->opts.max_connections);
     atomic_store(&server->stage, SERVING);
     server->port = server->opts.port;
     r = ecom__http_pool_start(&server->pool, server->opts.threads, server->opts.max_queue,

@@ -53,7 +53,8 @@ struct ecom_http_server {
     struct loop *loops;
     uint32_t nloops; /* that run */
     int32_t port;
-    atomic_int stage; /* enum stage */
+    uint32_t max_connections; /* the option, as far as there are descriptors */
+    atomic_int stage;         /* enum stage */
     atomic_uint connections;
     pthread_mutex_t lock;
     pthread_cond_t ended;

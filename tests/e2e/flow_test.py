@@ -189,6 +189,17 @@ def nobody_loads_the_client_of_a_transport_that_is_not_used():
                 equal([], [line for line in maps if any(name in line for name in unused)], daemon)
 
 
+def daemons_ask_for_all_the_descriptors_they_may_have():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, hard - 1, 200), hard))
+    try:
+        with Shop() as shop:
+            for daemon in DAEMONS:
+                equal((hard, hard), resource.prlimit(shop.pid(daemon), resource.RLIMIT_NOFILE))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def a_full_disk_shows_in_readiness_until_there_is_space_again():
     if buses.KIND and stores.KIND:
         return  # none of the daemons' own
@@ -262,6 +273,7 @@ run_tests(from_registering_to_the_paid_order_over_rest,
           two_order_services_on_one_store_make_one_order_of_a_key,
           every_daemon_tells_its_health_metrics_and_api,
           nobody_loads_the_client_of_a_transport_that_is_not_used,
+          daemons_ask_for_all_the_descriptors_they_may_have,
           a_full_disk_shows_in_readiness_until_there_is_space_again,
           the_demo_shows_the_way_and_the_shop_stops_in_order,
           data_outlives_a_restart,

@@ -110,6 +110,32 @@ static void a_connection_without_a_descriptor_is_closed_and_the_next_is_served(v
     ecom_http_server_free(server);
 }
 
+enum { FILES = 40, CONNECTIONS = 30 }; /* that there may be, and those that may be connections */
+
+static void connections_leave_descriptors_to_the_rest_of_the_process(void)
+{
+    struct wire w[CONNECTIONS + 1];
+    struct wire_answer a;
+    struct rlimit old, few;
+
+    CHECK(getrlimit(RLIMIT_NOFILE, &old) == 0, "no limit");
+    few = (struct rlimit){FILES, old.rlim_max};
+    CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0, "no limit");
+    ecom_http_server *server = serve();
+    setrlimit(RLIMIT_NOFILE, &old); /* the test needs some itself */
+    CHECK(server, "no server");
+    for (int i = 0; i < CONNECTIONS; i++) {
+        CHECK(wire_open(&w[i], server), "no connection %d", i);
+        wire_send(&w[i], S(GET));
+        CHECK(wire_answer(&w[i], 0, &a) && a.status == 200, "connection %d", i);
+        wire_answer_free(&a);
+    }
+    CHECK(wire_open(&w[CONNECTIONS], server) && wire_at_end(&w[CONNECTIONS]), "one above");
+    for (int i = 0; i <= CONNECTIONS; i++)
+        wire_close(&w[i]);
+    ecom_http_server_free(server);
+}
+
 static int64_t now_ms(void)
 {
     struct timespec t;
@@ -216,6 +242,7 @@ static void stopping_cuts_connections_at_its_deadline(void)
 static const struct check_case cases[] = {
     CASE(a_connection_without_memory_is_closed_and_the_next_is_served),
     CASE(a_connection_without_a_descriptor_is_closed_and_the_next_is_served),
+    CASE(connections_leave_descriptors_to_the_rest_of_the_process),
     CASE(a_listener_that_cannot_accept_tries_again_now_and_then),
     CASE(who_has_connected_before_the_stop_is_answered),
     CASE(stopping_cuts_connections_at_its_deadline),

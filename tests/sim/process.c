@@ -42,11 +42,12 @@ static void do_beside(struct process *p, struct process *other)
     bury(other);
 }
 
-/* Lets others run a little, in the middle of a call of this one. */
+/* Lets others run a little, in the middle of a call of this one: mostly the other of its kind,
+ * which is the one that can get in its way. */
 static void run_another(struct process *p)
 {
     struct world *w = p->w;
-    struct process *other = &w->processes[roll(w, PROCESSES)];
+    struct process *other = &w->processes[roll(w, 3) ? p->number ^ 1 : (int)roll(w, PROCESSES)];
 
     if (w->depth >= MAX_DEPTH || other->busy || !other->up)
         return;

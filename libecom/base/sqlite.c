@@ -313,8 +313,10 @@ int ecom__sqlite_migrate(sqlite3 *db, int32_t application_id, const char *const 
         if ((r = ecom__sqlite_exec(db, "BEGIN IMMEDIATE", err)) < 0)
             return r;
         version = check_version(db, application_id, n, err);
-        if (version < 0 || version == n)
-            return ecom__sqlite_exec(db, "ROLLBACK", NULL), version < 0 ? version : ECOM_OK;
+        if (version < 0)
+            return ecom__sqlite_exec(db, "ROLLBACK", NULL), version;
+        if (version == n)
+            return ecom__sqlite_exec(db, "ROLLBACK", err);
         r = migrate_step(db, application_id, steps[version], version + 1, err);
     } while (r == ECOM_OK);
     return r;

@@ -32,10 +32,11 @@ ecom__bus_path ecom__bus_path_of(const char *dir, const char *kind, const char *
 struct ecom__bus_file {
     ecom__filelock *lock;
     sqlite3 *db;
+    sqlite3_stmt *stmts[3];
     int bell;
     int32_t timeout_ms;
 };
-#define ECOM__BUS_FILE_NONE ((struct ecom__bus_file){NULL, NULL, -1, 0})
+#define ECOM__BUS_FILE_NONE ((struct ecom__bus_file){NULL, NULL, {NULL}, -1, 0})
 
 /* Opens or makes the files; bounds how many of the kind a directory may have. */
 int ecom__bus_file_open(struct ecom__bus_file *file, const char *dir, const char *kind,

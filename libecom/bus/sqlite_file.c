@@ -9,6 +9,11 @@
 
 enum { APPLICATION_ID = 0x65634275 }; /* "ecBu" */
 
+/* Prepared, since what ends a transaction must not need memory: left open, it would keep all others
+ * from writing. */
+enum { Q_BEGIN, Q_COMMIT, Q_ROLLBACK, Q_N };
+static const char *const queries[Q_N] = {"BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"};
+
 ecom__bus_path ecom__bus_path_of(const char *dir, const char *kind, const char *name,
                                  const char *ext)
 {
@@ -40,7 +45,9 @@ static int open_locked(struct ecom__bus_file *file, const char *path, const char
 {
     int r = ecom__sqlite_open(path, ECOM__SQLITE_WRITE, file->timeout_ms, &file->db, err);
 
-    return r < 0 ? r : ecom__sqlite_migrate(file->db, APPLICATION_ID, steps, nsteps, err);
+    if (r == ECOM_OK)
+        r = ecom__sqlite_migrate(file->db, APPLICATION_ID, steps, nsteps, err);
+    return r < 0 ? r : ecom__sqlite_prepare(file->db, queries, Q_N, file->stmts, err);
 }
 
 int ecom__bus_file_open(struct ecom__bus_file *file, const char *dir, const char *kind,
@@ -72,6 +79,7 @@ void ecom__bus_file_close(struct ecom__bus_file *file)
 {
     if (file->bell >= 0)
         close(file->bell);
+    ecom__sqlite_finalize(file->stmts, Q_N);
     ecom__sqlite_close(file->db);
     ecom__filelock_close(file->lock);
     *file = ECOM__BUS_FILE_NONE;
@@ -88,7 +96,7 @@ int ecom__bus_file_begin(struct ecom__bus_file *file, ecom_error *err)
         return r;
     r = ecom__sqlite_in_place(file->db, err);
     if (r == ECOM_OK)
-        r = ecom__sqlite_exec(file->db, "BEGIN IMMEDIATE", err);
+        r = ecom__sqlite_step(file->stmts[Q_BEGIN], err);
     if (r < 0)
         ecom__filelock_give(file->lock);
     return r;
@@ -97,9 +105,9 @@ int ecom__bus_file_begin(struct ecom__bus_file *file, ecom_error *err)
 int ecom__bus_file_end(struct ecom__bus_file *file, int r, ecom_error *err)
 {
     if (r == ECOM_OK)
-        r = ecom__sqlite_exec(file->db, "COMMIT", err);
+        r = ecom__sqlite_step(file->stmts[Q_COMMIT], err);
     if (r < 0 && !sqlite3_get_autocommit(file->db))
-        ecom__sqlite_exec(file->db, "ROLLBACK", NULL);
+        (void)ecom__sqlite_step(file->stmts[Q_ROLLBACK], NULL);
     ecom__filelock_give(file->lock);
     return r;
 }

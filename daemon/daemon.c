@@ -240,6 +240,7 @@ static int open_server(struct daemon *d, ecom_error *err)
         .ready = is_ready,
         .loops = (uint32_t)d->settings.http_loops,
         .threads = (uint32_t)d->settings.http_threads,
+        .proxies = d->settings.proxies.p,
     };
 
     return ecom_http_server_new(&opts, &d->server, err);

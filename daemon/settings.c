@@ -1,5 +1,6 @@
 #include "settings.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -67,6 +68,9 @@ static const ecom_field fields[] = {
 
     SETTING(host, "ECOM_HOST", STRING, .min = 1, .max = 255, .fallback = "0.0.0.0",
             .doc = "Address to listen on."),
+    SETTING(proxies, "TRUSTED_PROXIES", STRING, .min = 1, .max = 1024, .fallback = "127.0.0.1,::1",
+            .doc = "Proxies whose X-Forwarded-For is believed, by commas; the gateway is one. "
+                   "0.0.0.0: nobody's."),
     PORT(user_port, "USER_PORT", "3001", "User service; 0: any free port."),
     PORT(product_port, "PRODUCT_PORT", "3002", "Product service."),
     PORT(order_port, "ORDER_PORT", "3003", "Order service."),
@@ -213,14 +217,36 @@ static int read_file(const char *env_file, ecom_arena *arena, ecom_dotenv *file,
     return ECOM_E_INVAL;
 }
 
+/* Up to 16 addresses between commas, as libecom-http takes them. */
+static int are_addresses(const char *list)
+{
+    unsigned char bytes[16];
+    char address[46];
+    size_t n, count = 0;
+
+    for (const char *p = list;; p += n + 1) {
+        n = strcspn(p, ",");
+        snprintf(address, sizeof(address), "%.*s", (int)n, p);
+        if (n >= sizeof(address) || ++count > 16 ||
+            (inet_pton(AF_INET, address, bytes) != 1 && inet_pton(AF_INET6, address, bytes) != 1))
+            return 0;
+        if (!p[n])
+            return 1;
+    }
+}
+
 /* What no field can check alone. */
 static int check_together(const struct settings *settings, ecom_buf *faults)
 {
+    int r = ECOM_OK;
+
     if (settings->kafka_key.n && !settings->kafka_secret.n)
-        return add_fault(faults, "KAFKA_API_SECRET: must be set with KAFKA_API_KEY");
+        r = add_fault(faults, "KAFKA_API_SECRET: must be set with KAFKA_API_KEY");
     if (settings->kafka_secret.n && !settings->kafka_key.n)
-        return add_fault(faults, "KAFKA_API_KEY: must be set with KAFKA_API_SECRET");
-    return ECOM_OK;
+        r = add_fault(faults, "KAFKA_API_KEY: must be set with KAFKA_API_SECRET");
+    if (settings->proxies.n && !are_addresses(settings->proxies.p))
+        r = add_fault(faults, "TRUSTED_PROXIES: must be up to 16 addresses, with commas between");
+    return r;
 }
 
 static int is_set(const char *name, const ecom_dotenv *file)

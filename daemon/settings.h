@@ -16,7 +16,7 @@ struct settings {
     ecom_str data_dir;
     ecom_str order_topic, payment_topic, group;
 
-    ecom_str host;
+    ecom_str host, proxies;
     int64_t user_port, product_port, order_port, gateway_port;
     int64_t payment_worker_port, notification_worker_port;
     ecom_str user_url, product_url, order_url, notification_url;

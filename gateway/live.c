@@ -15,7 +15,7 @@ static const ecom_str none = {NULL, 0};
  * before which nothing runs. */
 struct peer {
     struct live_world *world;
-    ecom_buf authorization, correlation_id, traceparent, user_id;
+    ecom_buf authorization, correlation_id, traceparent, address, user_id;
     int64_t expires_at_s; /* 0: never, or not checked */
     int32_t known;
     ecom_log log;
@@ -32,6 +32,7 @@ static void peer_clear(struct peer *p)
     ecom_buf_free(&p->authorization);
     ecom_buf_free(&p->correlation_id);
     ecom_buf_free(&p->traceparent);
+    ecom_buf_free(&p->address);
     ecom_buf_free(&p->user_id);
 }
 
@@ -40,6 +41,7 @@ static int peer_init(struct peer *p, struct live_world *world, ecom_exchange *x,
     p->world = world;
     if (keep(&p->correlation_id, ecom_exchange_correlation_id(x)) < 0 ||
         keep(&p->traceparent, ecom_exchange_traceparent(x)) < 0 ||
+        keep(&p->address, ecom_exchange_peer(x)) < 0 ||
         keep(&p->authorization, ecom_exchange_header(x, "authorization")) < 0)
         return ecom_fail(err, ECOM_E_NOMEM, "a connection");
     p->log = ecom_log_with(world->d->log, ecom_buf_str(&p->correlation_id));
@@ -88,6 +90,7 @@ static void *peer_context(struct peer *p, ecom_arena *arena)
         .authorization = ecom_buf_str(&p->authorization),
         .correlation_id = ecom_buf_str(&p->correlation_id),
         .traceparent = ecom_buf_str(&p->traceparent),
+        .address = ecom_buf_str(&p->address),
         .user_id = p->known ? ecom_buf_str(&p->user_id) : none,
         .checked = p->world->d->jwt != NULL,
         .arena = arena,

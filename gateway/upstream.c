@@ -23,6 +23,7 @@ struct caller upstream_caller(ecom_exchange *x)
         .authorization = ecom_exchange_header(x, "authorization"),
         .correlation_id = ecom_exchange_correlation_id(x),
         .traceparent = ecom_exchange_traceparent(x),
+        .address = ecom_exchange_peer(x),
         .user_id = claims ? claims->sub : (ecom_str){NULL, 0},
         .arena = ecom_exchange_arena(x),
         .log = ecom_exchange_log(x),
@@ -75,6 +76,7 @@ static int copy_headers(struct request *request, struct pending *pending, ecom_s
     add(&headers, "authorization", request->caller.authorization);
     add(&headers, "x-correlation-id", request->caller.correlation_id);
     add(&headers, "traceparent", request->caller.traceparent);
+    add(&headers, "x-forwarded-for", request->caller.address);
     add(&headers, "idempotency-key", idempotency_key);
     if (body.n)
         add(&headers, "content-type", ecom_str_of("application/json"));

@@ -25,7 +25,7 @@ struct pending {
 
 /* Who asks, and what the answer is made in. */
 struct caller {
-    ecom_str authorization, correlation_id, traceparent;
+    ecom_str authorization, correlation_id, traceparent, address;
     ecom_str user_id; /* of a token that was checked here; p NULL: none was */
     int32_t checked;  /* tokens are checked here */
     ecom_arena *arena;

@@ -86,6 +86,8 @@ typedef struct ecom_http_options {
     int32_t body_timeout_ms;  /**< 0: 30,000; then 408 */
     int32_t idle_timeout_ms;  /**< between requests; 0: 75,000; then closed */
     int32_t write_timeout_ms; /**< a peer that does not read; 0: 30,000; then closed */
+    const char *proxies;      /**< nullable: addresses, by commas, of up to 16 proxies whose
+                               *   X-Forwarded-For is believed, see ecom_exchange_peer() */
 } ecom_http_options;
 
 /** Checks the options and the routes. @return ECOM_E_INVAL; ECOM_E_NOMEM. */
@@ -122,7 +124,7 @@ ECOM_API const void *ecom_exchange_request(const ecom_exchange *x);
 ECOM_API const void *ecom_exchange_params(const ecom_exchange *x);
 /** Who calls, on a route with ECOM_ROUTE_AUTH, or with a valid token on any; else NULL. */
 ECOM_API const ecom_claims *ecom_exchange_claims(const ecom_exchange *x);
-/** The peer's address as text. */
+/** The peer's address as text; of one of options.proxies, the address that it speaks for. */
 ECOM_API ecom_str ecom_exchange_peer(const ecom_exchange *x);
 /** Taken from the request when it is 1 to 128 printable ASCII characters, made otherwise. */
 ECOM_API ecom_str ecom_exchange_correlation_id(const ecom_exchange *x);

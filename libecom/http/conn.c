@@ -225,6 +225,7 @@ static void set_peer(struct conn *c)
     if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&address, &n) < 0 ||
         uv_ip_name((struct sockaddr *)&address, c->peer, sizeof(c->peer)) < 0)
         c->peer[0] = '\0';
+    c->proxied = ecom__http_is_proxy(&c->loop->server->proxies, c->peer);
 }
 
 void ecom__http_conn_open(struct loop *loop, int fd)

@@ -15,7 +15,8 @@ struct conn {
     uv_shutdown_t shutdown;
     struct loop *loop;
     struct conn *prev, *next;
-    char peer[46];
+    char peer[ADDRESS_BYTES];
+    int32_t proxied; /* the peer is one that is believed for whom it speaks */
     int32_t handles; /* still open */
 
     struct ecom_exchange *first, *last; /* in the order of their requests */

@@ -126,6 +126,9 @@ static size_t read_head(struct conn *c, ecom_str in)
     c->scan = (struct head_scan){0};
     c->phase = BUSY; /* whatever comes next has its own time */
     int refused = ecom__http_exchange_begin(x, (ecom_str){in.p, (size_t)n}) < 0;
+    if (c->proxied && !refused)
+        ecom__http_forwarded(&c->loop->server->proxies, ecom_exchange_header(x, "x-forwarded-for"),
+                             x->peer);
     if (!refused && x->head.continues && x->refusal.status)
         x->close = refused = 1; /* rather than ask for a body that nobody wants */
     if (refused || (!x->head.chunked && x->head.length <= 0))

@@ -2,6 +2,7 @@
 #ifndef ECOM_HTTP_EXCHANGE_H
 #define ECOM_HTTP_EXCHANGE_H
 
+#include "http/forwarded.h"
 #include "http/router.h"
 #include "http/trace.h"
 
@@ -33,7 +34,7 @@ struct ecom_exchange {
     const struct route *route;
     struct refusal refusal; /* status 0: none; else what it is answered with */
     ecom_arena *arena;
-    char peer[46];
+    char peer[ADDRESS_BYTES]; /* or for whom it speaks */
     int64_t started_us;
 
     ecom_id id; /* the correlation id, when it is ours */

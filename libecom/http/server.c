@@ -100,7 +100,9 @@ static int set_up(ecom_http_server *server, ecom_error *err)
     server->loops = calloc(opts->loops, sizeof(struct loop));
     if (!server->loops)
         return ecom_fail(err, ECOM_E_NOMEM, "HTTP server");
-    int r = ecom__http_router_init(&server->router, opts->routes, opts->nroutes, own, nown, err);
+    int r = ecom__http_proxies_read(opts->proxies, &server->proxies, err);
+    if (r == ECOM_OK)
+        r = ecom__http_router_init(&server->router, opts->routes, opts->nroutes, own, nown, err);
     if (r == ECOM_OK)
         r = check_routes(server, err);
     if (r == ECOM_OK)

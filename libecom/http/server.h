@@ -44,6 +44,7 @@ enum stage { SERVING, DRAINING, ENDING };
 struct ecom_http_server {
     ecom_http_options opts; /* defaults filled in */
     struct router router;
+    struct proxies proxies;
     struct meter *meters; /* one a route, and one for requests without; NULL: no metrics */
     ecom_series *connected;
     ecom_buf openapi;

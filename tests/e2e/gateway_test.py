@@ -157,6 +157,27 @@ def users_and_their_orders_are_joined_with_one_call_a_level():
         equal([other_id], [user['id'] for user in got.json['items']])
 
 
+def guesses_through_the_gateway_brake_who_guesses():
+    """The user service sees the address that the gateway tells; ours is believed as a proxy's."""
+    login = 'mutation($email: String!) { login(email: $email, password: "correct horse") { token } }'
+
+    def ask(shop, email, address):
+        answer = shop.call('graphql-gateway', 'POST', '/graphql',
+                           {'query': login, 'variables': {'email': email}},
+                           headers={'X-Forwarded-For': f'192.0.2.66, {address}'}).json
+        return answer['errors'][0]['extensions']['code'] if 'errors' in answer else None
+
+    with Shop() as shop:
+        shop.customer()
+        codes = [ask(shop, f'nobody{n}@example.com', '198.51.100.1') for n in range(22)]
+        equal(['UNAUTHENTICATED'] * 21 + ['RATE_LIMITED'], codes)
+        equal('RATE_LIMITED', ask(shop, 'ada@example.com', '198.51.100.1'))
+        equal(None, ask(shop, 'ada@example.com', '198.51.100.2'))
+    with Shop(TRUSTED_PROXIES='0.0.0.0') as shop:
+        codes = [ask(shop, f'nobody{n}@example.com', f'198.51.100.{n}') for n in range(22)]
+        equal('RATE_LIMITED', codes[-1])
+
+
 def a_larger_graph_asks_for_entities():
     with Shop() as shop:
         user_id, token = shop.customer()
@@ -192,6 +213,7 @@ run_tests(lists_go_page_by_page,
           a_service_that_is_away_is_an_error_at_its_field,
           a_service_that_never_answers_costs_a_request_its_own_fields_and_a_bounded_time,
           users_and_their_orders_are_joined_with_one_call_a_level,
+          guesses_through_the_gateway_brake_who_guesses,
           a_larger_graph_asks_for_entities,
           without_a_bus_subscriptions_are_refused_by_the_name_of_the_setting,
           requests_come_by_get_and_by_post)

@@ -368,6 +368,92 @@ static void stopping_answers_what_is_in_flight_and_closes_the_rest(void)
     ecom_http_server_free(server);
 }
 
+static int tell_peer(void *user, ecom_exchange *x, ecom_error *err)
+{
+    (void)user, (void)err;
+    return ecom_buf_append(ecom_exchange_out(x), ecom_exchange_peer(x));
+}
+
+static const ecom_route peer_route = {.method = "GET", .pattern = "/", .handle = tell_peer};
+
+/* Whom a server that believes these proxies takes for the peer. */
+static void check_peer(const char *proxies, const char *headers, const char *want)
+{
+    ecom_http_options opts = {.routes = &peer_route, .nroutes = 1, .proxies = proxies};
+    ecom_http_server *server = wire_serve(&opts);
+    struct wire w;
+    struct wire_answer a;
+    char request[200];
+
+    CHECK(server && wire_open(&w, server), "no server");
+    snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n", headers);
+    wire_send(&w, ecom_str_of(request));
+    CHECK(wire_answer(&w, 0, &a) && a.status == 200, "no answer to %s", headers);
+    CHECK_STR(want, a.body);
+    wire_answer_free(&a);
+    wire_send(&w, S("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+    CHECK(wire_answer(&w, 0, &a) && a.status == 200, "no second answer");
+    CHECK_STR("127.0.0.1", a.body); /* it was said of the first request alone */
+    wire_answer_free(&a);
+    wire_close(&w);
+    ecom_http_server_free(server);
+}
+
+#define FOR "X-Forwarded-For: "
+
+static void who_a_proxy_speaks_for_is_told_by_proxies_that_are_believed(void)
+{
+    static const struct {
+        const char *proxies, *headers, *want;
+    } cases[] = {
+        {NULL, FOR "1.2.3.4\r\n", "127.0.0.1"},
+        {"10.0.0.1", FOR "1.2.3.4\r\n", "127.0.0.1"},
+        {"127.0.0.1", "", "127.0.0.1"},
+        {"127.0.0.1", FOR "1.2.3.4\r\n", "1.2.3.4"},
+        {"::ffff:127.0.0.1", FOR "::FFFF:1.2.3.4\r\n", "1.2.3.4"},
+        {"127.0.0.1", FOR "2001:DB8::0:1\r\n", "2001:db8::1"},
+        {"127.0.0.1", FOR "6.6.6.6, 1.2.3.4\r\n", "1.2.3.4"},
+        {"127.0.0.1", FOR "6.6.6.6\r\nX-Forwarded-For:1.2.3.4\t\r\n", "1.2.3.4"},
+        {"127.0.0.1,10.0.0.1", FOR "6.6.6.6 ,1.2.3.4, 10.0.0.1\r\n", "1.2.3.4"},
+        {" 10.0.0.1 , 127.0.0.1", FOR "10.0.0.1,10.0.0.1\r\n", "10.0.0.1"},
+        {"127.0.0.1", FOR "\r\n", "127.0.0.1"},
+        {"127.0.0.1", FOR "1.2.3.4,\r\n", "127.0.0.1"},
+        {"127.0.0.1", FOR "unknown\r\n", "127.0.0.1"},
+        {"127.0.0.1,10.0.0.1", FOR "x, 10.0.0.1\r\n", "10.0.0.1"},
+        {"127.0.0.1", FOR "1.2.3.4:80\r\n", "127.0.0.1"},
+        {"127.0.0.1", FOR "0000:0000:0000:0000:0000:0000:0000:0000:0000:1\r\n", "127.0.0.1"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]) && !check_failed; i++)
+        check_peer(cases[i].proxies, cases[i].headers, cases[i].want);
+}
+
+static void proxies_are_addresses_and_no_more_than_16(void)
+{
+    static const char *const bad[] = {
+        "",
+        "x",
+        "127.0.0.1,",
+        ",127.0.0.1",
+        "127.0.0.1 10.0.0.1",
+        "localhost",
+        "1,2,3",
+        "1::1,1::2,1::3,1::4,1::5,1::6,1::7,1::8,1::9,1::a,1::b,1::c,1::d,1::e,1::f,1::10,1::11"};
+    ecom_http_options opts = {.size = sizeof(opts), .routes = &peer_route, .nroutes = 1};
+    ecom_http_server *server = NULL;
+    ecom_error e;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        opts.proxies = bad[i];
+        CHECK(ecom_http_server_new(&opts, &server, &e) == ECOM_E_INVAL, "took %s", bad[i]);
+        CHECK_STR("proxies", ecom_str_of(e.field));
+    }
+    opts.proxies =
+        "1::1,1::2,1::3,1::4,1::5,1::6,1::7,1::8,1::9,1::a,1::b,1::c,1::d,1::e,1::f,1::10";
+    CHECK_CODE(ECOM_OK, ecom_http_server_new(&opts, &server, &e), e);
+    ecom_http_server_free(server);
+}
+
 static const struct check_case cases[] = {
     CASE(a_route_answers_with_a_body_and_the_connection_stays),
     CASE(a_body_arrives_by_length_and_in_chunks_whatever_the_packets),
@@ -378,6 +464,8 @@ static const struct check_case cases[] = {
     CASE(a_handlers_error_becomes_a_problem_and_causes_of_ours_are_masked),
     CASE(a_large_answer_reaches_a_slow_reader_whole),
     CASE(several_loops_share_a_port_and_nobody_else_gets_it),
+    CASE(who_a_proxy_speaks_for_is_told_by_proxies_that_are_believed),
+    CASE(proxies_are_addresses_and_no_more_than_16),
     CASE(stopping_answers_what_is_in_flight_and_closes_the_rest),
 };
 

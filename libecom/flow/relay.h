@@ -42,6 +42,7 @@ struct ecom_relay {
     uint32_t nparked; /* events passed over in the last look, for their documents are parked */
     uint32_t singly;  /* so many events go one by one: the bus refused one of them */
 
+    int32_t gather_ms; /* so long the next events are left to come together */
     uint32_t failures; /* in a row */
     int64_t retry_us;  /* nothing is tried before, on the monotonic clock */
     ecom_error why;    /* the last failure */
@@ -55,6 +56,7 @@ struct ecom_relay {
     pthread_cond_t wake;
     int running, stopping;
     int signalled; /* something was committed since the last step began */
+    int deaf;      /* while it rests, that does not count */
     int64_t deadline_ms;
 };
 

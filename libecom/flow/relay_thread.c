@@ -8,20 +8,23 @@ static void on_events(void *user)
     ecom_relay *relay = user;
 
     pthread_mutex_lock(&relay->mutex);
+    if (!relay->signalled && !relay->deaf)
+        pthread_cond_signal(&relay->wake);
     relay->signalled = 1;
-    pthread_cond_signal(&relay->wake);
     pthread_mutex_unlock(&relay->mutex);
 }
 
-/* Waits for work: a commit, or the sweep. While the bus or the store is away commits do not count:
- * they would only have it knocked at more often. */
-static void rest(ecom_relay *relay, int64_t ms, int away)
+/* Waits for work: a commit, or the sweep. Deaf, it goes by time alone: while the bus or the store
+ * is away commits would only have it knocked at more often. */
+static void rest(ecom_relay *relay, int64_t ms, int deaf)
 {
     int64_t until = ecom__monotonic_ms() + ms, left;
 
-    while (!relay->stopping && (away || !relay->signalled) &&
+    relay->deaf = deaf;
+    while (!relay->stopping && (deaf || !relay->signalled) &&
            (left = until - ecom__monotonic_ms()) > 0)
         ecom__cond_wait_ms(&relay->wake, &relay->mutex, left);
+    relay->deaf = 0;
 }
 
 /* The thread has been told to stop: goes on until nothing waits, or for as long as it may. */
@@ -54,6 +57,7 @@ static void *run(void *arg)
         ecom_relay_step(relay, &wait_ms, NULL);
         int away = relay->failures > 0;
         pthread_mutex_lock(&relay->mutex);
+        rest(relay, relay->gather_ms, 1);
         if (wait_ms > 0)
             rest(relay, wait_ms, away);
     }

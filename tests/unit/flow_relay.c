@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "ecom/outbox.h"
+#include "flow/relay.h"
 #include "flow_fake.h"
 
 /* A store, a bus and a relay between them, on a clock we move. */
@@ -438,6 +439,32 @@ static void a_backlog_goes_in_batches_one_behind_the_other(void)
     world_close(&w);
 }
 
+/* Puts so many, publishes as many as one step does. @return how long the next ones gather. */
+static int gathered(struct world *w, int events, int published)
+{
+    for (int i = 0; i < events; i++)
+        put(w, "1", "x");
+    return step(w) == published ? w->relay->gather_ms : -1;
+}
+
+static void behind_many_the_next_ones_gather_and_behind_a_lone_one_none_waits(void)
+{
+    struct world w;
+
+    CHECK(world_open(&w) == ECOM_OK, "%s", w.e.text);
+    CHECK_I64(0, gathered(&w, 1, 1));
+    CHECK_I64(0, gathered(&w, 24, 24));
+    CHECK_I64(4, gathered(&w, 100, 100));
+    CHECK_I64(0, gathered(&w, 0, 0));
+    CHECK_I64(0, gathered(&w, 300, 256)); /* more wait already */
+    CHECK_I64(1, gathered(&w, 0, 44));
+    CHECK_I64(4, gathered(&w, 100, 100));
+    w.bus.fail_times = 1;
+    w.bus.fail_code = ECOM_E_UNAVAILABLE;
+    CHECK_I64(0, gathered(&w, 100, ECOM_E_UNAVAILABLE));
+    world_close(&w);
+}
+
 static void large_events_make_small_batches(void)
 {
     enum { BYTES = 1 << 20, N = 20 };
@@ -688,6 +715,7 @@ static const struct check_case cases[] = {
     CASE(a_refused_event_is_set_aside_with_its_document_and_the_rest_goes_on),
     CASE(more_refused_events_than_a_batch_do_not_keep_the_others_out),
     CASE(a_backlog_goes_in_batches_one_behind_the_other),
+    CASE(behind_many_the_next_ones_gather_and_behind_a_lone_one_none_waits),
     CASE(large_events_make_small_batches),
     CASE(anothers_events_are_taken_over_after_the_grace),
     CASE(what_is_from_a_time_to_come_goes_at_once),

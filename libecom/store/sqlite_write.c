@@ -44,7 +44,8 @@ static const char *const sql[ECOM__WRITES] = {
     [ECOM__DROP_ENTRY] = "DELETE FROM entries WHERE collection = ?1 AND name = ?2 AND value = ?3"
                          " AND id = ?4",
     [ECOM__ADD_EVENT] = "INSERT INTO outbox VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-    [ECOM__DROP_EVENT] = "DELETE FROM outbox WHERE seq = ?1",
+    [ECOM__EVENTS] = "SELECT seq FROM outbox WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq",
+    [ECOM__DROP_EVENTS] = "DELETE FROM outbox WHERE seq BETWEEN ?1 AND ?2",
 };
 
 enum kind { PUT, REMOVE, PUBLISHED };
@@ -272,18 +273,66 @@ static int drop(ecom__sqlite_writer *w, struct job *job, struct stored *stored, 
     return run(w, ECOM__DROP_DOC, err);
 }
 
+/* 0: none of ours. */
+static int64_t seq_of(ecom_str token)
+{
+    int64_t seq = 0;
+
+    if (token.n == sizeof(seq))
+        memcpy(&seq, token.p, sizeof(seq));
+    return seq;
+}
+
+static void bind_seqs(sqlite3_stmt *stmt, const struct job *job, size_t first, size_t last)
+{
+    sqlite3_bind_int64(stmt, 1, seq_of(job->tokens[first]));
+    sqlite3_bind_int64(stmt, 2, seq_of(job->tokens[last]));
+}
+
+static int in_order(const struct job *job)
+{
+    for (size_t i = 1; i < job->ntokens; i++)
+        if (seq_of(job->tokens[i]) < seq_of(job->tokens[i - 1]))
+            return 0;
+    return 1;
+}
+
+/* Truth: from the first to the last of the tokens nothing waits but what they stand for; as a rule,
+ * for that is how pending() tells them. */
+static int nothing_between(ecom__sqlite_writer *w, const struct job *job, ecom_error *err)
+{
+    sqlite3_stmt *stmt = w->stmts[ECOM__EVENTS];
+    int r, between = 0;
+    size_t i = 0;
+
+    bind_seqs(stmt, job, 0, job->ntokens - 1);
+    while (!between && (r = ecom__sqlite_step(stmt, err)) == 1) {
+        int64_t seq = sqlite3_column_int64(stmt, 0);
+        while (i < job->ntokens && seq_of(job->tokens[i]) < seq)
+            i++;
+        between = i == job->ntokens || seq_of(job->tokens[i]) != seq;
+    }
+    if (between)
+        sqlite3_reset(stmt);
+    return between ? 0 : r < 0 ? r : 1;
+}
+
+static int drop_events(ecom__sqlite_writer *w, const struct job *job, size_t first, size_t last,
+                       ecom_error *err)
+{
+    bind_seqs(w->stmts[ECOM__DROP_EVENTS], job, first, last);
+    return run(w, ECOM__DROP_EVENTS, err);
+}
+
+/* At one stroke where it can be, at a fourth of the cost. */
 static int forget(ecom__sqlite_writer *w, const struct job *job, ecom_error *err)
 {
-    int64_t seq;
-    int r = ECOM_OK;
+    int r = in_order(job) ? nothing_between(w, job, err) : ECOM_OK;
 
-    for (size_t i = 0; r == ECOM_OK && i < job->ntokens; i++) {
-        if (job->tokens[i].n != sizeof(seq))
-            continue;
-        memcpy(&seq, job->tokens[i].p, sizeof(seq));
-        sqlite3_bind_int64(w->stmts[ECOM__DROP_EVENT], 1, seq);
-        r = run(w, ECOM__DROP_EVENT, err);
-    }
+    if (r == 1)
+        return drop_events(w, job, 0, job->ntokens - 1, err);
+    for (size_t i = 0; r == ECOM_OK && i < job->ntokens; i++)
+        r = drop_events(w, job, i, i, err);
     return r;
 }
 

@@ -22,7 +22,8 @@ enum {
     ECOM__ADD_ENTRY,
     ECOM__DROP_ENTRY,
     ECOM__ADD_EVENT,
-    ECOM__DROP_EVENT,
+    ECOM__EVENTS,
+    ECOM__DROP_EVENTS,
     ECOM__WRITES
 };
 

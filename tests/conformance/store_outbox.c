@@ -47,6 +47,35 @@ static void to_publish_is_idempotent_and_unknown_tokens_are_fine(struct store_te
     CHECK_TEXT_IS("e2", all_pending(t->store));
 }
 
+/* By the numbers of the rows that wait, in any order. */
+static int publish_rows(ecom_store *store, const int *rows, size_t n, ecom_error *e)
+{
+    ecom_str tokens[8];
+
+    for (size_t i = 0; i < n; i++)
+        tokens[i] = (ecom_str){waiting.rows[rows[i]].token, waiting.rows[rows[i]].token_bytes};
+    return ecom_store_published(store, tokens, n, e);
+}
+
+static void what_lies_between_published_events_goes_on_waiting(struct store_test *t)
+{
+    static const int gap[] = {0, 1, 3}, back[] = {4, 0}, twice[] = {0, 0, 1}, third[] = {2};
+    ecom_error e;
+
+    store_put(t->store, "1", 0, "", "e1 e2 e3 e4 e5 e6");
+    store_put(t->store, "2", 0, "", "e7 e8 e9");
+    CHECK_TEXT_IS("e1 e2 e3 e4 e5 e6 e7 e8 e9", all_pending(t->store));
+    CHECK_CODE(ECOM_OK, publish_rows(t->store, gap, 3, &e), e);
+    CHECK_TEXT_IS("e3 e5 e6 e7 e8 e9", all_pending(t->store));
+    CHECK_CODE(ECOM_OK, publish_rows(t->store, back, 2, &e), e);
+    CHECK_TEXT_IS("e5 e6 e7 e9", all_pending(t->store));
+    CHECK_CODE(ECOM_OK, publish_rows(t->store, twice, 3, &e), e);
+    CHECK_CODE(ECOM_OK, publish_rows(t->store, third, 1, &e), e);
+    CHECK_TEXT_IS("e9", all_pending(t->store));
+    CHECK_CODE(ECOM_OK, publish_rows(t->store, gap, 1, &e), e);
+    CHECK_TEXT_IS("", all_pending(t->store));
+}
+
 static char header_bytes[256];
 
 static int event_row(void *user, const ecom_pending *p)
@@ -349,6 +378,7 @@ static void the_listener_may_take_itself_away(struct store_test *t)
 static const struct store_case cases[] = {
     CASE(0, events_wait_in_order_until_they_are_published),
     CASE(0, to_publish_is_idempotent_and_unknown_tokens_are_fine),
+    CASE(0, what_lies_between_published_events_goes_on_waiting),
     CASE(0, an_event_comes_back_whole),
     CASE(0, an_empty_event_comes_back_empty),
     CASE(0, a_change_that_fails_leaves_no_event),

@@ -1,9 +1,26 @@
 #include "ecom/env.h"
 
+#include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+enum { STOCK_BYTES = 1024, FEW_BYTES = 16 };
+
+static atomic_uint forks; /* that made this process; 0: nobody counts them */
+
+static void count_fork(void)
+{
+    atomic_fetch_add(&forks, 1);
+}
+
+static void watch_forks(void)
+{
+    if (pthread_atfork(NULL, NULL, count_fork) == 0)
+        atomic_store(&forks, 1);
+}
 
 static int64_t read_clock(clockid_t clock)
 {
@@ -25,10 +42,39 @@ static int64_t system_monotonic(void *self)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+/* What an id needs is fetched for many at a time, by each thread for itself: a system call for each
+ * would be felt. A child does not get what its parent has in stock, nor what is given out is kept.
+ */
+static void from_stock(void *out, size_t n, unsigned fork)
+{
+    static _Thread_local struct {
+        unsigned fork;
+        size_t left;
+        unsigned char bytes[STOCK_BYTES];
+    } stock;
+
+    if (stock.fork != fork || stock.left < n) {
+        randombytes_buf(stock.bytes, sizeof(stock.bytes));
+        stock.fork = fork;
+        stock.left = sizeof(stock.bytes);
+    }
+    stock.left -= n;
+    memcpy(out, stock.bytes + stock.left, n);
+    sodium_memzero(stock.bytes + stock.left, n);
+}
+
+/* libsodium aborts rather than give bad ones, and needs no sodium_init() for this. */
 static void system_random(void *self, void *out, size_t n)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
     (void)self;
-    randombytes_buf(out, n); /* aborts rather than give bad ones; needs no sodium_init() */
+    pthread_once(&once, watch_forks);
+    unsigned fork = atomic_load(&forks);
+    if (fork && n <= FEW_BYTES)
+        from_stock(out, n, fork);
+    else
+        randombytes_buf(out, n);
 }
 
 const ecom_env *ecom_env_system(void)

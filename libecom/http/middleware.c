@@ -23,45 +23,12 @@ static ecom_str single(const struct ecom_exchange *x, ecom_str name)
     return h && !ecom__http_head_next(&x->head, name, &from) ? h->value : (ecom_str){NULL, 0};
 }
 
-/* Randomness for ids, fetched for many at a time: a system call for each would be felt. */
-static void random_from_stock(void *self, void *out, size_t n)
-{
-    static _Thread_local struct {
-        const ecom_env *env;
-        size_t left;
-        unsigned char bytes[1024];
-    } stock;
-    const ecom_env *env = self;
-
-    if (stock.env != env || stock.left < n) {
-        env->random(env->self, stock.bytes, sizeof(stock.bytes));
-        stock.env = env;
-        stock.left = sizeof(stock.bytes);
-    }
-    stock.left -= n;
-    memcpy(out, stock.bytes + stock.left, n);
-}
-
-static int64_t same_now(void *self)
-{
-    const ecom_env *env = self;
-
-    return env->now_us(env->self);
-}
-
-static ecom_id make_id(const ecom_env *env)
-{
-    const ecom_env stocked = {.self = (void *)env, .now_us = same_now, .random = random_from_stock};
-
-    return ecom_id_new(&stocked);
-}
-
 void ecom__http_identify(struct ecom_exchange *x)
 {
     ecom_str id = single(x, LIT("x-correlation-id"));
 
     if (id.n == 0 || id.n > MAX_CORRELATION || !is_printable(id)) {
-        x->id = make_id(x->server->opts.env);
+        x->id = ecom_id_new(x->server->opts.env);
         id = ecom_str_of(x->id.s);
     }
     x->log = ecom_log_with(x->server->opts.log, id);

@@ -1,6 +1,8 @@
 #include "check.h"
 
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/utf8.h"
 
@@ -138,6 +140,49 @@ static void random_below_stays_below(void)
     CHECK_U64(0, ecom_env_random_below(&w.env, 0));
 }
 
+/* 20 of what an id takes, and as much at one go. */
+static void draw(unsigned char out[640])
+{
+    const ecom_env *env = ecom_env_system();
+
+    for (int i = 0; i < 20; i++)
+        env->random(env->self, out + 16 * i, 16);
+    env->random(env->self, out + 320, 320);
+}
+
+static int repeats(const unsigned char a[640], const unsigned char b[640])
+{
+    int n = 0;
+
+    for (int i = 0; i < 40; i++)
+        for (int k = 0; k < 40; k++)
+            n += (a != b || i < k) && memcmp(a + 16 * i, b + 16 * k, 16) == 0;
+    return n;
+}
+
+static void what_is_drawn_does_not_come_again_nor_to_a_child(void)
+{
+    unsigned char before[640], child[640] = {0}, parent[640];
+    int fds[2];
+
+    draw(before);
+    CHECK_I64(0, repeats(before, before));
+    CHECK(pipe(fds) == 0, "no pipe");
+    pid_t pid = fork();
+    if (pid == 0) {
+        draw(child);
+        _exit(write(fds[1], child, sizeof(child)) != (ssize_t)sizeof(child));
+    }
+    CHECK(pid > 0 && waitpid(pid, NULL, 0) == pid, "no child");
+    CHECK_I64((int64_t)sizeof(child), read(fds[0], child, sizeof(child)));
+    close(fds[0]);
+    close(fds[1]);
+    draw(parent);
+    CHECK_I64(0, repeats(parent, child));
+    CHECK_I64(0, repeats(parent, before));
+    CHECK_I64(0, repeats(child, before));
+}
+
 static void utf8_is_read_strictly(void)
 {
     static const char *const bad[] = {"\x80",
@@ -177,6 +222,7 @@ static const struct check_case cases[] = {
     CASE(ids_sort_by_time_and_are_valid),
     CASE(times_read_and_write),
     CASE(random_below_stays_below),
+    CASE(what_is_drawn_does_not_come_again_nor_to_a_child),
     CASE(utf8_is_read_strictly),
 };
 

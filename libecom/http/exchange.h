@@ -52,7 +52,8 @@ struct ecom_exchange {
     ecom_buf fields, out;    /* headers that were added, and the body */
     int32_t typed;           /* Content-Type is among them */
     ecom_buf answer;         /* the response's head, when it is done */
-    ecom_str sent[2];        /* what is to be written: head and body */
+    size_t content;          /* bytes of the body that goes with it */
+    ecom_str sent[2]; /* what is to be written: the head, a short body with it; a long body */
 };
 
 /* @return NULL when out of memory. */

@@ -28,14 +28,16 @@ int ecom__http_is_token(ecom_str s)
     return s.n > 0;
 }
 
+/* Without a branch a byte, so that the compiler looks at many at once: values are long. */
 int ecom__http_is_text(ecom_str s)
 {
+    unsigned char controls = 0;
+
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7F)
-            return 0;
+        controls |= (unsigned char)(((c < 0x20) & (c != '\t')) | (c == 0x7F));
     }
-    return 1;
+    return !controls;
 }
 
 int ecom__http_is_visible(ecom_str s)

@@ -42,7 +42,20 @@ static int is_bearer(ecom_str value)
     return ecom__http_same(scheme, LIT("Bearer")) && (value.n == 6 || value.p[6] == ' ');
 }
 
-/* Cuts a token out of `Bearer TOKEN`; what it may hold is RFC 6750's b68token. */
+/* RFC 6750's b64token, many bytes at once. */
+static int is_token(ecom_str s)
+{
+    unsigned char others = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i], lower = c | 0x20;
+        others |= !(((lower >= 'a') & (lower <= 'z')) | ((c >= '0') & (c <= '9')) | (c == '-') |
+                    (c == '.') | (c == '_') | (c == '~') | (c == '+') | (c == '/') | (c == '='));
+    }
+    return s.n && !others;
+}
+
+/* Cuts a token out of `Bearer TOKEN`. */
 static ecom_str bearer(ecom_str value)
 {
     ecom_str none = {NULL, 0};
@@ -50,13 +63,7 @@ static ecom_str bearer(ecom_str value)
     if (!is_bearer(value))
         return none;
     ecom_str token = ecom__http_trim((ecom_str){value.p + 6, value.n - 6});
-    for (size_t i = 0; i < token.n; i++) {
-        char c = token.p[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              c == '-' || c == '.' || c == '_' || c == '~' || c == '+' || c == '/' || c == '='))
-            return none;
-    }
-    return token.n ? token : none;
+    return is_token(token) ? token : none;
 }
 
 int ecom__http_authenticate(struct ecom_exchange *x, ecom_error *err)
@@ -66,6 +73,8 @@ int ecom__http_authenticate(struct ecom_exchange *x, ecom_error *err)
     ecom_str value = single(x, LIT("authorization")), token = bearer(value);
     int r;
 
+    if (!value.p && !needed)
+        return ECOM_OK;
     if (!token.p)
         r = ecom_fail(err, ECOM_E_UNAUTHENTICATED, "a Bearer token is needed");
     else if (!jwt)

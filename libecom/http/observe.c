@@ -65,7 +65,7 @@ static void log_access(const struct ecom_exchange *x, int64_t us)
         {.name = "path", .text = {x->target.raw.p ? x->target.raw.p : "", x->target.raw.n}},
         {.name = "status", .number = x->status},
         {.name = "ms", .number = (us + 500) / 1000},
-        {.name = "bytes", .number = (int64_t)x->sent[1].n},
+        {.name = "bytes", .number = (int64_t)x->content},
         {.name = "peer", .text = ecom_str_of(x->peer)},
     };
 

@@ -6,6 +6,8 @@
 
 #include "http/server.h"
 
+enum { JOINED_BYTES = 1024 }; /* a body no longer than this stands behind its head: one piece */
+
 /* The code is what a problem says that has none of its own. */
 static const struct {
     int32_t status;
@@ -193,10 +195,14 @@ void ecom__http_response_finish(struct ecom_exchange *x)
         ecom__http_problem(x, 500, &(ecom_error){.code = ECOM_E_BACKEND});
     if (atomic_load_explicit(&x->server->stage, memory_order_relaxed) != SERVING)
         x->close = 1;
+    int bodiless = x->goes_on || is_bare(x->status) || ecom_str_eq(x->head.method, LIT("HEAD"));
+    x->content = bodiless ? 0 : x->out.n;
+    int joined = x->content <= JOINED_BYTES;
     x->answer.n = 0;
-    if (ecom_buf_reserve(&x->answer, 512 + x->fields.n) < 0) {
+    if (ecom_buf_reserve(&x->answer, 512 + x->fields.n + (joined ? x->content : 0)) < 0) {
         x->close = 1;
         x->goes_on = 0;
+        x->content = 0;
         x->sent[0] = LIT("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
                          "Retry-After: 1\r\nConnection: close\r\n\r\n");
         x->sent[1] = (ecom_str){NULL, 0};
@@ -204,10 +210,12 @@ void ecom__http_response_finish(struct ecom_exchange *x)
     }
     put_head(x, &x->answer);
     if (x->goes_on && put_first_part(x, &x->answer) < 0)
-        x->goes_on = 0; /* the head promises what does not come: the connection ends */
+        x->goes_on = 0, x->close = 1; /* the head promises what does not come */
+    const ecom_str body = {x->out.p, x->content}, none = {NULL, 0};
+    if (joined)
+        put(&x->answer, body);
     x->sent[0] = ecom_buf_str(&x->answer);
-    int bodiless = x->goes_on || is_bare(x->status) || ecom_str_eq(x->head.method, LIT("HEAD"));
-    x->sent[1] = bodiless ? (ecom_str){NULL, 0} : ecom_buf_str(&x->out);
+    x->sent[1] = joined ? none : body;
 }
 
 static int put_member(ecom_buf *out, const char *name, ecom_str value)

@@ -237,6 +237,33 @@ static void parameters_query_and_headers_reach_the_handler(void)
     ecom_http_server_free(server);
 }
 
+/* Short ones are written in one piece with their head, long ones behind it. */
+static void bodies_of_any_length_come_back_whole(void)
+{
+    static const size_t lengths[] = {0, 1, 1023, 1024, 1025, 70000};
+    static char body[70000];
+    ecom_http_options opts = options();
+    ecom_http_server *server = wire_serve(&opts);
+    struct wire w;
+    struct wire_answer a;
+    char head[96];
+
+    CHECK(server && wire_open(&w, server), "no server");
+    for (size_t i = 0; i < sizeof(body); i++)
+        body[i] = (char)('a' + i % 26);
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        snprintf(head, sizeof(head),
+                 "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", lengths[i]);
+        wire_send(&w, ecom_str_of(head));
+        wire_send(&w, (ecom_str){body, lengths[i]});
+        CHECK(wire_answer(&w, 0, &a) && a.status == 201, "%zu bytes", lengths[i]);
+        CHECK(ecom_str_eq(a.body, (ecom_str){body, lengths[i]}), "%zu other bytes", lengths[i]);
+        wire_answer_free(&a);
+    }
+    wire_close(&w);
+    ecom_http_server_free(server);
+}
+
 static void head_options_and_what_is_not_there(void)
 {
     ecom_http_options opts = options();
@@ -460,6 +487,7 @@ static const struct check_case cases[] = {
     CASE(pipelined_answers_come_in_the_order_of_the_requests),
     CASE(safe_requests_run_side_by_side_and_others_wait_for_them),
     CASE(parameters_query_and_headers_reach_the_handler),
+    CASE(bodies_of_any_length_come_back_whole),
     CASE(head_options_and_what_is_not_there),
     CASE(a_handlers_error_becomes_a_problem_and_causes_of_ours_are_masked),
     CASE(a_large_answer_reaches_a_slow_reader_whole),

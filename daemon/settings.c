@@ -154,6 +154,8 @@ static const ecom_field fields[] = {
             .doc = "For one try of an invocation; longer than the function's."),
     SETTING(lambda_concurrency, "LAMBDA_CONCURRENCY", INT, .min = 1, .max = 1000, .fallback = "16",
             .doc = "Invocations at a time."),
+    SETTING(lambda_retry_ms, "LAMBDA_RETRY_MS", INT, .min = 1, .max = 30000, .fallback = "1000",
+            .doc = "Before an event is tried again on which the function failed; doubled by each."),
     SETTING(aws_region, "AWS_REGION", STRING, .max = 64, .doc = "Where functions are."),
     SETTING(aws_default_region, "AWS_DEFAULT_REGION", STRING, .max = 64,
             .doc = "If AWS_REGION is not set."),

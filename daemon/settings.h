@@ -38,7 +38,7 @@ struct settings {
 
     ecom_str payment_lambda, notification_lambda;
     int32_t lambda_type;
-    int64_t lambda_timeout_ms, lambda_concurrency;
+    int64_t lambda_timeout_ms, lambda_concurrency, lambda_retry_ms;
     ecom_str aws_region, aws_default_region, aws_endpoint, aws_ca_bundle;
     ecom_str aws_key_id, aws_secret_key, aws_session_token;
     ecom_str aws_profile, aws_config_file, aws_credentials_file, home;

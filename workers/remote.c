@@ -1,10 +1,13 @@
 #include "remote.h"
 
 #include "aws_library.h"
+#include "blame.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { LONGEST_WAIT_MS = 30000 };
 
 struct remote {
     const struct daemon *daemon;
@@ -14,8 +17,12 @@ struct remote {
     int async;
 };
 
-/* What the calling thread is handling: the tables' functions get less than the whole event. */
-static _Thread_local const ecom_delivery *current;
+/* What the calling thread is handling, and what the function said of it: the tables' functions get
+ * less than the whole event, and who asks them tries without end whatever they return. */
+static _Thread_local struct {
+    const ecom_delivery *delivery;
+    ecom_error why; /* its code is 0: nothing was said */
+} current;
 
 int remote_open(const struct daemon *daemon, ecom_str function, struct remote **out,
                 ecom_error *err)
@@ -86,19 +93,32 @@ static int payload_of(const ecom_delivery *delivery, ecom_buf *out, ecom_error *
     return r < 0 ? ecom_fail(err, ECOM_E_NOMEM, "out of memory") : ECOM_OK;
 }
 
-/* What goes wrong, from a network that is away and a function that fails to a name or rights that
- * are wrong, is not this message's fault: it is waited for. Only what no try can change is told as
- * it is. */
-static int blame(int code, const ecom_error *why, ecom_error *err)
+/* What ails a function as a whole should be over before an event is given up: tries come later and
+ * later, and not all at once. */
+static int32_t patience_ms(const struct remote *remote, uint32_t attempt)
 {
-    int r = code == ECOM_E_BACKEND || code == ECOM_E_TOOLARGE || code == ECOM_E_NOMEM
-                ? code
-                : ECOM_E_UNAVAILABLE;
+    int64_t ms = remote->daemon->settings.lambda_retry_ms << (attempt < 16 ? attempt - 1 : 15);
+
+    if (ms > LONGEST_WAIT_MS)
+        ms = LONGEST_WAIT_MS;
+    return (int32_t)(ms -
+                     (int64_t)ecom_env_random_below(remote->daemon->env, (uint64_t)ms / 2 + 1));
+}
+
+/* What keeps a function from running (a network that is away, throttling, a name or rights that are
+ * wrong) is not this event's fault: it is waited for. A function that ran says itself. */
+static int blame(const struct remote *remote, const ecom_delivery *delivery,
+                 const ecom_aws_answer *answer, const ecom_error *why, ecom_error *err)
+{
+    int r = why->code == ECOM_E_BACKEND                                 ? blame_of(answer)
+            : why->code == ECOM_E_TOOLARGE || why->code == ECOM_E_NOMEM ? why->code
+                                                                        : ECOM_E_UNAVAILABLE;
 
     ecom_fail(err, r, "%s", why->text);
     if (err) {
         err->native = why->native;
-        err->retry_after_ms = why->retry_after_ms;
+        err->retry_after_ms =
+            r == FUNCTION_FAILED ? patience_ms(remote, delivery->attempt) : why->retry_after_ms;
     }
     return r;
 }
@@ -123,7 +143,7 @@ static int invoke(struct remote *remote, const ecom_delivery *delivery, ecom_aws
         };
         r = remote->library.invoke(remote->aws, &call, delivery->arena, answer, &why);
         if (r < 0)
-            r = blame(r, &why, err);
+            r = blame(remote, delivery, answer, &why, err);
     }
     ecom_buf_free(&payload);
     return r;
@@ -151,20 +171,34 @@ int remote_handle(struct remote *remote, ecom_handler handler, void *user,
 
     if (r < 0)
         return r;
-    current = delivery;
+    current.delivery = delivery;
+    current.why.code = ECOM_OK;
     r = handler(user, delivery, err);
-    current = NULL;
+    if (r < 0 && current.why.code < 0) {
+        r = current.why.code;
+        if (err)
+            *err = current.why;
+    }
     return r;
 }
 
-/* What is returned is not the event that was to be. */
-static int not_told(const char *what, ecom_error *err)
+/* For remote_handle(). */
+static int keep(const ecom_error *why, ecom_error *err)
 {
-    return ecom_fail(err, ECOM_E_BACKEND, "the function's result: %s", what);
+    current.why = *why;
+    return ecom_fail(err, ECOM_E_BACKEND, "%s", why->text);
+}
+
+/* What is returned is not the event that was to be. */
+static int not_told(const struct remote *remote, const char *what, ecom_error *err)
+{
+    ecom_fail(err, FUNCTION_FAILED, "the function's result: %s", what);
+    err->retry_after_ms = patience_ms(remote, current.delivery->attempt);
+    return FUNCTION_FAILED;
 }
 
 /* The end of the payment, as the function's result has it: the event that it would publish. */
-static int read_result(ecom_str payload, const ecom_charge *charge, ecom_arena *arena,
+static int read_result(const struct remote *remote, ecom_str payload, const ecom_charge *charge,
                        ecom_charge_result *out, ecom_error *err)
 {
     static const ecom_contract *const ends[] = {&ecom_payment_completed_contract,
@@ -173,15 +207,17 @@ static int read_result(ecom_str payload, const ecom_charge *charge, ecom_arena *
     const ecom_contract *contract;
     ecom_error why = {0};
     void *event;
-    int r = ecom_event_decode(ends, &msg, arena, &contract, &event, &why);
+    int r = ecom_event_decode(ends, &msg, current.delivery->arena, &contract, &event, &why);
 
+    if (r == ECOM_E_NOMEM)
+        return ecom_fail(err, r, "out of memory");
     if (r < 0)
-        return not_told(why.text, err);
+        return not_told(remote, why.text, err);
     /* The two begin alike. */
     const ecom_payment_completed *paid = event;
     if (!ecom_str_eq(paid->order_id, charge->order_id) || paid->amount != charge->amount ||
         !ecom_str_eq(paid->currency, charge->currency))
-        return not_told("it is of another order, amount or currency", err);
+        return not_told(remote, "it is of another order, amount or currency", err);
     out->approved = contract == &ecom_payment_completed_contract;
     snprintf(out->reference, sizeof(out->reference), "%.*s", (int)paid->payment_id.n,
              paid->payment_id.p);
@@ -196,15 +232,20 @@ static int remote_charge(void *self, const ecom_charge *charge, ecom_charge_resu
                          ecom_error *err)
 {
     ecom_aws_answer answer;
-    int r = invoke(self, current, &answer, err);
+    ecom_error why = {0};
+    int r = invoke(self, current.delivery, &answer, &why);
 
-    return r < 0 ? r : read_result(answer.payload, charge, current->arena, out, err);
+    if (r == ECOM_OK)
+        r = read_result(self, answer.payload, charge, out, &why);
+    return r < 0 ? keep(&why, err) : ECOM_OK;
 }
 
 static int remote_send(void *self, const ecom_notification *notification, ecom_error *err)
 {
+    ecom_error why = {0};
+
     (void)notification;
-    return remote_hand_over(self, current, err);
+    return remote_hand_over(self, current.delivery, &why) < 0 ? keep(&why, err) : ECOM_OK;
 }
 
 const ecom_payment_provider remote_provider = {

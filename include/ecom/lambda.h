@@ -75,7 +75,8 @@ ECOM_API ECOM_MUST_USE int ecom_lambda_run(ecom_lambda *lambda, ecom_error *err)
 /** Ends ecom_lambda_run() once nothing is being handled. From any thread, and from a signal
  * handler: what SIGTERM should call. */
 ECOM_API void ecom_lambda_stop(ecom_lambda *lambda);
-/** Tells the API that the function could not be started: then exit.
+/** Tells the API that the function could not be started: then exit. Its `errorType` is "Init." and
+ * the name of the code ("Init.INVAL"): who invokes it must not think that of the event.
  *  @return ECOM_OK: it knows; else as ecom_lambda_step(). */
 ECOM_API ECOM_MUST_USE int ecom_lambda_init_error(ecom_lambda *lambda, const ecom_error *why,
                                                   ecom_error *err);

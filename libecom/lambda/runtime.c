@@ -30,9 +30,10 @@ struct ecom_lambda {
     ecom_buf result; /* to be told, or why there is none */
 
     char request_id[MAX_REQUEST_ID + 1]; /* of the invocation in hand; empty: none */
-    const char *error_type;              /* it failed; static */
-    int32_t to_tell;                     /* its answer is ready */
-    uint32_t tries;                      /* to tell it */
+    const char *error_type;              /* it failed; static, or init_type */
+    char init_type[32];
+    int32_t to_tell; /* its answer is ready */
+    uint32_t tries;  /* to tell it */
     uint32_t failures;
     volatile int stopped;
 };
@@ -201,17 +202,22 @@ static int ask(ecom_lambda *lambda, ecom_error *err)
 }
 
 /* Makes the error the answer. */
-static void fail_invocation(ecom_lambda *lambda, int code, const char *text)
+static void fail_with(ecom_lambda *lambda, const char *type, int code, const char *text)
 {
     static const char spare[] =
         "{\"errorType\":\"NOMEM\",\"errorMessage\":\"out of memory\",\"stackTrace\":[]}";
 
-    lambda->error_type = ecom_code_of(code)->name;
+    lambda->error_type = type;
     ecom_buf_free(&lambda->result);
     if (ecom__lambda_report(&lambda->result, lambda->error_type,
                             text[0] ? text : ecom_code_of(code)->title, 1) < 0 &&
         ecom_buf_append(&lambda->result, (ecom_str){spare, sizeof(spare) - 1}) < 0)
         lambda->result.n = 0; /* the type in the header says it */
+}
+
+static void fail_invocation(ecom_lambda *lambda, int code, const char *text)
+{
+    fail_with(lambda, ecom_code_of(code)->name, code, text);
 }
 
 static void handle(ecom_lambda *lambda)
@@ -368,7 +374,9 @@ int ecom_lambda_run(ecom_lambda *lambda, ecom_error *err)
 
 int ecom_lambda_init_error(ecom_lambda *lambda, const ecom_error *why, ecom_error *err)
 {
-    fail_invocation(lambda, why->code, why->text);
+    snprintf(lambda->init_type, sizeof(lambda->init_type), "Init.%s",
+             ecom_code_of(why->code)->name);
+    fail_with(lambda, lambda->init_type, why->code, why->text);
     int r = post(lambda, API "init/error", ecom_buf_str(&lambda->result), err);
     if (r == ECOM_OK && status_of(lambda) >= 300)
         r = beyond_help(lambda, "an initialisation error", err);

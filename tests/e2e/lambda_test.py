@@ -183,7 +183,7 @@ def sigterm_ends_it_while_it_waits():
 def wrong_settings_are_an_initialisation_error():
     with Function(PAYMENT, LOG_LEVEL='loud') as f:
         equal(78, f.process.wait(timeout=60))
-        equal('INVAL', f.init_error[0])
+        equal('Init.INVAL', f.init_error[0])
         assert 'LOG_LEVEL' in f.init_error[1]['errorMessage'], f.init_error
         equal([], f.nexts)
 

@@ -21,13 +21,19 @@ def call(method, path, body=None):
     response = api.getresponse()
     return response, response.read()
 
+def answer(event, context):
+    try:
+        return 'response', handle(event, context)
+    except Exception as e:
+        return 'error', {'errorType': type(e).__name__, 'errorMessage': str(e), 'stackTrace': []}
+
 while True:
     response, event = call('GET', 'next')
     request_id = response.headers['Lambda-Runtime-Aws-Request-Id']
     event = json.loads(event)
     context = json.loads(response.headers['Lambda-Runtime-Client-Context'] or '{}')
-    result = handle(event, context)
-    call('POST', request_id + '/response', json.dumps(result))
+    kind, result = answer(event, context)
+    call('POST', request_id + '/' + kind, json.dumps(result))
 '''
 
 

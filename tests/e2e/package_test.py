@@ -92,7 +92,7 @@ def a_store_that_a_static_executable_cannot_load_is_an_initialisation_error():
     root = os.path.join(FOLDER, 'root-' + NAMES[0])
     with Function(os.path.join(root, 'bootstrap'), PAYMENT_MONGODB_URI='mongodb://nowhere') as f:
         wait_until('the error', lambda: f.init_error)
-        equal('NOTSUP', f.init_error[0])
+        equal('Init.NOTSUP', f.init_error[0])
         equal(78, f.process.wait(timeout=60))
 
 

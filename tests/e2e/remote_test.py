@@ -29,10 +29,38 @@ def handle(event, context):
             'userId': event['userId'], 'amount': event['amount'], 'currency': event['currency'],
             'paymentId': order, 'correlationId': event['correlationId']}
 '''
+# A payment function that fails as some amounts tell it to, each time; for one, twice.
+FAILS = '''
+import os
+
+class INVAL(Exception):
+    pass
+
+def tries(order):
+    with open(os.path.join(os.environ['LEDGER'], order), 'a+') as file:
+        file.write('.')
+        return file.tell()
+
+def handle(event, context):
+    amount, order = event['amount'], event['orderId']
+    if amount == 66.01:
+        raise ValueError('no such thing')
+    if amount == 66.02:
+        raise SystemExit(3)
+    if amount == 66.03:
+        raise INVAL('amount: is not liked')
+    if amount == 66.04:
+        return {'type': 'PAYMENT_COMPLETED'}
+    if amount == 66.05 and tries(order) < 3:
+        raise ValueError('it is not my day')
+    return {'type': 'PAYMENT_COMPLETED', 'id': 'of-' + order, 'time': event['time'], 'orderId': order,
+            'userId': event['userId'], 'amount': amount, 'currency': event['currency'],
+            'paymentId': order, 'correlationId': event['correlationId']}
+'''
 
 
-def place(shop, token, n=1):
-    made = [shop.call('order-service', 'POST', '/orders', {'amount': 19.99}, token) for _ in range(n)]
+def place(shop, token, n=1, amount=19.99):
+    made = [shop.call('order-service', 'POST', '/orders', {'amount': amount}, token) for _ in range(n)]
     equal([201] * n, [answer.status for answer in made])
     return [answer.json['id'] for answer in made]
 
@@ -124,6 +152,61 @@ def an_order_waits_until_its_function_is_there_and_works():
             equal([], shop.messages('order-events.dlq'))
 
 
+def letters(shop, topic, n):
+    """The dead letters of a topic, by order, once there are n."""
+    found = wait_until(f'{n} letters in {topic}.dlq',
+                       lambda: (got := shop.messages(topic + '.dlq')) and len(got) >= n and got)
+    equal(n, len(found))
+    return {event['orderId']: headers for _, headers, event in found}
+
+
+def an_event_on_which_its_function_fails_each_time_is_set_aside():
+    with tempfile.TemporaryDirectory() as folder, \
+            Lambda(pay=python_function(folder, 'fails', FAILS), tell=NOTIFICATION,
+                   settings={'LEDGER': folder}) as local, \
+            Shop(**local.client, **REMOTE, LAMBDA_RETRY_MS='1') as shop:
+        _, token = shop.customer()
+        raises, exits, mumbles = (place(shop, token, amount=66 + n / 100)[0] for n in (1, 2, 4))
+        others = place(shop, token, 3) + place(shop, token, amount=66.05)
+        check_once(shop, token, others)
+        found = letters(shop, 'order-events', 3)
+        for order, reason in ((raises, 'the function failed (Unhandled): ValueError: no such thing'),
+                              (exits, 'exit status 3'), (mumbles, "the function's result: ")):
+            headers = found[order]
+            assert reason in headers['x-dlq-reason'], headers
+            equal(('8', 'BACKEND'), (headers['x-dlq-attempts'], headers['x-dlq-code']))
+            order = shop.call('order-service', 'GET', f'/orders/{order}', token=token).json
+            equal('PENDING', order['status'])
+
+
+def an_event_that_its_function_rejects_is_set_aside_at_once():
+    refuses = "class UNPROCESSABLE(Exception):\n    pass\ndef handle(event, context):\n    raise UNPROCESSABLE('no')\n"
+    with tempfile.TemporaryDirectory() as folder, \
+            Lambda(pay=python_function(folder, 'fails', FAILS),
+                   tell=python_function(folder, 'refuses', refuses)) as local, \
+            Shop(**local.client, **REMOTE) as shop:
+        _, token = shop.customer()
+        order = place(shop, token, amount=66.03)[0]
+        headers = letters(shop, 'order-events', 1)[order]
+        equal(('1', 'INVAL'), (headers['x-dlq-attempts'], headers['x-dlq-code']))
+        assert headers['x-dlq-reason'].endswith('INVAL: amount: is not liked'), headers
+        paid = place(shop, token)[0]
+        headers = letters(shop, 'payment-events', 1)[paid]
+        equal(('1', 'UNPROCESSABLE'), (headers['x-dlq-attempts'], headers['x-dlq-code']))
+
+
+def a_function_with_wrong_settings_is_waited_for():
+    broken = Lambda(pay=PAYMENT, tell=NOTIFICATION, settings={'PAYMENT_DECLINE': 'sometimes'})
+    with Shop(**broken.client, **REMOTE) as shop:
+        _, token = shop.customer()
+        with broken:
+            orders = place(shop, token)
+            wait_until('failures', lambda: broken.logged().count('pay | REPORT') >= 3)
+            equal([], shop.messages('order-events.dlq'))
+        with Lambda(port=broken.port, pay=PAYMENT, tell=NOTIFICATION):
+            check_once(shop, token, orders)
+
+
 def a_worker_that_is_stopped_does_not_wait_for_a_slow_function():
     slow = "import time\ndef handle(event, context):\n    time.sleep(100)\n"
     with tempfile.TemporaryDirectory() as folder:
@@ -158,6 +241,9 @@ run_tests(
     throttled_functions_are_waited_for,
     a_function_that_is_late_after_its_work_has_done_it_once,
     an_order_waits_until_its_function_is_there_and_works,
+    an_event_on_which_its_function_fails_each_time_is_set_aside,
+    an_event_that_its_function_rejects_is_set_aside_at_once,
+    a_function_with_wrong_settings_is_waited_for,
     a_worker_that_is_stopped_does_not_wait_for_a_slow_function,
     events_are_handed_over_to_functions_that_publish,
 )

@@ -214,9 +214,8 @@ class Shop:
         lines = out.stdout.splitlines()
         found = []
         for head, body in zip(lines[::2], lines[1::2]):
-            words = head.split()
-            headers = dict(word.split('=', 1) for word in words[4:])
-            found.append((words[3], headers, json.loads(body)))
+            _, _, key, *headers = head.split('  ')
+            found.append((key, dict(header.split('=', 1) for header in headers), json.loads(body)))
         return found
 
 

@@ -407,7 +407,7 @@ static void an_initialisation_error_is_told(void)
     ecom_fail(&why, ECOM_E_INVAL, "LOG_LEVEL: is wrong");
     CHECK_CODE(ECOM_OK, ecom_lambda_init_error(s.lambda, &why, &e), e);
     CHECK_STR("POST init/error", ecom_str_of(s.asked[0]));
-    CHECK_STR("INVAL", ecom_str_of(s.type[0]));
+    CHECK_STR("Init.INVAL", ecom_str_of(s.type[0]));
     ecom_lambda_free(s.lambda);
 }
 

@@ -87,7 +87,9 @@ static int resolve_hello(ecom_graphql_call *call, void *user, ecom_error *err)
     ecom_str name = ecom_graphql_arg_str(call, "name");
 
     (void)user;
-    if (ecom_buf_printf(&text, "Hello, %.*s!", (int)name.n, name.p) < 0)
+    if (ecom_buf_append(&text, ecom_str_of("Hello, ")) < 0 || ecom_buf_append(&text, name) < 0 ||
+        ecom_buf_append(&text, ecom_str_of("!")) <
+            0) /* a name may have a NUL in it, printf stops there */
         return ecom_fail(err, ECOM_E_NOMEM, "greeting");
     ecom_str copy = ecom_arena_copy(call->arena, ecom_buf_str(&text));
     ecom_buf_free(&text);

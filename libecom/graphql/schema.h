@@ -94,6 +94,7 @@ struct gql_directive_type {
     ecom_str description;
     struct gql_inputs arguments;
     const struct gql_names *locations;
+    uint32_t index;
     uint8_t repeatable, internal;
     uint8_t is_skip, is_include;
 };
@@ -105,7 +106,7 @@ struct gql_schema {
     uint32_t seed;
     struct gql_type *types, *last_type;
     struct gql_type *by_name[GQL_TYPE_SLOTS];
-    uint32_t ntypes;
+    uint32_t ntypes, ndirectives;
     struct gql_directive_type *directives;
     const struct gql_type *roots[3]; /* by enum gql_operation_kind */
     ecom_str description;
@@ -121,6 +122,8 @@ int ecom__gql_schema_build(struct gql_schema *schema, const ecom_graphql_options
                            struct gql_errors *errors);
 /* The rules of section 3 of the specification, on types that could be built. */
 void ecom__gql_schema_check(const struct gql_schema *schema, struct gql_errors *errors);
+/* Of them: what no definition may need, itself. The others hold. */
+void ecom__gql_schema_check_circles(const struct gql_schema *schema, struct gql_errors *errors);
 /* Directives where the schema's text applies them, at a location such as "FIELD_DEFINITION". */
 void ecom__gql_check_applied(const struct gql_schema *schema, const struct gql_directive *first,
                              const char *location, struct gql_errors *errors);

@@ -136,6 +136,7 @@ static void add_directive(struct builder *b, const struct gql_definition *d, int
     *type = (struct gql_directive_type){.name = d->name,
                                         .description = text_of(d->description),
                                         .locations = d->names,
+                                        .index = b->schema->ndirectives++,
                                         .repeatable = d->repeatable,
                                         .internal = (uint8_t)internal};
     type->is_skip = internal && ecom_str_eq(gql_str(d->name), ecom_str_of("skip"));

@@ -188,50 +188,6 @@ static void check_input(const struct check *c, const struct gql_type *type)
     }
 }
 
-/* An input object that can never be written down, as it must hold itself. A type is `done` once it
- * was seen from every side; `path` are those being looked at. */
-struct circle {
-    const struct check *check;
-    uint8_t *state; /* by type index: 0 new, 1 on the path, 2 done */
-    uint32_t depth;
-};
-
-static void find_circle(struct circle *circle, const struct gql_type *type)
-{
-    if (circle->depth > 500)
-        return;
-    circle->state[type->index] = 1;
-    circle->depth++;
-    for (uint32_t i = 0; i < type->inputs.n; i++) {
-        const struct gql_input *in = &type->inputs.items[i];
-        if (in->type->kind != GQL_NON_NULL || in->type->of->kind != GQL_NAMED ||
-            in->type->type->kind != GQL_KIND_INPUT)
-            continue;
-        if (circle->state[in->type->type->index] == 1)
-            REPORT(circle->check, in->name,
-                   "Cannot reference Input Object %.*s within itself through a series of non-null "
-                   "fields: \"%.*s.%.*s\".",
-                   NAME(in->type->type->name), NAME(type->name), NAME(in->name));
-        else if (circle->state[in->type->type->index] == 0)
-            find_circle(circle, in->type->type);
-    }
-    circle->depth--;
-    circle->state[type->index] = 2;
-}
-
-static void check_circles(const struct check *c)
-{
-    struct circle circle = {c, ecom_arena_alloc(c->schema->arena, c->schema->ntypes + 1), 0};
-
-    if (!circle.state) {
-        c->errors->code = ECOM_E_NOMEM;
-        return;
-    }
-    for (const struct gql_type *t = c->schema->types; t; t = t->next)
-        if (t->kind == GQL_KIND_INPUT && circle.state[t->index] == 0)
-            find_circle(&circle, t);
-}
-
 static void check_roots(const struct check *c)
 {
     static const char *const words[] = {"Query", "Mutation", "Subscription"};
@@ -284,5 +240,5 @@ void ecom__gql_schema_check(const struct gql_schema *schema, struct gql_errors *
             check_input(&c, t);
     }
     if (!errors->code)
-        check_circles(&c);
+        ecom__gql_schema_check_circles(schema, errors);
 }

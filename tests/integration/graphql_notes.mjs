@@ -26,4 +26,6 @@ export const notes = [
 export const schemaNotes = [
   { why: 'default values are checked against their types here; there they are not',
     when: (text) => /they take it; we say .* The default value of/.test(text) },
+  { why: 'a directive within its own definition is refused here, as the specification says; there it is not',
+    when: (text) => /they take it; we say .* Directive @\w+ cannot be used within its own definition/.test(text) },
 ];

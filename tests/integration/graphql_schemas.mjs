@@ -68,6 +68,7 @@ export function schema() {
 
   let text = (chance(50) ? parts : parts.reverse()).join('\n\n') + '\n';
   if (chance(12)) text = text.replace(...pick([['ID!', 'Nope'], ['input In0', 'type In0'], ['RED', 'GREEN'], [': Int', ': In0'], ['type T0', 'type Query'],
-    ['implements', 'implements T0 &'], ['scalar S0', 'scalar E0'], ['union', 'extend union'], ['f0', 'f1'], ['f0', '__f0'], [': ID!', ': ID']]));
+    ['implements', 'implements T0 &'], ['scalar S0', 'scalar E0'], ['union', 'extend union'], ['f0', 'f1'], ['f0', '__f0'], [': ID!', ': ID'],
+    ['by: String!', 'by: String! @mark(by: "x")'], ['must: Int!', 'must: In0!']]));
   return text;
 }

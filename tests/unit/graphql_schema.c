@@ -38,8 +38,31 @@ static void problems_are_named_with_their_place(void)
         {"type Query { a: Int } input I { a: Query }",
          "1:33: The type of I.a must be Input Type but got: Query."},
         {"type Query { a: Int } input I { i: I! }",
-         "1:33: Cannot reference Input Object I within itself through a series of non-null fields: "
-         "\"I.i\"."},
+         "1:33: Input Object I cannot be provided a finite value because it references itself "
+         "through fields: I.i."},
+        {"type Query { a: Int } input I { a: I b: [I!]! c: J! } input J { a: Int! b: I! }",
+         "1:47: Input Object I cannot be provided a finite value because it references itself "
+         "through fields: I.c, J.b."},
+        {"type Query { a: Int } input I { j: J! } input J @oneOf { j: J k: K } "
+         "input K @oneOf { j: J }",
+         "1:58: Input Object J cannot be provided a finite value because it references itself "
+         "through fields: J.j."},
+        {"directive @a(b: Int @a) on ARGUMENT_DEFINITION type Query { a: Int }",
+         "1:14: Directive @a cannot be used within its own definition, which it is through: "
+         "@a(b:)."},
+        {"directive @a(x: Int b: Int @c) on ARGUMENT_DEFINITION type Query { a: Int } "
+         "directive @c(d: Int @a) on ARGUMENT_DEFINITION",
+         "1:21: Directive @a cannot be used within its own definition, which it is through: "
+         "@a(b:), @c(d:).\n"
+         "1:90: Directive @c cannot be used within its own definition, which it is through: "
+         "@c(d:), @a(b:)."},
+        {"directive @a(i: I) on ENUM_VALUE input I { i: I e: [E!] } enum E { A B @a } "
+         "type Query { a: Int }",
+         "1:14: Directive @a cannot be used within its own definition, which it is through: "
+         "@a(i:), I.e, E.B."},
+        {"directive @a(s: S) on SCALAR scalar S @a type Query { a: Int }",
+         "1:14: Directive @a cannot be used within its own definition, which it is through: "
+         "@a(s:), S."},
         {"type Query { a: Int } input I @oneOf { a: Int! }",
          "1:40: OneOf input field I.a must be nullable."},
         {"type Query { a: Int } input I @oneOf { a: Int = 1 }",
@@ -115,6 +138,53 @@ static void problems_are_named_with_their_place(void)
         CHECK(!g, "a handle");
         ecom_buf_free(&all);
     }
+}
+
+/* Circles of types alone are fine, as long as a value comes to an end. */
+static void definitions_may_need_others_that_come_to_an_end(void)
+{
+    static const char *const table[] = {
+        "input I { i: I j: [J!]! } input J { i: I! }",
+        "input I @oneOf { i: I n: Int }",
+        "input I @oneOf { i: [I] }",
+        "directive @a(i: I) on INPUT_OBJECT input I { i: I } input J @a { i: I }",
+        "directive @a(b: I @c) on OBJECT directive @c(i: I) on ARGUMENT_DEFINITION input I {i: I}",
+    };
+    ecom_error e;
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        ecom_graphql_options options = ECOM_GRAPHQL_OPTIONS_INIT;
+        ecom_graphql *g = NULL;
+        char sdl[200];
+        snprintf(sdl, sizeof(sdl), "type Query { a(i: I): Int } %s", table[i]);
+        options.sdl = ecom_str_of(sdl);
+        CHECK_CODE(ECOM_OK, ecom_graphql_new(&options, &g, NULL, &e), e);
+        ecom_graphql_free(g);
+    }
+}
+
+/* However long the way round is. */
+static void long_circles_are_found(void)
+{
+    enum { LENGTH = 20000 };
+    ecom_graphql_options options = ECOM_GRAPHQL_OPTIONS_INIT;
+    ecom_graphql *g = NULL;
+    ecom_buf sdl = {0}, all = {0};
+    ecom_error e;
+
+    CHECK_I64(ECOM_OK, ecom_buf_append(&sdl, S("directive @a(i: I0) on INPUT_FIELD_DEFINITION ")));
+    for (int i = 0; i < LENGTH; i++)
+        CHECK_I64(ECOM_OK, ecom_buf_printf(&sdl, "input I%d { i: I%d! %s }\n", i, (i + 1) % LENGTH,
+                                           i + 1 == LENGTH ? "j: Int @a" : ""));
+    CHECK_I64(ECOM_OK, ecom_buf_append(&sdl, S("type Query { a: Int }")));
+    options.sdl = ecom_buf_str(&sdl);
+    CHECK_CODE(ECOM_E_INVAL, ecom_graphql_new(&options, &g, &all, &e), e);
+    CHECK(all.p && strstr(all.p, "Directive @a cannot be used within its own definition"), "%s",
+          all.p ? all.p : "-");
+    CHECK(all.p && strstr(all.p, "Input Object I0 cannot be provided a finite value"), "%s",
+          all.p ? all.p : "-");
+    ecom_buf_free(&sdl);
+    ecom_buf_free(&all);
 }
 
 static void resolvers_must_fit_the_schema(void)
@@ -283,8 +353,12 @@ static void opening_survives_each_failed_allocation(void)
 }
 
 static const struct check_case cases[] = {
-    CASE(problems_are_named_with_their_place),     CASE(resolvers_must_fit_the_schema),
-    CASE(a_schema_prints_as_what_it_is),           CASE(introspection_tells_of_types),
+    CASE(problems_are_named_with_their_place),
+    CASE(definitions_may_need_others_that_come_to_an_end),
+    CASE(long_circles_are_found),
+    CASE(resolvers_must_fit_the_schema),
+    CASE(a_schema_prints_as_what_it_is),
+    CASE(introspection_tells_of_types),
     CASE(opening_survives_each_failed_allocation),
 };
 

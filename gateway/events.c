@@ -113,8 +113,8 @@ int events_status(ecom_graphql_call *call, void *user, ecom_error *err)
 
 int events_order(ecom_graphql_call *call, void *user, ecom_error *err)
 {
-    const struct source source = {((const struct request *)call->context)->upstream->orders,
-                                  "/orders", NULL};
+    const struct request *request = call->context;
+    const struct source source = {.base = request->upstream->orders, .path = "/orders"};
 
     (void)user;
     return joins_by_member(call, &source, "orderId", err);
@@ -196,37 +196,21 @@ static int write_history(ecom_buf *out, const ecom_json *order, const ecom_json 
     return r < 0 ? r : ecom_buf_append(out, ecom_str_of("]"));
 }
 
-/* Asks the worker for an order's notification. */
-static int ask(struct request *request, ecom_str order_id, struct pending **out, ecom_error *err)
+/* NULL: there is none. */
+static const ecom_json *notification_of(const ecom_json *page, ecom_str order_id)
 {
-    ecom_buf path = {0};
-    int r = ecom_buf_append(&path, ecom_str_of("/notifications"));
-
-    if (r == ECOM_OK)
-        r = upstream_add_query(&path, ecom_str_of("orderId"), order_id);
-    r = r < 0 ? ecom_fail(err, r, "notifications")
-              : upstream_begin(request, "GET", request->upstream->notifications,
-                               ecom_buf_str(&path), none, none, out, err);
-    ecom_buf_free(&path);
-    return r;
-}
-
-/* NULL: there is none, or the worker is away, and the rest of the history is told without it. */
-static const ecom_json *find_notification(struct request *request, const struct pending *pending)
-{
-    const ecom_json *page = NULL;
-    ecom_error err;
-
-    if (!pending || upstream_result(request, pending, &page, &err) < 0)
-        return NULL;
     const ecom_json *items = ecom_json_get(page, "items");
-    return items ? items->first : NULL;
+
+    for (const ecom_json *item = items ? items->first : NULL; item; item = item->next)
+        if (ecom_str_eq(text_of(item, "orderId"), order_id))
+            return item;
+    return NULL;
 }
 
 static int history_of(ecom_graphql_call *call, const ecom_json *order,
-                      const struct pending *pending, ecom_graphql_value *value, ecom_error *err)
+                      const ecom_json *notification, ecom_graphql_value *value, ecom_error *err)
 {
-    const ecom_json *list, *notification = find_notification(call->context, pending);
+    const ecom_json *list;
     ecom_buf text = {0};
     ecom_str copy = none;
     int r = write_history(&text, order, notification);
@@ -239,29 +223,32 @@ static int history_of(ecom_graphql_call *call, const ecom_json *order,
     return r < 0 ? ecom_fail(err, r, "%s", call->field) : ecom_graphql_set_json(call, value, list);
 }
 
+/* Where the worker is away, the rest of the history is told. */
 static int finish_histories(ecom_graphql_call *call, void *user, ecom_error *err)
 {
-    struct pending **pending = call->state;
+    ecom_error why;
     int r = ECOM_OK;
 
     (void)user;
-    for (uint32_t i = 0; i < call->n && r == ECOM_OK; i++)
-        r = history_of(call, call->parents[i], pending[i], &call->results[i], err);
+    for (const struct asked *a = call->state; a && r == ECOM_OK; a = a->next) {
+        const ecom_json *page = NULL;
+        if (upstream_result(call->context, a->pending, &page, &why) == ECOM_E_NOMEM)
+            return ecom_fail(err, ECOM_E_NOMEM, "%s", call->field);
+        for (const struct want *w = a->wants; w < a->end && r == ECOM_OK; w++)
+            r = history_of(call, w->parent, notification_of(page, w->id), w->value, err);
+    }
     return r;
 }
 
+/* All orders of a level, with one call to the worker that knows what users were told. */
 int events_of_order(ecom_graphql_call *call, void *user, ecom_error *err)
 {
-    struct pending **pending = ecom_arena_alloc(call->arena, call->n * sizeof(struct pending *));
-    ecom_error why;
+    const struct request *request = call->context;
+    const struct source source = {
+        .base = request->upstream->notifications, .path = "/notifications", .ids = "orderIds"};
+    int r = joins_by_member(call, &source, "id", err);
 
     (void)user;
-    if (!pending)
-        return ecom_fail(err, ECOM_E_NOMEM, "%s", call->field);
-    call->state = pending;
     call->finish = finish_histories;
-    for (uint32_t i = 0; i < call->n; i++)
-        if (ask(call->context, text_of(call->parents[i], "id"), &pending[i], &why) < 0)
-            pending[i] = NULL;
-    return ECOM_OK;
+    return r;
 }

@@ -56,7 +56,7 @@ static int fetch_type(ecom_graphql_call *call, const struct source *source, cons
     for (const ecom_json *one = list->first; one; one = one->next, value++) {
         const ecom_json *id = ecom_json_get(one, "id");
         if (id && id->kind == ECOM_JSON_STRING && id->text.n && is_of(one, source->type))
-            wants[n++] = (struct want){id->text, value};
+            wants[n++] = (struct want){.id = id->text, .value = value};
     }
     return joins_fetch(call, source, wants, n, err);
 }
@@ -65,9 +65,9 @@ int federation_entities(ecom_graphql_call *call, void *user, ecom_error *err)
 {
     const struct upstream *up = ((const struct request *)call->context)->upstream;
     const struct source sources[] = {
-        {up->users, "/users", "User"},
-        {up->products, "/products", "Product"},
-        {up->orders, "/orders", "Order"},
+        {.base = up->users, .path = "/users", .type = "User"},
+        {.base = up->products, .path = "/products", .type = "Product"},
+        {.base = up->orders, .path = "/orders", .type = "Order"},
     };
     const ecom_json *list = ecom_graphql_arg(call, "representations");
 

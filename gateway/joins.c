@@ -9,11 +9,6 @@ static int compare(const void *a, const void *b)
     return ecom_str_cmp(((const struct want *)a)->id, ((const struct want *)b)->id);
 }
 
-void joins_sort(struct want *wants, size_t n)
-{
-    qsort(wants, n, sizeof(*wants), compare);
-}
-
 /* The first of the wants with this id, or their end. */
 static struct want *find(struct want *wants, struct want *end, ecom_str id)
 {
@@ -50,7 +45,7 @@ static int place(ecom_graphql_call *call, const struct source *source, const eco
                  struct want *wants, struct want *end, ecom_error *err)
 {
     for (const ecom_json *item = items ? items->first : NULL; item; item = item->next) {
-        const ecom_json *id = ecom_json_get(item, "id");
+        const ecom_json *id = ecom_json_get(item, source->key ? source->key : "id");
         const ecom_json *object = source->type ? typed(call->arena, item, source->type) : item;
         if (!object)
             return ecom_fail(err, ECOM_E_NOMEM, "%s", call->field);
@@ -58,9 +53,23 @@ static int place(ecom_graphql_call *call, const struct source *source, const eco
             continue;
         for (struct want *w = find(wants, end, id->text); w < end && ecom_str_eq(w->id, id->text);
              w++)
-            ecom_graphql_set_object(w->value, object);
+            if (w->value) {
+                ecom_graphql_set_object(w->value, object);
+                w->value = NULL;
+            }
     }
     return ECOM_OK;
+}
+
+/* Those that still wait. */
+static void forbid(ecom_graphql_call *call, const struct want *w, const struct want *end)
+{
+    ecom_error err;
+
+    ecom_fail(&err, ECOM_E_FORBIDDEN, "%s: is not the caller's", call->field);
+    for (; w < end; w++)
+        if (w->value)
+            ecom_graphql_set_error(call, w->value, &err);
 }
 
 /* Appends the ids up to as many as a service takes at once; returns behind the last want of them,
@@ -81,18 +90,14 @@ static struct want *list_ids(struct want *w, struct want *end, ecom_buf *ids)
     return w;
 }
 
-struct asked *joins_ask(ecom_graphql_call *call, struct want *wants, struct want *end,
-                        ecom_error *err)
+int joins_add_arguments(const ecom_graphql_call *call, ecom_buf *url)
 {
-    struct asked *asked = ecom_arena_alloc(call->arena, sizeof(*asked));
+    int r = ECOM_OK;
 
-    if (!asked) {
-        ecom_fail(err, ECOM_E_NOMEM, "%s", call->field);
-        return NULL;
-    }
-    *asked = (struct asked){.next = call->state, .wants = wants, .end = end};
-    call->state = asked;
-    return asked;
+    for (const ecom_json *arg = call->arguments->first; arg && r == ECOM_OK; arg = arg->next)
+        if (arg->kind != ECOM_JSON_NULL)
+            r = upstream_add_query(url, arg->name, arg->text);
+    return r;
 }
 
 static int ask(ecom_graphql_call *call, const struct source *source, ecom_str ids,
@@ -103,7 +108,9 @@ static int ask(ecom_graphql_call *call, const struct source *source, ecom_str id
     int r = ecom_buf_append(&url, ecom_str_of(source->path));
 
     if (r == ECOM_OK)
-        r = upstream_add_query(&url, ecom_str_of("ids"), ids);
+        r = upstream_add_query(&url, ecom_str_of(source->ids ? source->ids : "ids"), ids);
+    if (r == ECOM_OK && source->add_arguments)
+        r = joins_add_arguments(call, &url);
     r = r < 0 ? ecom_fail(err, r, "%s", call->field)
               : upstream_begin(call->context, "GET", source->base, ecom_buf_str(&url), none, none,
                                out, err);
@@ -124,6 +131,8 @@ static int finish(ecom_graphql_call *call, void *user, ecom_error *err)
                 ecom_graphql_set_error(call, w->value, err);
         if (r == ECOM_E_NOMEM)
             return r;
+        if (r == ECOM_OK && a->source.only_visible)
+            forbid(call, a->wants, a->end);
     }
     return ECOM_OK;
 }
@@ -135,14 +144,14 @@ int joins_fetch(ecom_graphql_call *call, const struct source *source, struct wan
     int r = ECOM_OK;
 
     call->finish = finish;
-    joins_sort(wants, n);
+    qsort(wants, n, sizeof(*wants), compare);
     for (; wants < end && r == ECOM_OK; wants = next) {
         ecom_buf ids = {0};
-        struct asked *asked = joins_ask(call, wants, end, err);
+        struct asked *asked = ecom_arena_alloc(call->arena, sizeof(*asked));
         next = asked ? list_ids(wants, end, &ids) : NULL;
         if (next) {
-            asked->source = *source;
-            asked->end = next;
+            *asked = (struct asked){call->state, wants, next, *source, NULL};
+            call->state = asked;
             r = ask(call, source, ecom_buf_str(&ids), &asked->pending, err);
         } else {
             r = ecom_fail(err, ECOM_E_NOMEM, "%s", call->field);
@@ -160,7 +169,7 @@ size_t joins_wants(ecom_graphql_call *call, const char *key, struct want **out)
     for (uint32_t i = 0; *out && i < call->n; i++) {
         const ecom_json *id = ecom_json_get(call->parents[i], key);
         if (id && id->kind == ECOM_JSON_STRING && id->text.n)
-            (*out)[n++] = (struct want){id->text, &call->results[i]};
+            (*out)[n++] = (struct want){id->text, &call->results[i], call->parents[i]};
     }
     return n;
 }

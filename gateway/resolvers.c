@@ -84,24 +84,13 @@ static int get_one(ecom_graphql_call *call, const char *base, const char *path, 
     return r;
 }
 
-/* A page: the arguments that were given are the query. */
-static int add_arguments(const ecom_graphql_call *call, ecom_buf *url)
-{
-    int r = ECOM_OK;
-
-    for (const ecom_json *arg = call->arguments->first; arg && r == ECOM_OK; arg = arg->next)
-        if (arg->kind != ECOM_JSON_NULL)
-            r = upstream_add_query(url, arg->name, arg->text);
-    return r;
-}
-
 static int get_page(ecom_graphql_call *call, const char *base, const char *path, ecom_error *err)
 {
     ecom_buf url = {0};
     int r = ecom_buf_append(&url, ecom_str_of(path));
 
     if (r == ECOM_OK)
-        r = add_arguments(call, &url);
+        r = joins_add_arguments(call, &url);
     r = r < 0 ? ecom_fail(err, r, "%s", call->field)
               : call_and_give(call, "GET", base, ecom_buf_str(&url), none, none, err);
     ecom_buf_free(&url);
@@ -153,65 +142,25 @@ static int query_orders(ecom_graphql_call *call, void *user, ecom_error *err)
 /* All orders of a level, with one call. */
 static int order_user(ecom_graphql_call *call, void *user, ecom_error *err)
 {
-    const struct source source = {services(call)->users, "/users", NULL};
+    const struct source source = {.base = services(call)->users, .path = "/users"};
 
     (void)user;
     return joins_by_member(call, &source, "userId", err);
 }
 
-static int orders_of(ecom_graphql_call *call, ecom_str user_id, struct pending **out,
-                     ecom_error *err)
-{
-    ecom_buf url = {0};
-    int r = ecom_buf_append(&url, ecom_str_of("/orders"));
-
-    if (r == ECOM_OK)
-        r = upstream_add_query(&url, ecom_str_of("userId"), user_id);
-    if (r == ECOM_OK)
-        r = add_arguments(call, &url);
-    r = r < 0 ? ecom_fail(err, r, "%s", call->field)
-              : upstream_begin(call->context, "GET", services(call)->orders, ecom_buf_str(&url),
-                               none, none, out, err);
-    ecom_buf_free(&url);
-    return r;
-}
-
-static int finish_user_orders(ecom_graphql_call *call, void *user, ecom_error *err)
-{
-    (void)user;
-    for (const struct asked *a = call->state; a; a = a->next) {
-        const ecom_json *page;
-        int r = upstream_result(call->context, a->pending, &page, err);
-        if (r == ECOM_E_NOMEM)
-            return r;
-        for (struct want *w = a->wants; w < a->end; w++)
-            if (r < 0)
-                ecom_graphql_set_error(call, w->value, err);
-            else
-                ecom_graphql_set_object(w->value, page);
-    }
-    return ECOM_OK;
-}
-
-/* One call a user, however often the user is among the parents. The service sees to it that users
- * have their own orders only: who has just logged in need not be whom the request's token names. */
+/* All users of a level, with one call. The service sees to it that users have their own orders
+ * only: who has just logged in need not be whom the request's token names. */
 static int user_orders(ecom_graphql_call *call, void *user, ecom_error *err)
 {
-    struct want *wants, *end, *next;
-    size_t n = joins_wants(call, "id", &wants);
-    int r = wants ? ECOM_OK : ecom_fail(err, ECOM_E_NOMEM, "%s", call->field);
+    const struct source source = {.base = services(call)->orders,
+                                  .path = "/orders/pages",
+                                  .ids = "userIds",
+                                  .key = "userId",
+                                  .add_arguments = 1,
+                                  .only_visible = 1};
 
     (void)user;
-    call->finish = finish_user_orders;
-    if (wants)
-        joins_sort(wants, n);
-    for (end = wants + n; r == ECOM_OK && wants < end; wants = next) {
-        for (next = wants; next < end && ecom_str_eq(next->id, wants->id);)
-            next++;
-        struct asked *asked = joins_ask(call, wants, next, err);
-        r = asked ? orders_of(call, wants->id, &asked->pending, err) : ECOM_E_NOMEM;
-    }
-    return r;
+    return joins_by_member(call, &source, "id", err);
 }
 
 static int mutation_register(ecom_graphql_call *call, void *user, ecom_error *err)

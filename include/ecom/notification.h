@@ -56,11 +56,13 @@ typedef struct ecom_notification_channel {
  *  `self` is the `const ecom_log *` to write to, which it does not own. */
 ECOM_API extern const ecom_notification_channel ecom_log_channel;
 
-/** `GET /notifications?orderId=&first=&after=`, and tests. Start from ecom_record_init(). */
+/** `GET /notifications?orderId=&first=&after=&orderIds=`, and tests. Start from
+ *  ecom_record_init(). */
 typedef struct ecom_notification_query {
-    ecom_str order_id;
-    int64_t first;  /**< 1 to 100; 20 unless said */
-    ecom_str after; /**< a cursor; empty: from the newest */
+    ecom_str order_id;  /**< this or order_ids must be there */
+    int64_t first;      /**< 1 to 100; 20 unless said */
+    ecom_str after;     /**< a cursor; empty: from the newest */
+    ecom_str order_ids; /**< "a,b,c": the newest of each; the rest of the query does not count */
 } ecom_notification_query;
 ECOM_API extern const ecom_record ecom_notification_query_record;
 
@@ -109,8 +111,9 @@ ECOM_API ECOM_MUST_USE int ecom_notifications_handle(ecom_notifications *notific
 ECOM_API ECOM_MUST_USE int ecom_notifications_on_payment(void *notifications,
                                                          const ecom_delivery *delivery,
                                                          ecom_error *err);
-/** The notifications of an order, newest first (by event id).
- *  @return ECOM_E_INVAL (field `orderId`, `first` or `after`); or as ecom_store_find(). */
+/** The notifications of an order, newest first (by event id), or the newest of each of some, in the
+ *  order of the ids. @return ECOM_E_INVAL (field `orderId`, `first`, `after` or `orderIds`: an
+ * empty id, more than 100); or as ecom_store_find(). */
 ECOM_API ECOM_MUST_USE int ecom_notifications_list(ecom_notifications *notifications,
                                                    const ecom_notification_query *query,
                                                    ecom_arena *arena, ecom_notification_page *out,

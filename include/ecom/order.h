@@ -66,6 +66,29 @@ typedef struct ecom_order_page {
 } ecom_order_page;
 ECOM_API extern const ecom_record ecom_order_page_record;
 
+/** `GET /orders/pages?userIds=&first=&after=&status=`. Start from ecom_record_init(). */
+typedef struct ecom_order_pages_query {
+    ecom_str user_ids; /**< "a,b,c" */
+    int64_t first;     /**< of each user: 1 to 100; 20 unless said */
+    ecom_str after;    /**< a cursor; empty: from the newest */
+    int32_t status;    /**< ecom_order_status; ECOM_ABSENT32: any */
+} ecom_order_pages_query;
+ECOM_API extern const ecom_record ecom_order_pages_query_record;
+
+/** {userId, items, nextCursor}. */
+typedef struct ecom_user_orders {
+    ecom_str user_id;
+    ecom_list items;      /**< of ecom_order */
+    ecom_str next_cursor; /**< p NULL: that was all */
+} ecom_user_orders;
+ECOM_API extern const ecom_record ecom_user_orders_record;
+
+/** {items}. */
+typedef struct ecom_order_pages {
+    ecom_list items; /**< of ecom_user_orders */
+} ecom_order_pages;
+ECOM_API extern const ecom_record ecom_order_pages_record;
+
 /** The orders of one store. May be used from any thread. */
 typedef struct ecom_orders ecom_orders;
 
@@ -126,6 +149,13 @@ ECOM_API ECOM_MUST_USE int ecom_orders_get_many(ecom_orders *orders, ecom_str us
 ECOM_API ECOM_MUST_USE int ecom_orders_list(ecom_orders *orders, ecom_str user_id,
                                             const ecom_order_query *query, ecom_arena *arena,
                                             ecom_order_page *out, ecom_error *err);
+/** A page for each of these users whose orders @p user_id may see, which is himself; the others are
+ *  left out. @return ECOM_E_INVAL (field `first`, `after`, `status` or `userIds`: an empty id, more
+ *  than 100); or as ecom_store_find(). */
+ECOM_API ECOM_MUST_USE int ecom_orders_list_pages(ecom_orders *orders, ecom_str user_id,
+                                                  const ecom_order_pages_query *query,
+                                                  ecom_arena *arena, ecom_order_pages *out,
+                                                  ecom_error *err);
 /**
  * Moves an order on by what became of its payment. Idempotent: the same event again, or another
  * that says the same of the same payment, changes nothing and is ECOM_OK.

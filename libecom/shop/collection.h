@@ -59,6 +59,10 @@ int ecom__load_many(const struct ecom__collection *c, const ecom_str *ids, size_
                     ecom__keep_fn keep, void *user, ecom_arena *arena, void **out, size_t *found,
                     ecom_error *err);
 
+/* As ecom_ids_split(), of a query's field of another name. */
+int ecom__ids_split(const char *field, ecom_str text, ecom_arena *arena, ecom_str **ids, size_t *n,
+                    ecom_error *err);
+
 /* A page of a list, by id from the last to the first. */
 struct ecom__range {
     const char *index; /* NULL: all */

@@ -46,12 +46,14 @@ const ecom_record ecom_notification_record =
                      .doc = "What a user was told of a payment.");
 
 static const ecom_field query_fields[] = {
-    ECOM_FIELD(ecom_notification_query, order_id, ORDER_INDEX, STRING, .flags = ECOM_REQUIRED,
-               .min = 1, .max = MAX_ID),
+    ECOM_FIELD(ecom_notification_query, order_id, ORDER_INDEX, STRING, .min = 1, .max = MAX_ID,
+               .doc = "An order; it, or orderIds, must be there."),
     ECOM_FIELD(ecom_notification_query, first, "first", INT, .min = 1, .max = ECOM_PAGE_MAX,
                .fallback = "20", .doc = "How many at most."),
     ECOM_FIELD(ecom_notification_query, after, "after", STRING, .max = ECOM_CURSOR_MAX,
                .doc = "The nextCursor of the page before."),
+    ECOM_FIELD(ecom_notification_query, order_ids, "orderIds", STRING, .max = ECOM_IDS_BYTES,
+               .doc = "Ids of orders with commas between: the newest notification of each."),
 };
 const ecom_record ecom_notification_query_record = ECOM_RECORD_WITH(
     "NotificationQuery", ecom_notification_query, query_fields, .doc = "Which notifications.");
@@ -229,23 +231,55 @@ int ecom_notifications_on_payment(void *notifications, const ecom_delivery *deli
                                      delivery->arena, &item, NULL, err);
 }
 
+static int find_page(const ecom_notifications *notifications, ecom_str order_id, int64_t first,
+                     ecom_str after, ecom_arena *arena, ecom_notification_page *out,
+                     ecom_error *err)
+{
+    const struct ecom__range range = {
+        .index = ORDER_INDEX, .value = order_id, .first = first, .after = after};
+
+    return ecom__page(&notifications->c, &range, arena, &out->items, &out->next_cursor, err);
+}
+
+static int find_newest(const ecom_notifications *notifications, ecom_str order_ids,
+                       ecom_arena *arena, ecom_notification_page *out, ecom_error *err)
+{
+    ecom_notification *items;
+    ecom_str *ids;
+    size_t n, found = 0;
+    int r = ecom__ids_split("orderIds", order_ids, arena, &ids, &n, err);
+
+    if (r < 0)
+        return r;
+    if (!(items = ecom_arena_alloc(arena, n * sizeof(*items))))
+        return ecom__nomem(err);
+    for (size_t i = 0; i < n; i++) {
+        ecom_notification_page one = {{NULL, 0}, {NULL, 0}};
+        if (ids[i].n <= ECOM_STORE_MAX_ID &&
+            (r = find_page(notifications, ids[i], 1, (ecom_str){NULL, 0}, arena, &one, err)) < 0)
+            return r;
+        if (one.items.n)
+            items[found++] = *(const ecom_notification *)one.items.items;
+    }
+    *out = (ecom_notification_page){.items = {items, found}};
+    return ECOM_OK;
+}
+
 int ecom_notifications_list(ecom_notifications *notifications, const ecom_notification_query *query,
                             ecom_arena *arena, ecom_notification_page *out, ecom_error *err)
 {
-    const struct ecom__range range = {
-        .index = ORDER_INDEX,
-        .value = query->order_id,
-        .first = query->first,
-        .after = query->after,
-    };
     int r = ecom_record_check(&ecom_notification_query_record, query, err);
 
+    if (r == ECOM_OK && query->order_ids.p)
+        return find_newest(notifications, query->order_ids, arena, out, err);
+    if (r == ECOM_OK && !query->order_id.n)
+        r = ecom_fail_field(err, ECOM_E_INVAL, ORDER_INDEX, ORDER_INDEX ": is required");
     if (r == ECOM_OK && query->order_id.n > ECOM_STORE_MAX_ID)
         r = ecom_fail_field(err, ECOM_E_INVAL, ORDER_INDEX,
                             ORDER_INDEX ": must be at most %d bytes", ECOM_STORE_MAX_ID);
-    if (r < 0)
-        return r;
-    return ecom__page(&notifications->c, &range, arena, &out->items, &out->next_cursor, err);
+    return r < 0 ? r
+                 : find_page(notifications, query->order_id, query->first, query->after, arena, out,
+                             err);
 }
 
 static int log_send(void *self, const ecom_notification *notification, ecom_error *err)

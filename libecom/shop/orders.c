@@ -72,6 +72,37 @@ static const ecom_field page_fields[] = {
 const ecom_record ecom_order_page_record =
     ECOM_RECORD_WITH("OrderPage", ecom_order_page, page_fields, .doc = "Orders, newest first.");
 
+static const ecom_field pages_query_fields[] = {
+    ECOM_FIELD(ecom_order_pages_query, user_ids, "userIds", STRING, .flags = ECOM_REQUIRED,
+               .max = ECOM_IDS_BYTES, .doc = "Ids of users with commas between."),
+    ECOM_FIELD(ecom_order_pages_query, first, "first", INT, .min = 1, .max = ECOM_PAGE_MAX,
+               .fallback = "20", .doc = "How many of each user at most."),
+    ECOM_FIELD(ecom_order_pages_query, after, "after", STRING, .max = ECOM_CURSOR_MAX,
+               .doc = "The nextCursor of the pages before."),
+    ECOM_FIELD(ecom_order_pages_query, status, "status", ENUM, .names = status_names),
+};
+const ecom_record ecom_order_pages_query_record = ECOM_RECORD_WITH(
+    "OrderPagesQuery", ecom_order_pages_query, pages_query_fields, .doc = "Which users' orders.");
+
+static const ecom_field user_orders_fields[] = {
+    ECOM_FIELD(ecom_user_orders, user_id, "userId", STRING, .flags = ECOM_REQUIRED, .min = 1,
+               .max = ECOM_USER_ID_MAX, .doc = "Whose they are."),
+    ECOM_FIELD(ecom_user_orders, items, "items", LIST, .of = &ecom_order_record,
+               .flags = ECOM_REQUIRED, .max = ECOM_PAGE_MAX),
+    ECOM_FIELD(ecom_user_orders, next_cursor, "nextCursor", STRING, .flags = ECOM_NULLABLE,
+               .max = ECOM_CURSOR_MAX, .doc = "Hand it back as `after`; null: that was all."),
+};
+const ecom_record ecom_user_orders_record =
+    ECOM_RECORD_WITH("UserOrders", ecom_user_orders, user_orders_fields,
+                     .doc = "A page of a user's orders, newest first.");
+
+static const ecom_field pages_fields[] = {
+    ECOM_FIELD(ecom_order_pages, items, "items", LIST, .of = &ecom_user_orders_record,
+               .flags = ECOM_REQUIRED, .max = ECOM_IDS_MAX),
+};
+const ecom_record ecom_order_pages_record =
+    ECOM_RECORD_WITH("OrderPages", ecom_order_pages, pages_fields, .doc = "A page for each user.");
+
 const char *ecom_order_status_name(int32_t status)
 {
     return status >= 0 && status <= ECOM_ORDER_PAYMENT_FAILED ? status_names[status] : NULL;
@@ -349,28 +380,66 @@ static int list_ids(ecom_orders *orders, ecom_str user_id, ecom_str text, ecom_a
     return r;
 }
 
+/* A page of a user's orders. @param status  ECOM_ABSENT32: any. */
+static int find_page(ecom_orders *orders, ecom_str user_id, int64_t first, ecom_str after,
+                     int32_t status, ecom_arena *arena, ecom_list *items, ecom_str *next,
+                     ecom_error *err)
+{
+    struct ecom__range range = {
+        .index = USER_INDEX, .value = user_id, .first = first, .after = after};
+
+    if (status != ECOM_ABSENT32) {
+        range.index = STATUS_INDEX;
+        if (status_value(user_id, status, arena, &range.value) < 0)
+            return ecom__nomem(err);
+    }
+    return ecom__page(&orders->c, &range, arena, items, next, err);
+}
+
 int ecom_orders_list(ecom_orders *orders, ecom_str user_id, const ecom_order_query *query,
                      ecom_arena *arena, ecom_order_page *out, ecom_error *err)
 {
-    struct ecom__range range = {.index = USER_INDEX, .value = user_id, .first = ECOM_ABSENT};
+    ecom_order_query all;
     int r = check_user(user_id, err);
 
     if (r == ECOM_OK && query)
         r = ecom_record_check(&ecom_order_query_record, query, err);
     if (r < 0)
         return r;
-    if (query && query->user_id.p && !ecom_str_eq(query->user_id, user_id))
+    if (!query) {
+        ecom_record_init(&ecom_order_query_record, &all);
+        query = &all;
+    }
+    if (query->user_id.p && !ecom_str_eq(query->user_id, user_id))
         return ecom_fail_field(err, ECOM_E_FORBIDDEN, "userId", "userId: is not the caller");
-    if (query && query->ids.p)
+    if (query->ids.p)
         return list_ids(orders, user_id, query->ids, arena, out, err);
-    if (query) {
-        range.first = query->first;
-        range.after = query->after;
-    }
-    if (query && query->status != ECOM_ABSENT32) {
-        range.index = STATUS_INDEX;
-        if (status_value(user_id, query->status, arena, &range.value) < 0)
-            return ecom__nomem(err);
-    }
-    return ecom__page(&orders->c, &range, arena, &out->items, &out->next_cursor, err);
+    return find_page(orders, user_id, query->first, query->after, query->status, arena, &out->items,
+                     &out->next_cursor, err);
+}
+
+int ecom_orders_list_pages(ecom_orders *orders, ecom_str user_id,
+                           const ecom_order_pages_query *query, ecom_arena *arena,
+                           ecom_order_pages *out, ecom_error *err)
+{
+    ecom_user_orders *page = ecom_arena_alloc(arena, sizeof(*page));
+    size_t n = 0, visible = 0;
+    ecom_str *ids = NULL;
+    int r = page ? check_user(user_id, err) : ecom__nomem(err);
+
+    if (r == ECOM_OK)
+        r = ecom_record_check(&ecom_order_pages_query_record, query, err);
+    if (r == ECOM_OK)
+        r = ecom__ids_split("userIds", query->user_ids, arena, &ids, &n, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < n && !visible; i++)
+        visible = ecom_str_eq(ids[i], user_id);
+    page->user_id = user_id;
+    if (visible)
+        r = find_page(orders, user_id, query->first, query->after, query->status, arena,
+                      &page->items, &page->next_cursor, err);
+    if (r == ECOM_OK)
+        *out = (ecom_order_pages){.items = {page, visible}};
+    return r;
 }

@@ -40,12 +40,13 @@ static size_t count_ids(ecom_str text)
     return n;
 }
 
-int ecom_ids_split(ecom_str text, ecom_arena *arena, ecom_str **ids, size_t *n, ecom_error *err)
+int ecom__ids_split(const char *field, ecom_str text, ecom_arena *arena, ecom_str **ids, size_t *n,
+                    ecom_error *err)
 {
     size_t count = count_ids(text), start = 0, have = 0;
 
     if (count > ECOM_IDS_MAX)
-        return ecom_fail_field(err, ECOM_E_INVAL, "ids", "ids: at most %d at once, not %zu",
+        return ecom_fail_field(err, ECOM_E_INVAL, field, "%s: at most %d at once, not %zu", field,
                                ECOM_IDS_MAX, count);
     ecom_str *v = ecom_arena_alloc(arena, count * sizeof(*v));
     if (!v)
@@ -54,13 +55,19 @@ int ecom_ids_split(ecom_str text, ecom_arena *arena, ecom_str **ids, size_t *n, 
         if (i < text.n && text.p[i] != ',')
             continue;
         if (i == start)
-            return ecom_fail_field(err, ECOM_E_INVAL, "ids", "ids: number %zu is empty", have + 1);
+            return ecom_fail_field(err, ECOM_E_INVAL, field, "%s: number %zu is empty", field,
+                                   have + 1);
         v[have++] = (ecom_str){text.p + start, i - start};
         start = i + 1;
     }
     *ids = v;
     *n = have;
     return ECOM_OK;
+}
+
+int ecom_ids_split(ecom_str text, ecom_arena *arena, ecom_str **ids, size_t *n, ecom_error *err)
+{
+    return ecom__ids_split("ids", text, arena, ids, n, err);
 }
 
 /* A page as it fills: one item more than asked for says that there is another page. */

@@ -44,6 +44,16 @@ static int get_orders(void *user, ecom_exchange *x, ecom_error *err)
     return r < 0 ? r : ecom_exchange_reply(x, &ecom_order_page_record, &page, err);
 }
 
+static int get_order_pages(void *user, ecom_exchange *x, ecom_error *err)
+{
+    struct daemon *d = user;
+    ecom_order_pages pages;
+    int r = ecom_orders_list_pages(d->domain, ecom_exchange_claims(x)->sub, ecom_exchange_params(x),
+                                   ecom_exchange_arena(x), &pages, err);
+
+    return r < 0 ? r : ecom_exchange_reply(x, &ecom_order_pages_record, &pages, err);
+}
+
 static const ecom_route routes[] = {
     {.method = "POST",
      .pattern = "/orders",
@@ -62,6 +72,14 @@ static const ecom_route routes[] = {
      .response = &ecom_order_page_record,
      .summary = "The caller's orders, newest first, a page at a time.",
      .operation = "listOrders"},
+    {.method = "GET",
+     .pattern = "/orders/pages",
+     .handle = get_order_pages,
+     .flags = ECOM_ROUTE_AUTH,
+     .query = &ecom_order_pages_query_record,
+     .response = &ecom_order_pages_record,
+     .summary = "A page of orders for each of some users, as far as the caller may see: oneself.",
+     .operation = "listOrderPages"},
     {.method = "GET",
      .pattern = "/orders/{id}",
      .handle = get_order,
@@ -99,7 +117,8 @@ static const ecom_subscriber subscribers[] = {
 
 static const struct daemon_spec spec = {
     .name = "order-service",
-    .about = "Takes orders: POST /orders, GET /orders, GET /orders/{id}; all with a token.",
+    .about = "Takes orders: POST /orders, GET /orders, GET /orders/{id}, GET /orders/pages; all\n"
+             "with a token.",
     .title = "Order Service",
     .needs = DAEMON_STORE | DAEMON_BUS | DAEMON_JWT,
     .port = offsetof(struct settings, order_port),

@@ -139,7 +139,8 @@ def users_and_their_orders_are_joined_with_one_call_a_level():
         equal(ids[::-1], [node['id'] for node in nodes])
         for node in nodes:
             equal({'id': user_id, 'orders': {'nodes': [{'id': ids[4]}, {'id': ids[3]}]}}, node['user'])
-        equal(1, requests_of(shop, 'user-service', '/users'))
+        equal((1, 1), (requests_of(shop, 'user-service', '/users'),
+                       requests_of(shop, 'order-service', '/orders/pages')))
 
         query = 'query($id: ID!) { user(id: $id) { email } }'
         equal({'data': {'user': {'email': 'ada@example.com'}}},
@@ -155,6 +156,23 @@ def users_and_their_orders_are_joined_with_one_call_a_level():
         equal('FORBIDDEN', answer['errors'][0]['extensions']['code'])
         got = shop.call('user-service', 'GET', f'/users?ids={other_id},{user_id},x', token=other_token)
         equal([other_id], [user['id'] for user in got.json['items']])
+        path = f'/orders/pages?userIds={other_id},{user_id},x&first=2'
+        pages = [shop.call('order-service', 'GET', path, token=t).json['items'] for t in (token, other_token)]
+        equal([[(user_id, [ids[4], ids[3]], True)], [(other_id, [], False)]],
+              [[(page['userId'], [o['id'] for o in page['items']], bool(page['nextCursor'])) for page in mine]
+               for mine in pages])
+        equal(401, shop.call('order-service', 'GET', path).status)
+
+        answer = shop.graphql('{ orders { nodes { id events { type } } } }', None, token).json
+        equal([(i, ['ORDER_CREATED']) for i in ids[::-1]],
+              [(node['id'], [e['type'] for e in node['events']][:1]) for node in answer['data']['orders']['nodes']])
+        equal(1, requests_of(shop, 'notification-worker', '/notifications'))
+        for order in ids:
+            shop.settled(order, token)
+        path = '/notifications?orderIds=' + ','.join(ids)
+        equal([], shop.call('notification-worker', 'GET', path, token=other_token).json['items'])
+        equal(400, shop.call('notification-worker', 'GET', '/notifications', token=token).status)
+        equal(400, shop.call('notification-worker', 'GET', path + ',o' * 96, token=token).status)
 
 
 def guesses_through_the_gateway_brake_who_guesses():

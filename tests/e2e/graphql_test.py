@@ -33,8 +33,13 @@ def shop_of(method, path, query):
     if path == '/users/me':
         return 200, user(1)
     if path == '/orders':
-        mine = range(0, 9) if 'userId' not in query else [int(query['userId'][1:])]
-        return 200, {'items': [order(i) for i in mine]}
+        return 200, {'items': [order(i) for i in range(0, 9)]}
+    if path == '/orders/pages':  # u2's are not for this caller
+        return 200, {'items': [{'userId': u, 'items': [order(int(u[1:]))], 'nextCursor': None}
+                               for u in query['userIds'].split(',') if u != 'u2']}
+    if path == '/notifications':  # of o0 to o3, newest first or not
+        return 200, {'items': [{'id': 'e' + o, 'orderId': o, 'userId': 'u1', 'status': 'SENT', 'text': 'For ' + o,
+                                'updatedAt': TIME} for o in reversed(query['orderIds'].split(',')) if o < 'o4']}
     if path == '/products':
         return 200, {'items': [product(i) for i in range(int(query.get('first', 20)))]}
     return 404, {'code': 'NOTFOUND', 'detail': 'no such thing'}
@@ -42,16 +47,46 @@ def shop_of(method, path, query):
 
 def each_level_asks_each_service_once():
     with Gateway(shop_of) as gateway:
-        got = gateway.ask('{ orders { nodes { id user { email a: orders(first: 1) { nodes { user { id } } } } } } '
-                          'products { edges { cursor node { name } } } }').json
-        equal(None, got.get('errors'))
+        got = gateway.ask('{ orders { nodes { id user { email a: orders(first: 1, status: PAID) '
+                          '{ nodes { user { id } } } } } } products { edges { cursor node { name } } } }').json
         equal([{'id': f'o{i}', 'user': {'email': f'u{i % 3}@example.com',
-                                        'a': {'nodes': [{'user': {'id': f'u{i % 3}'}}]}}} for i in range(9)],
-              got['data']['orders']['nodes'])
-        calls = [path + (query.get('ids') or query.get('userId') or '') for _, path, query in gateway.services.calls]
-        # Users are their own orders' only readers: a service answers for one user at a time.
-        equal(['/orders', '/ordersu0', '/ordersu1', '/ordersu2', '/products', '/usersu0,u1,u2', '/usersu0,u1,u2'],
-              sorted(calls))
+                                        'a': {'nodes': [{'user': {'id': f'u{i % 3}'}}]} if i % 3 < 2 else None}}
+               for i in range(9)], got['data']['orders']['nodes'])
+        equal([(['orders', 'nodes', i, 'user', 'a'], 'FORBIDDEN') for i in (2, 5, 8)],
+              sorted((e['path'], e['extensions']['code']) for e in got['errors']))
+        calls = [(path, query) for _, path, query in gateway.services.calls]
+        equal([('/orders', {'first': '20'}),
+               ('/orders/pages', {'userIds': 'u0,u1,u2', 'first': '1', 'status': 'PAID'}),
+               ('/products', {'first': '20'}), ('/users', {'ids': 'u0,u1'}), ('/users', {'ids': 'u0,u1,u2'})],
+              sorted(calls, key=str))
+
+
+def the_histories_of_a_level_are_one_call_and_do_without_it():
+    def away(method, path, query):
+        return (500, {}) if path == '/notifications' else shop_of(method, path, query)
+
+    for answer, told in ((shop_of, 4), (away, 0)):
+        with Gateway(answer) as gateway:
+            got = gateway.ask('{ orders { nodes { id events { type text } } } }').json
+            equal(None, got.get('errors'))
+            created, paid = ({'type': t, 'text': None} for t in ('ORDER_CREATED', 'PAYMENT_COMPLETED'))
+            equal([{'id': f'o{i}', 'events': [created, paid] +
+                    [{'type': 'NOTIFICATION_SENT', 'text': f'For o{i}'}] * (i < told)} for i in range(9)],
+                  got['data']['orders']['nodes'])
+            equal([('/orders', {'first': '20'}), ('/notifications', {'orderIds': ','.join(f'o{i}' for i in range(9))})],
+                  [(path, query) for _, path, query in gateway.services.calls])
+
+
+def more_than_a_service_takes_at_once_are_several_calls_under_way_together():
+    def answer(method, path, query):
+        return (200, {'items': [{**order(0), 'id': f'o{i:03}'} for i in range(101)]}) if path == '/orders' \
+            else shop_of(method, path, query)
+
+    with Gateway(answer) as gateway:
+        got = gateway.ask('{ orders { nodes { events { type } } } }').json
+        equal({3}, {len(node['events']) for node in got['data']['orders']['nodes']})
+        equal([1, 100], sorted(len(q['orderIds'].split(',')) for _, path, q in gateway.services.calls
+                               if path == '/notifications'))
 
 
 def calls_of_a_level_are_under_way_together():
@@ -259,6 +294,8 @@ def bombs_are_cheap_to_refuse():
 
 run_tests(
     each_level_asks_each_service_once,
+    the_histories_of_a_level_are_one_call_and_do_without_it,
+    more_than_a_service_takes_at_once_are_several_calls_under_way_together,
     calls_of_a_level_are_under_way_together,
     a_service_that_hangs_costs_its_own_fields_only,
     what_services_say_has_a_code_and_what_they_hide_stays_hidden,

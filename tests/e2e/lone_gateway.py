@@ -19,7 +19,7 @@ from shop import BIN, PATIENCE_S, Answer, free_ports
 
 
 class Services:
-    """Users, products and orders on one port. `answer(method, path, query)` gives (status, object), or
+    """Users, products, orders and notifications on one port. `answer(method, path, query)` gives (status, object), or
     None: never an answer."""
 
     def __init__(self, answer):
@@ -77,7 +77,8 @@ class Gateway:
         self.env = {
             'PATH': os.environ['PATH'], 'JWT_SECRET': secrets.token_hex(32), 'ECOM_HOST': '127.0.0.1',
             'ECOM_DATA_DIR': self.folder, 'GATEWAY_PORT': str(self.port), 'LOG_FORMAT': 'json',
-            **{f'{name}_SERVICE_URL': self.services.url for name in ('USER', 'PRODUCT', 'ORDER')},
+            **{f'{name}_URL': self.services.url
+               for name in ('USER_SERVICE', 'PRODUCT_SERVICE', 'ORDER_SERVICE', 'NOTIFICATION_WORKER')},
             **{k: v for k, v in os.environ.items() if k.endswith('SAN_OPTIONS')}, **settings,
         }
         self.process = self.connection = None

@@ -315,6 +315,43 @@ static void an_orders_notifications_are_listed_newest_first(void)
     close_fixture(&f);
 }
 
+static void the_newest_of_each_of_some_orders_is_found_at_once(void)
+{
+    struct fixture f;
+    static const char *const events[][2] = {
+        {"e1", "order-1"}, {"e2", "order-2"}, {"e3", "order-1"}};
+    ecom_notification_page page;
+    ecom_notification_query query;
+    ecom_notification item;
+    ecom_error e = {0};
+    char many[101 * 2];
+
+    open_fixture(&f);
+    for (size_t i = 0; i < 3; i++) {
+        ecom_payment_completed event = completed_of(events[i][0]);
+        event.order_id = ecom_str_of(events[i][1]);
+        CHECK_CODE(ECOM_OK, tell(&f, &event, &item, NULL, &e), e);
+    }
+    ecom_record_init(&ecom_notification_query_record, &query);
+    query.order_ids = S("order-2,order-3,order-1");
+    CHECK_CODE(ECOM_OK, ecom_notifications_list(f.notifications, &query, f.w.arena, &page, &e), e);
+    const ecom_notification *items = page.items.items;
+    CHECK_U64(2, page.items.n);
+    CHECK_STR("e2", items[0].id);
+    CHECK_STR("e3", items[1].id);
+    CHECK(!page.next_cursor.p, "more");
+    for (size_t i = 0; i < sizeof(many); i += 2)
+        memcpy(many + i, "o,", 2);
+    query.order_ids = (ecom_str){many, sizeof(many) - 3};
+    CHECK_CODE(ECOM_OK, ecom_notifications_list(f.notifications, &query, f.w.arena, &page, &e), e);
+    query.order_ids = (ecom_str){many, sizeof(many) - 1};
+    CHECK_CODE(ECOM_E_INVAL, ecom_notifications_list(f.notifications, &query, f.w.arena, &page, &e),
+               e);
+    CHECK_TEXT("orderIds: at most 100 at once, not 101", e);
+    CHECK_STR("orderIds", ecom_str_of(e.field));
+    close_fixture(&f);
+}
+
 struct line {
     int n, level;
     char correlation[64], message[64], fields[600];
@@ -425,6 +462,7 @@ static const struct check_case cases[] = {
     CASE(two_workers_on_one_event_agree),
     CASE(threads_on_one_event_make_one_notification),
     CASE(an_orders_notifications_are_listed_newest_first),
+    CASE(the_newest_of_each_of_some_orders_is_found_at_once),
     CASE(the_log_channel_writes_one_line),
     CASE(a_failed_allocation_is_told_and_changes_nothing),
     CASE(what_is_missing_is_named),

@@ -701,6 +701,61 @@ static void many_are_found_by_ids_if_they_are_the_users_own(void)
     close_fixture(&f);
 }
 
+static void pages_of_users_are_those_that_the_caller_may_see(void)
+{
+    struct fixture f;
+    ecom_order order;
+    ecom_order_pages pages;
+    ecom_order_pages_query query;
+    ecom_error e = {0};
+    char many[101 * 2];
+
+    open_fixture(&f);
+    for (int64_t n = 1; n <= 3; n++)
+        CHECK_CODE(ECOM_OK, place(&f, "ann", NULL, n, &order, &e), e);
+    CHECK_CODE(ECOM_OK, place(&f, "bob", NULL, 9, &order, &e), e);
+    ecom_record_init(&ecom_order_pages_query_record, &query);
+    query.user_ids = S("bob,ann,bob,ann");
+    query.first = 2;
+    CHECK_CODE(ECOM_OK, ecom_orders_list_pages(f.orders, S("ann"), &query, f.w.arena, &pages, &e),
+               e);
+    CHECK_U64(1, pages.items.n);
+    const ecom_user_orders *own = pages.items.items;
+    CHECK_STR("ann", own->user_id);
+    const ecom_order *items = own->items.items;
+    CHECK_U64(2, own->items.n);
+    CHECK_I64(3, items[0].amount);
+    query.after = own->next_cursor;
+    CHECK_CODE(ECOM_OK, ecom_orders_list_pages(f.orders, S("ann"), &query, f.w.arena, &pages, &e),
+               e);
+    own = pages.items.items;
+    CHECK_U64(1, own->items.n);
+    CHECK(!own->next_cursor.p, "more");
+    query.after = S("");
+    query.status = ECOM_ORDER_PAID;
+    CHECK_CODE(ECOM_OK, ecom_orders_list_pages(f.orders, S("ann"), &query, f.w.arena, &pages, &e),
+               e);
+    own = pages.items.items;
+    CHECK_U64(0, own->items.n);
+    CHECK_CODE(ECOM_OK, ecom_orders_list_pages(f.orders, S("eve"), &query, f.w.arena, &pages, &e),
+               e);
+    CHECK_U64(0, pages.items.n);
+    for (size_t i = 0; i < sizeof(many); i += 2)
+        memcpy(many + i, "u,", 2);
+    query.user_ids = (ecom_str){many, sizeof(many) - 3};
+    CHECK_CODE(ECOM_OK, ecom_orders_list_pages(f.orders, S("ann"), &query, f.w.arena, &pages, &e),
+               e);
+    query.user_ids = (ecom_str){many, sizeof(many) - 1};
+    CHECK_CODE(ECOM_E_INVAL,
+               ecom_orders_list_pages(f.orders, S("ann"), &query, f.w.arena, &pages, &e), e);
+    CHECK_TEXT("userIds: at most 100 at once, not 101", e);
+    CHECK_STR("userIds", ecom_str_of(e.field));
+    query.user_ids = S("ann,,bob");
+    CHECK_CODE(ECOM_E_INVAL,
+               ecom_orders_list_pages(f.orders, S("ann"), &query, f.w.arena, &pages, &e), e);
+    close_fixture(&f);
+}
+
 static void a_store_that_fails_at_any_call_loses_and_doubles_nothing(void)
 {
     for (int fault = SHOP_FAULT_BEFORE; fault <= SHOP_FAULT_AFTER; fault++)
@@ -875,6 +930,7 @@ static const struct check_case cases[] = {
     CASE(a_user_lists_own_orders_newest_first_and_by_status),
     CASE(a_query_out_of_bounds_names_its_field),
     CASE(many_are_found_by_ids_if_they_are_the_users_own),
+    CASE(pages_of_users_are_those_that_the_caller_may_see),
     CASE(a_store_that_fails_at_any_call_loses_and_doubles_nothing),
     CASE(a_store_that_fails_while_a_key_is_freed_leaves_two_whole_orders),
     CASE(of_two_processes_that_free_a_key_one_gets_it),

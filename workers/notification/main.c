@@ -42,7 +42,7 @@ static const ecom_route routes[] = {
      .flags = ECOM_ROUTE_AUTH,
      .query = &ecom_notification_query_record,
      .response = &ecom_notification_page_record,
-     .summary = "What the caller was told of an order.",
+     .summary = "What the caller was told of an order, or last of each of some.",
      .operation = "listNotifications"},
 };
 

@@ -1,11 +1,15 @@
 """The part `graphql` of bench.py: our engine behind our server, beside other people's. The same schema
 and data in memory, the same load, one process each, by the CPU that a request takes."""
+import concurrent.futures
 import contextlib
 import json
 import os
 import shutil
 import statistics
 import subprocess
+
+from graphql_bombs import bombs
+from lone_gateway import Gateway, shop_of
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PEERS = os.path.join(HERE, 'peers')
@@ -62,6 +66,26 @@ def peers():
     return found
 
 
+def beside_bombs(loadgen, request):
+    """The gateway, while two connections send it a bomb over and over: how long they wait for their answers, and
+    how long another's `{ __typename }` waits. By the clock: what else runs here is part of it."""
+    waits = {}
+    with Gateway(shop_of) as gateway, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        small = request('POST', '/graphql', gateway.port, b'{"query":"{ __typename }"}')
+        waits['nothing'] = {'small': loadgen(gateway.port, 1, 300, small, 200)}
+        for name, body, limit in bombs():
+            if not limit:
+                continue
+            sent = request('POST', '/graphql', gateway.port, body.encode())
+            thrown = pool.submit(loadgen, gateway.port, 2, 40, sent, gateway.post(body).status)
+            rounds = [loadgen(gateway.port, 1, 20, small, 200)]
+            while not thrown.done():
+                rounds.append(loadgen(gateway.port, 1, 20, small, 200))
+            waits[name] = {'small': {key: max(r[key] for r in rounds) for key in rounds[0]}, 'bomb': thrown.result()}
+    return {name: {who: {key + '_ms': round(done[key + '_us'] / 1000, 1) for key in ('p50', 'p99', 'max')}
+                   for who, done in row.items()} for name, row in waits.items()}
+
+
 def measure(tools, rounds, loadgen, request, cpu_s, peak_mib):
     commands = {'ours': [f'{tools}/graphql_server'], **peers()}
     micro = json.loads(subprocess.run([f'{tools}/graphql_micro'], capture_output=True, text=True, check=True).stdout)
@@ -86,7 +110,7 @@ def measure(tools, rounds, loadgen, request, cpu_s, peak_mib):
         peaks = {name: round(peak_mib(pid), 1) for name, (pid, _) in servers.items()}
     return {'us': {case: {name: round(statistics.median(values), 1) for name, values in row.items()}
                    for case, row in us.items()},
-            'peak_mib': peaks, 'engine': micro}
+            'peak_mib': peaks, 'engine': micro, 'bombs_ms': beside_bombs(loadgen, request)}
 
 
 def show(result):
@@ -97,6 +121,11 @@ def show(result):
         print(f'{case:24}' + ''.join(f'{row[name]:>13.1f}' + (f' {row[name] / row["ours"]:>7.1f}x' if name != 'ours' else ' ' * 9)
                                      for name in names))
     print(f'{"peak, MiB":24}' + ''.join(f'{result["peak_mib"][name]:>13.1f}{"":9}' for name in names))
+    worst = {who: max((row[who]['max_ms'], name) for name, row in result['bombs_ms'].items() if who in row)
+             for who in ('bomb', 'small')}
+    alone = result['bombs_ms']['nothing']['small']['max_ms']
+    print(f'bombs: answered within {worst["bomb"][0]} ms (goal 250; {worst["bomb"][1]}), a small query beside them '
+          f'within {worst["small"][0]} ms (goal 50; {worst["small"][1]}), alone {alone} ms')
     engine = result['engine']
     print(f'engine alone: 20 lines read and checked in {engine["prepare_20_lines_us"]} µs (goal 10), '
           f'{engine["ns_per_scalar"]} ns a scalar (goal 50), {{ __typename }} {engine["typename_ns"]} ns')

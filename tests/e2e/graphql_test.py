@@ -1,48 +1,18 @@
 """The gateway's engine from outside: joins, levels that go on at once, services that fail or hang,
 settings, and documents made to hurt."""
+import concurrent.futures
 import hashlib
 import json
 import os
 import threading
 import time
 
-from lone_gateway import Gateway
+from graphql_bombs import bombs
+from lone_gateway import Gateway, order, shop_of
 from shop import PATIENCE_S, equal, run_tests
 
 SANITIZED = any(k.endswith('SAN_OPTIONS') for k in os.environ)
 MODERN = {'Accept': 'application/graphql-response+json'}
-TIME = '2026-01-01T00:00:00.000Z'
-
-
-def user(number):
-    return {'id': f'u{number}', 'email': f'u{number}@example.com', 'createdAt': TIME}
-
-
-def order(number):
-    return {'id': f'o{number}', 'userId': f'u{number % 3}', 'amount': 1.5, 'currency': 'EUR',
-            'status': 'PAID', 'createdAt': TIME, 'updatedAt': TIME}
-
-
-def product(number):
-    return {'id': f'p{number}', 'name': 'Tea', 'price': 3, 'currency': 'EUR', 'stock': 1, 'createdAt': TIME}
-
-
-def shop_of(method, path, query):
-    if path == '/users':
-        return 200, {'items': [user(int(i[1:])) for i in query['ids'].split(',')]}
-    if path == '/users/me':
-        return 200, user(1)
-    if path == '/orders':
-        return 200, {'items': [order(i) for i in range(0, 9)]}
-    if path == '/orders/pages':  # u2's are not for this caller
-        return 200, {'items': [{'userId': u, 'items': [order(int(u[1:]))], 'nextCursor': None}
-                               for u in query['userIds'].split(',') if u != 'u2']}
-    if path == '/notifications':  # of o0 to o3, newest first or not
-        return 200, {'items': [{'id': 'e' + o, 'orderId': o, 'userId': 'u1', 'status': 'SENT', 'text': 'For ' + o,
-                                'updatedAt': TIME} for o in reversed(query['orderIds'].split(',')) if o < 'o4']}
-    if path == '/products':
-        return 200, {'items': [product(i) for i in range(int(query.get('first', 20)))]}
-    return 404, {'code': 'NOTFOUND', 'detail': 'no such thing'}
 
 
 def each_level_asks_each_service_once():
@@ -203,61 +173,31 @@ def only_trusted_documents_run():
             assert why in str(failed) or 'did not start' not in str(failed), failed
 
 
-def bombs():
-    """(name, body, the limit that its error names; None: it is answered)"""
-    def query(text, variables=None):
-        return json.dumps({'query': text, 'variables': variables or {}})
+def a_request_that_waits_holds_up_no_other():
+    asked, go_on = threading.Event(), threading.Event()
 
-    def squared(n, leaf='id'):
-        return ' '.join(f'fragment F{i} on User {{ ...F{i + 1} ...F{i + 1} }}' for i in range(n)) + \
-            f' fragment F{n} on User {{ {leaf} }}'
-    users = '{ me { ' + 'orders { nodes { user { ' * 40 + 'id' + ' } } }' * 40 + ' } }'
-    return (
-        ('depth', query('{ me { ' + 'orders { nodes { user { ' * 6 + 'id' + ' } } }' * 6 + ' } }'), 'max_depth'),
-        ('nesting', query(users), 'max_nesting'),
-        ('aliases', query('{ ' + ' '.join(f'a{i}: me {{ id }}' for i in range(3000)) + ' }'), 'max_tokens'),
-        ('fewer aliases', query('{ ' + ' '.join(f'a{i}: __typename' for i in range(51)) + ' }'), 'max_aliases'),
-        ('fragments squared', query('{ me { ...F0 } } ' + squared(40)), 'max_fields'),
-        ('fragments in a row', query('{ me { ...F0 } } ' + ' '.join(f'fragment F{i} on User {{ ...F{i + 1} }}' for i in range(900)) +
-                                     ' fragment F900 on User { id }'), 'max_nesting'),
-        ('directives', query('{ me' + ' @skip(if: false)' * 10000 + ' { id } }'), 'max_bytes|max_tokens'),
-        ('fewer directives', query('{ me' + ' @a' * 101 + ' { id } }'), 'max_directives'),
-        ('braces', query('{' * 1000000), 'max_bytes'),
-        ('fewer braces', query('{a' * 5000), 'max_nesting'),
-        ('brackets', query('{ me(a: ' + '[' * 200000), 'max_nesting|max_tokens'),
-        ('roots', query('{ ' + '__typename ' * 51 + '}'), 'max_roots'),
-        ('cost', query('{ orders(first: 1000) { nodes { user { orders(first: 1000) { nodes { id } } } } } }'), 'max_cost'),
-        ('variables, many', query('query($a: [Int]) { me { id } }', {'a': [1] * 330000}), '100000 values'),
-        ('variables, deep', '{"query":"{ me { id } }","variables":{"a":' + '[' * 900000 + '}}', 'inside each other'),
-        ('variables, long', query('query($a: String) { products(search: $a) { nodes { id } } }', {'a': 'x' * 1000000}),
-         'max_variable_bytes'),
-        ('variables, keys', query('{ me { id } }', {f'k{i}': i for i in range(60000)}), 'keys'),
-        ('overlapping fields', query('{ me { ' + ' '.join('orders(first: 1) { nodes { user { ' + ' '.join(
-            'orders(first: 1) { nodes { id } }' for _ in range(26)) + ' } } }' for _ in range(26)) + ' } }'), None),
-        ('overlapping fragments', query('{ me { ...F0 } } ' + ' '.join(
-            f'fragment F{i} on User {{ ...F{i + 1} orders {{ nodes {{ user {{ ...F{i + 1} }} }} }} }}' for i in range(14)) +
-            ' fragment F14 on User { id }'), 'max_'),
-        ('introspection', query('{ __schema { types { fields { type { fields { type { fields { type { fields { type { '
-                                'fields { name } } } } } } } } } } } }'), 'introspection depth'),
-    )
+    def answer(method, path, query):
+        asked.set()
+        go_on.wait(PATIENCE_S)
+        return shop_of(method, path, query)
+
+    with Gateway(answer, GATEWAY_TIMEOUT_MS='60000', HTTP_THREADS='2') as gateway:
+        held = []
+        waiting = threading.Thread(target=lambda: held.append(gateway.ask('{ me { id } }').json))
+        waiting.start()
+        assert asked.wait(PATIENCE_S)
+        equal({'data': {'__typename': 'Query'}}, gateway.ask('{ __typename }').json)
+        equal([], held)
+        go_on.set()
+        waiting.join(PATIENCE_S)
+        equal([{'data': {'me': {'id': 'u1'}}}], held)
 
 
 def bombs_are_cheap_to_refuse():
-    most_cpu_ms = 250 if not SANITIZED else 10000
+    # The most that a small query waits for a bomb, be there one thread for both: its work, by the processor's
+    # time, which other processes do not count in. Waits by the clock: `scripts/bench graphql`.
+    most_cpu_ms = 50 if not SANITIZED else 10000
     with Gateway(shop_of) as gateway:
-        for _ in range(20):
-            gateway.ask('{ me { id } products(first: 20) { nodes { id } } }')
-        before = gateway.memory_kib('VmRSS')
-        small = {'running': True, 'served': 0, 'wrong': []}
-
-        def ask_beside():
-            while small['running']:
-                got = gateway.ask('{ __typename }')
-                small['served'] += 1
-                if got.json != {'data': {'__typename': 'Query'}}:
-                    small['wrong'].append(got.body)
-                time.sleep(0.02)
-
         for name, body, limit in bombs():
             cpu = gateway.cpu_ms()
             for _ in range(3):
@@ -274,22 +214,26 @@ def bombs_are_cheap_to_refuse():
             said = errors[0]['message'] if limit else 'answered'
             print(f'# {name}: {len(body)} bytes, {spent:.0f} ms of CPU: {said[:90]}')
             assert spent <= most_cpu_ms, (name, spent)
-        beside = threading.Thread(target=ask_beside)
-        beside.start()
-        for _ in range(3):
-            for name, body, _ in bombs():
-                gateway.post(body)
-        small['running'] = False
-        beside.join(PATIENCE_S)
-        equal([], small['wrong'])
-        assert small['served'] > 0
+
+
+def bombs_leave_small_queries_and_memory_alone():
+    with Gateway(shop_of) as gateway:
+        for _ in range(20):
+            gateway.ask('{ me { id } products(first: 20) { nodes { id } } }')
+        before = gateway.memory_kib('VmRSS')
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            thrown = [pool.submit(gateway.post, body) for _ in range(8) for _, body, _ in bombs()]
+            while not all(bomb.done() for bomb in thrown):
+                equal({'data': {'__typename': 'Query'}}, gateway.ask('{ __typename }').json)
+            for bomb in thrown:
+                bomb.result()
         equal(413, gateway.status_of_huge(32 << 20))
         most = gateway.memory_kib('VmHWM') - before
         kept = gateway.memory_kib('VmRSS') - before
         print(f'# memory: {before} KiB before, {most} KiB more at most, {kept} KiB more after')
         if not SANITIZED:
             assert most < 32 << 10, most
-            assert kept < 16 << 10, kept
+            assert kept < 8 << 10, kept
 
 
 run_tests(
@@ -301,5 +245,7 @@ run_tests(
     what_services_say_has_a_code_and_what_they_hide_stays_hidden,
     settings_reach_the_engine,
     only_trusted_documents_run,
+    a_request_that_waits_holds_up_no_other,
     bombs_are_cheap_to_refuse,
+    bombs_leave_small_queries_and_memory_alone,
 )

@@ -17,10 +17,43 @@ from urllib.parse import parse_qs, urlsplit
 
 from shop import BIN, PATIENCE_S, Answer, free_ports
 
+TIME = '2026-01-01T00:00:00.000Z'
+
+
+def user(number):
+    return {'id': f'u{number}', 'email': f'u{number}@example.com', 'createdAt': TIME}
+
+
+def order(number):
+    return {'id': f'o{number}', 'userId': f'u{number % 3}', 'amount': 1.5, 'currency': 'EUR',
+            'status': 'PAID', 'createdAt': TIME, 'updatedAt': TIME}
+
+
+def product(number):
+    return {'id': f'p{number}', 'name': 'Tea', 'price': 3, 'currency': 'EUR', 'stock': 1, 'createdAt': TIME}
+
+
+def shop_of(method, path, query):
+    if path == '/users':
+        return 200, {'items': [user(int(i[1:])) for i in query['ids'].split(',')]}
+    if path == '/users/me':
+        return 200, user(1)
+    if path == '/orders':
+        return 200, {'items': [order(i) for i in range(0, 9)]}
+    if path == '/orders/pages':  # u2's are not for this caller
+        return 200, {'items': [{'userId': u, 'items': [order(int(u[1:]))], 'nextCursor': None}
+                               for u in query['userIds'].split(',') if u != 'u2']}
+    if path == '/notifications':  # of o0 to o3, newest first or not
+        return 200, {'items': [{'id': 'e' + o, 'orderId': o, 'userId': 'u1', 'status': 'SENT', 'text': 'For ' + o,
+                                'updatedAt': TIME} for o in reversed(query['orderIds'].split(',')) if o < 'o4']}
+    if path == '/products':
+        return 200, {'items': [product(i) for i in range(int(query.get('first', 20)))]}
+    return 404, {'code': 'NOTFOUND', 'detail': 'no such thing'}
+
 
 class Services:
-    """Users, products, orders and notifications on one port. `answer(method, path, query)` gives (status, object), or
-    None: never an answer."""
+    """Users, products, orders and notifications on one port. `answer(method, path, query)` gives (status, object),
+    or None: never an answer."""
 
     def __init__(self, answer):
         self.calls = []

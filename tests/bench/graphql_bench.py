@@ -63,6 +63,10 @@ def peers():
         folder = os.path.join(PEERS, 'async-graphql')
         if subprocess.run(['cargo', 'build', '--release', '--quiet'], cwd=folder).returncode == 0:
             found['async-graphql'] = [os.path.join(folder, 'target', 'release', 'peer-async-graphql')]
+    if shutil.which('go'):
+        folder = os.path.join(PEERS, 'gqlgen')
+        if all(subprocess.run(['go', *words], cwd=folder).returncode == 0 for words in (['generate'], ['build'])):
+            found['gqlgen'] = [os.path.join(folder, 'peer-gqlgen')]
     return found
 
 

@@ -93,6 +93,31 @@ def refusals_say_what_is_wrong():
         equal('UNAUTHENTICATED', answer.json['errors'][0]['extensions']['code'], answer.body)
 
 
+def no_secret_is_in_the_log():
+    """At any level, whether it is good or refused."""
+    secrets = ['correct horse', 'battery staple', 'short!', '$argon2id$']
+    with Shop(LOG_LEVEL='debug') as shop:
+        user_id, token = shop.customer()
+        secrets += [shop.env['JWT_SECRET'], *token.split('.')[1:]]
+        for password, status in (('battery staple', 401), ('correct horse', 200)):
+            answer = shop.call('user-service', 'POST', '/auth/login',
+                               {'email': 'ada@example.com', 'password': password})
+            equal(status, answer.status, answer.body)
+        equal(400, shop.call('user-service', 'POST', '/auth/register',
+                             {'email': 'eve@example.com', 'password': 'short!'}).status)
+        equal(401, shop.call('order-service', 'GET', '/orders', token=token[:-1]).status)
+        equal(404, shop.call('order-service', 'GET', f'/orders/x?token={token}', token=token).status)
+        order = shop.graphql(CREATE_ORDER, {'userId': user_id, 'amount': 1}, token).json
+        shop.settled(order['data']['createOrder']['id'], token)
+        shop.graphql('mutation { login(email: "ada@example.com", password: "battery staple") '
+                     '{ token } }')
+        shop.stop()
+        with open(os.path.join(shop.folder, 'log')) as log:
+            text = log.read()
+    assert '"level":"debug"' in text, text
+    equal([], [secret for secret in secrets if secret in text], text)
+
+
 def what_is_not_set_is_null():
     with Shop() as shop:
         account = {'email': 'nameless@example.com', 'password': 'correct horse'}
@@ -268,6 +293,7 @@ run_tests(from_registering_to_the_paid_order_over_rest,
           from_the_mutation_to_the_paid_order_over_graphql,
           a_declined_payment_fails_the_order_and_is_told,
           refusals_say_what_is_wrong,
+          no_secret_is_in_the_log,
           what_is_not_set_is_null,
           the_same_idempotency_key_makes_one_order,
           two_order_services_on_one_store_make_one_order_of_a_key,

@@ -1,6 +1,8 @@
 """`ecom` as a person meets it: start, Ctrl-C, wrong settings, wrong arguments."""
 import os
+import re
 import signal
+import socket
 import subprocess
 import tempfile
 
@@ -16,15 +18,46 @@ def ecom(*args, program='ecom', **env):
         return done.returncode, done.stdout, done.stderr
 
 
+def said(shop):
+    with open(os.path.join(shop.folder, 'log')) as log:
+        return log.read()
+
+
 def a_ctrl_c_that_comes_twice_at_once_still_stops_in_order():
     with Shop() as shop:
         shop.up.send_signal(signal.SIGINT)  # by the terminal
         shop.up.send_signal(signal.SIGTERM)  # by the script around it
         equal(0, shop.stop())
-        shop.log.flush()
-        log = open(os.path.join(shop.folder, 'log')).read()
+        log = said(shop)
         assert 'killed' not in log, log
-        equal(len(DAEMONS), log.count('"message":"stopped"'))
+        equal(['graphql-gateway', 'user-service', 'product-service', 'order-service',
+               'payment-worker', 'notification-worker'],
+              re.findall(r'"service":"([^"]+)","message":"stopped"', log))
+
+
+def who_dies_is_started_again_later_each_time():
+    with Shop() as shop:
+        for pause in (200, 400, 800):
+            os.kill(wait_until('the worker', lambda: shop.pid('payment-worker')), signal.SIGKILL)
+            line = f'was ended by signal 9, starting it again in {pause} ms'
+            wait_until(line, lambda line=line: line in said(shop))
+        equal(DAEMONS['payment-worker'], shop.line())
+
+
+def who_cannot_start_stops_all_in_the_end():
+    """Its port is another's."""
+    shop = Shop()
+    with socket.socket() as taken, open(os.path.join(shop.folder, 'log'), 'wb') as log:
+        taken.bind(('127.0.0.1', 0))
+        taken.listen()
+        run = subprocess.run([os.path.join(BIN, 'ecom'), 'up'], cwd=shop.folder,
+                             stdout=subprocess.DEVNULL, stderr=log,
+                             env={**shop.env, 'PRODUCT_PORT': str(taken.getsockname()[1])})
+    equal(69, run.returncode)
+    log = said(shop)
+    equal(['200', '400', '800', '1600'], re.findall(r'69, starting it again in (\d+) ms', log))
+    assert 'product-service     | ended with status 69 and will not do better: stopping all' in log, log
+    equal(len(DAEMONS) - 1, log.count('"message":"stopped"'), log)
 
 
 def without_a_secret_nothing_is_started():
@@ -87,6 +120,8 @@ def following_begins_before_there_is_anything():
 
 
 run_tests(a_ctrl_c_that_comes_twice_at_once_still_stops_in_order,
+          who_dies_is_started_again_later_each_time,
+          who_cannot_start_stops_all_in_the_end,
           without_a_secret_nothing_is_started,
           a_missing_secret_is_told_beside_the_other_faults,
           an_unknown_argument_is_named_and_help_offered,

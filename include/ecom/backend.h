@@ -54,6 +54,12 @@ typedef struct ecom_store_ops {
      *  table yet: the core calls put(). Only with ECOM_CAP_CONCURRENT. */
     int (*put_later)(void *self, const ecom_store_write *write, ecom_put_fn fn, void *user,
                      ecom_error *err);
+    /** As ecom_store_watch() has them, for the handle of @p origin. All three or none: NULL, or not
+     *  in the table yet, and the relay looks by itself now and then. Only with ECOM_CAP_CONCURRENT.
+     *  watch() may answer ECOM_E_NOTSUP, when it is the server that cannot. */
+    int (*watch)(void *self, ecom_str origin, void **watch, ecom_error *err);
+    int (*wait)(void *watch, int32_t timeout_ms, ecom_error *err);
+    void (*unwatch)(void *watch);
 } ecom_store_ops;
 
 /** A message backend. publish() runs at the same time as the members' methods; one member's

@@ -26,7 +26,9 @@ typedef struct ecom_relay_options {
     const ecom_log *log;    /**< nullable */
     ecom_metrics *metrics;  /**< nullable: ecom_outbox_* */
     uint32_t batch;         /**< events a publish; 0: 256, at most 1000 */
-    int32_t sweep_ms;       /**< how often to look for leftovers of others; 0: 1,000 */
+    int32_t sweep_ms;       /**< how often to look for leftovers of others; 0: 1,000. While nothing
+                             *   waits less and less often, down to a quarter; a sixteenth where the
+                             *   store tells of them, see ecom_store_watch() */
     int32_t grace_ms;       /**< an event this old is a leftover; 0: 2,000 */
     int32_t max_backoff_ms; /**< while the bus or the store is away; 0: 5,000 */
 } ecom_relay_options;
@@ -48,8 +50,9 @@ ECOM_API ECOM_MUST_USE int ecom_relay_new(const ecom_relay_options *opts, ecom_r
  *                  step again at once.
  *  @return how many events went out, or why none could: step again after @p wait_ms. */
 ECOM_API int ecom_relay_step(ecom_relay *relay, int32_t *wait_ms, ecom_error *err);
-/** Runs steps on a thread of its own, woken by the store (ecom_store_on_events()): one running
- * relay a store handle. @return ECOM_E_INVAL: it runs already; ECOM_E_NOMEM: no thread. */
+/** Runs steps on a thread of its own, woken by the store (ecom_store_on_events(), and for what
+ * other handles leave by ecom_store_watch(), where it can): one running relay a store handle.
+ * @return ECOM_E_INVAL: it runs already; ECOM_E_NOMEM: no thread. */
 ECOM_API ECOM_MUST_USE int ecom_relay_start(ecom_relay *relay, ecom_error *err);
 /** Publishes what waits, for at most @p deadline_ms and the call then in progress, and ends the
  *  thread. */

@@ -178,6 +178,23 @@ ECOM_API ECOM_MUST_USE int ecom_store_ping(ecom_store *store, ecom_error *err);
  *  One listener: the relay. NULL takes it away, and waits for calls in progress. */
 ECOM_API void ecom_store_on_events(ecom_store *store, void (*fn)(void *user), void *user);
 
+/** Hears when other handles, here or in another process, leave events in the same data. What they
+ *  left before is for ecom_store_pending() to say. */
+typedef struct ecom_watch ecom_watch;
+
+/** Begins to listen. For the relay: without it another's events are found by looking for them.
+ *  @param out  ecom_watch_close() ends it, before the store is closed.
+ *  @return ECOM_E_NOTSUP: this store, or this server, does not tell; ECOM_E_UNAVAILABLE,
+ *          ECOM_E_NOMEM.   Since: 0.1 */
+ECOM_API ECOM_MUST_USE int ecom_store_watch(ecom_store *store, ecom_watch **out, ecom_error *err);
+/** Waits until another handle has left events. For one thread at a time.
+ *  @param timeout_ms  0 or more; it may take a call's time longer when the server falls silent.
+ *  @return ECOM_OK: one has, or may have, since the watch began or since the last ECOM_OK;
+ *          ECOM_E_TIMEOUT: none has; anything else: nothing is heard any more, close it. */
+ECOM_API ECOM_MUST_USE int ecom_watch_wait(ecom_watch *watch, int32_t timeout_ms, ecom_error *err);
+/** NULL is fine. */
+ECOM_API void ecom_watch_close(ecom_watch *watch);
+
 /** Waits for calls in flight, then frees everything. NULL is fine. */
 ECOM_API void ecom_store_close(ecom_store *store);
 

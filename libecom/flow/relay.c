@@ -81,8 +81,11 @@ int ecom_relay_new(const ecom_relay_options *opts, ecom_relay **out, ecom_error 
     relay->grace_ms = opts->grace_ms ? opts->grace_ms : DEFAULT_GRACE_MS;
     relay->max_backoff_ms = opts->max_backoff_ms ? opts->max_backoff_ms : DEFAULT_MAX_BACKOFF_MS;
     relay->gauged_us = INT64_MIN;
+    relay->waiting = UINT64_MAX;
+    relay->idle_cap = ECOM__RELAY_ALONE;
     pthread_mutex_init(&relay->mutex, NULL);
     ecom__cond_init(&relay->wake);
+    ecom__cond_init(&relay->unpause);
     relay->arena = ecom_arena_new(BATCH_BYTES);
     relay->msgs = calloc(relay->batch, sizeof(*relay->msgs));
     relay->tokens = calloc(relay->batch, sizeof(*relay->tokens));
@@ -105,6 +108,7 @@ void ecom_relay_free(ecom_relay *relay)
         next = p->next;
         free(p);
     }
+    pthread_cond_destroy(&relay->unpause);
     pthread_cond_destroy(&relay->wake);
     pthread_mutex_destroy(&relay->mutex);
     ecom_arena_free(relay->arena);
@@ -296,10 +300,12 @@ static void gauge(ecom_relay *relay)
         return;
     relay->gauged_us = now;
     relay->ahead = 0;
+    relay->waiting = UINT64_MAX;
     if (ecom_store_backlog(relay->store, &count, &oldest_ms, NULL) < 0)
         return;
     int64_t age_ms = oldest_ms ? ecom_env_now_ms(relay->env) - oldest_ms : 0;
     relay->ahead = age_ms < -relay->grace_ms;
+    relay->waiting = count;
     ecom_series_set(relay->backlog, (int64_t)count);
     ecom_series_set(relay->oldest, age_ms > 0 ? age_ms / 1000 : 0);
 }
@@ -342,6 +348,22 @@ static int32_t backoff_left(const ecom_relay *relay)
     return us > 0 ? (int32_t)((us + 999) / 1000) : 0;
 }
 
+/* How long until the next look: longer and longer while nothing waits, not even what is still its
+ * writer's to publish. */
+static int32_t until_next(ecom_relay *relay)
+{
+    if (relay->cut)
+        return 0;
+    if (relay->n || relay->waiting) {
+        relay->idle = 0;
+        return relay->sweep_ms;
+    }
+    if (relay->idle > relay->idle_cap)
+        relay->idle = relay->idle_cap;
+    int64_t ms = (int64_t)relay->sweep_ms << relay->idle++;
+    return ms < MAX_WAIT_MS ? (int32_t)ms : MAX_WAIT_MS;
+}
+
 int ecom_relay_step(ecom_relay *relay, int32_t *wait_ms, ecom_error *err)
 {
     ecom_error why = {0};
@@ -373,7 +395,7 @@ int ecom_relay_step(ecom_relay *relay, int32_t *wait_ms, ecom_error *err)
     if (r == ECOM_OK) {
         recovered(relay);
         relay->gather_ms = gather_ms(relay, sent);
-        *wait_ms = relay->cut ? 0 : relay->sweep_ms;
+        *wait_ms = until_next(relay);
         return (int)sent;
     }
     *wait_ms = failed(relay, &why);

@@ -50,14 +50,25 @@ struct ecom_relay {
 
     ecom_series *published, *failed, *backlog, *oldest, *parked_gauge;
 
-    /* The thread's. */
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t wake;
-    int running, stopping;
+    uint64_t waiting;  /* events that waited when they were last counted; UINT64_MAX: not known */
+    uint32_t idle;     /* looks in a row that found nothing, while nothing waited */
+    uint32_t idle_cap; /* so many of them count: each doubles the time until the next */
+
+    /* The threads'. */
+    pthread_t thread, ear;
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t wake, unpause;
+    int running, listening, stopping;
     int signalled; /* something was committed since the last step began */
     int deaf;      /* while it rests, that does not count */
+    int watched;   /* the store tells of others' events */
     int64_t deadline_ms;
 };
+
+/* Times that a sweep may double while nothing waits: by how sure it is that one is told. */
+enum { ECOM__RELAY_ALONE = 2, ECOM__RELAY_WATCHED = 4 };
+
+/* The thread that hears of others' events. */
+void *ecom__relay_listen(void *relay);
 
 #endif

@@ -1,6 +1,7 @@
 #include "flow/relay.h"
 
 #include "flow/thread.h"
+#include "store/store.h"
 
 /* Runs in the thread of whoever committed. */
 static void on_events(void *user)
@@ -53,6 +54,7 @@ static void *run(void *arg)
     while (!relay->stopping) {
         int32_t wait_ms = 0;
         relay->signalled = 0; /* before the step looks: what comes later is not missed */
+        relay->idle_cap = relay->watched ? ECOM__RELAY_WATCHED : ECOM__RELAY_ALONE;
         pthread_mutex_unlock(&relay->mutex);
         ecom_relay_step(relay, &wait_ms, NULL);
         int away = relay->failures > 0;
@@ -80,6 +82,9 @@ int ecom_relay_start(ecom_relay *relay, ecom_error *err)
         return r;
     }
     relay->running = 1;
+    /* Without an ear it looks for others' events by itself. */
+    relay->listening = ecom__store_can_watch(relay->store) &&
+                       ecom__thread_start(&relay->ear, ecom__relay_listen, relay, "", NULL) == 0;
     return ECOM_OK;
 }
 
@@ -92,7 +97,10 @@ void ecom_relay_stop(ecom_relay *relay, int32_t deadline_ms)
     relay->stopping = 1;
     relay->deadline_ms = ecom__monotonic_ms() + deadline_ms;
     pthread_cond_signal(&relay->wake);
+    pthread_cond_signal(&relay->unpause);
     pthread_mutex_unlock(&relay->mutex);
     pthread_join(relay->thread, NULL);
+    if (relay->listening)
+        pthread_join(relay->ear, NULL);
     relay->running = 0;
 }

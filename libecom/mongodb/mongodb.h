@@ -14,6 +14,8 @@ typedef struct ecom__mdb {
     char *database;
     const ecom_env *env;
     int32_t timeout_ms;
+    int32_t await_ms; /* how long a change stream is asked to wait for something to tell */
+    int alone;        /* the pool holds one client: none can be kept to listen with */
 
     pthread_mutex_t lock;
     uint64_t last; /* revision given out */
@@ -69,5 +71,8 @@ int ecom__mdb_pending(void *self, ecom_str origin, int64_t before_ms, uint32_t l
                       ecom_pending_fn row, void *user, ecom_error *err);
 int ecom__mdb_published(void *self, const ecom_str *tokens, size_t n, ecom_error *err);
 int ecom__mdb_backlog(void *self, uint64_t *count, int64_t *oldest_ms, ecom_error *err);
+int ecom__mdb_watch(void *self, ecom_str origin, void **watch, ecom_error *err);
+int ecom__mdb_wait(void *watch, int32_t timeout_ms, ecom_error *err);
+void ecom__mdb_unwatch(void *watch);
 
 #endif

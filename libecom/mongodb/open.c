@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SELECTION_MS = 2000, DEFAULT_TIMEOUT_MS = 5000 };
+enum { SELECTION_MS = 2000, DEFAULT_TIMEOUT_MS = 5000, MOST_AWAIT_MS = 500 };
 
 static int mdb_ping(void *self, ecom_error *err)
 {
@@ -47,6 +47,9 @@ static const ecom_store_ops mongodb_ops = {
     .backlog = ecom__mdb_backlog,
     .ping = mdb_ping,
     .close = mdb_close,
+    .watch = ecom__mdb_watch,
+    .wait = ecom__mdb_wait,
+    .unwatch = ecom__mdb_unwatch,
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -142,6 +145,11 @@ static int make_pool(ecom__mdb *db, const mongoc_uri_t *uri, ecom_error *err)
     if (!db->pool)
         return ecom_fail_field(err, ECOM_E_INVAL, "url", "cannot be used: %s", cause.message);
     mongoc_client_pool_set_error_api(db->pool, MONGOC_ERROR_API_VERSION_2);
+    /* Less than the time in which an answer must come. */
+    int32_t answer_ms =
+        mongoc_uri_get_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, db->timeout_ms);
+    db->await_ms = answer_ms / 2 < MOST_AWAIT_MS ? answer_ms / 2 : MOST_AWAIT_MS;
+    db->alone = mongoc_uri_get_option_as_int32(uri, MONGOC_URI_MAXPOOLSIZE, 2) == 1;
     return ECOM_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "store/range.h"
 #include "store/tree.h"
+#include "store/watch.h"
 
 enum { MAX_NAMED = 1024, ORIGIN_BYTES = 36 };
 
@@ -56,6 +57,7 @@ struct data {
     ecom__tree docs, entries, events;
     uint64_t last; /* revision or event number given out */
     uint64_t waiting, asks;
+    ecom__watches watches;
 };
 
 static pthread_mutex_t named_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -339,6 +341,8 @@ static int memory_put(void *self, const ecom_store_write *write, uint64_t *rev, 
     pthread_mutex_lock(&data->lock);
     int r = put_locked(data, write, rev, err);
     pthread_mutex_unlock(&data->lock);
+    if (r == ECOM_OK && write->change->nevents)
+        ecom__watches_tell(&data->watches, write->origin);
     return r;
 }
 
@@ -559,12 +563,22 @@ static int memory_ping(void *self, ecom_error *err)
     return ECOM_OK;
 }
 
+static int memory_watch(void *self, ecom_str origin, void **watch, ecom_error *err)
+{
+    struct ecom__watch *made = NULL;
+    int r = ecom__watch_new(&((struct data *)self)->watches, origin, &made, err);
+
+    *watch = made;
+    return r;
+}
+
 static void data_free(struct data *data)
 {
     for (struct event *e = event_after(data, 0); e; e = event_after(data, 0))
         forget(data, e);
     while (data->docs.root)
         take_out_doc(data, doc_of(data->docs.root));
+    ecom__watches_clear(&data->watches);
     pthread_mutex_destroy(&data->lock);
     free(data);
 }
@@ -590,6 +604,9 @@ static const ecom_store_ops memory_ops = {
     .backlog = memory_backlog,
     .ping = memory_ping,
     .close = memory_close,
+    .watch = memory_watch,
+    .wait = ecom__watch_wait,
+    .unwatch = ecom__watch_free,
 };
 
 static struct data *data_new(ecom_str name, const ecom_env *env)
@@ -605,6 +622,7 @@ static struct data *data_new(ecom_str name, const ecom_env *env)
     data->entries = (ecom__tree){NULL, entry_cmp, seed | 1};
     data->events = (ecom__tree){NULL, event_cmp, seed | 1};
     pthread_mutex_init(&data->lock, NULL);
+    ecom__watches_init(&data->watches);
     return data;
 }
 

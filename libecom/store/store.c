@@ -353,7 +353,8 @@ static int put_later(ecom_store *store, struct later *later, ecom_error *err)
     ecom_error why = {0};
     uint64_t rev = 0;
 
-    if (ops->size >= sizeof(*ops) && ops->put_later && ops->caps & ECOM_CAP_CONCURRENT)
+    if (ops->size >= offsetof(ecom_store_ops, watch) && ops->put_later &&
+        ops->caps & ECOM_CAP_CONCURRENT)
         return ops->put_later(store->self, &later->write, on_done, later, err);
     int r = ops->put(store->self, &later->write, &rev, &why);
     on_done(later, r, rev, &why);
@@ -518,4 +519,52 @@ int ecom_store_ping(ecom_store *store, ecom_error *err)
         r = ecom__room_check(&store->room, store->env, err);
     leave(store);
     return r;
+}
+
+struct ecom_watch {
+    ecom_store *store;
+    void *self;
+};
+
+int ecom__store_can_watch(const ecom_store *store)
+{
+    const ecom_store_ops *ops = store->ops;
+
+    return ops->size >= offsetof(ecom_store_ops, unwatch) + sizeof(ops->unwatch) && ops->watch &&
+           ops->wait && ops->unwatch && ops->caps & ECOM_CAP_CONCURRENT;
+}
+
+int ecom_store_watch(ecom_store *store, ecom_watch **out, ecom_error *err)
+{
+    if (!ecom__store_can_watch(store))
+        return ecom_fail(err, ECOM_E_NOTSUP, "\"%s\" does not tell of others' events",
+                         store->ops->name);
+    ecom_watch *watch = calloc(1, sizeof(*watch));
+    int r = watch ? enter(store, err) : ecom_fail(err, ECOM_E_NOMEM, "no memory for a watch");
+    if (r == ECOM_OK) {
+        const ecom_str origin = {store->origin.s, sizeof(store->origin.s) - 1};
+        watch->store = store;
+        r = store->ops->watch(store->self, origin, &watch->self, err);
+        leave(store);
+    }
+    if (r == ECOM_OK)
+        *out = watch;
+    else
+        free(watch);
+    return r;
+}
+
+int ecom_watch_wait(ecom_watch *watch, int32_t timeout_ms, ecom_error *err)
+{
+    if (timeout_ms < 0)
+        return ecom_fail_field(err, ECOM_E_INVAL, "timeout_ms", "is %d, less than 0", timeout_ms);
+    return watch->store->ops->wait(watch->self, timeout_ms, err);
+}
+
+void ecom_watch_close(ecom_watch *watch)
+{
+    if (!watch)
+        return;
+    watch->store->ops->unwatch(watch->self);
+    free(watch);
 }

@@ -375,6 +375,30 @@ static void the_listener_may_take_itself_away(struct store_test *t)
     CHECK_I64(1, l.calls);
 }
 
+/* A store that can watch hears of others, and of what came since it began; its own is no news. */
+static void a_watch_hears_of_what_other_handles_leave(struct store_test *t)
+{
+    enum { PATIENCE_MS = 30000, BRIEFLY_MS = 200 };
+    ecom_store *other = store_open(t);
+    ecom_watch *watch = NULL;
+    ecom_error e;
+
+    CHECK_PASSED();
+    int r = ecom_store_watch(t->store, &watch, &e);
+    if (r == ECOM_E_NOTSUP)
+        return;
+    CHECK_CODE(ECOM_OK, r, e);
+    store_put(t->store, "1", 0, "", "e1");
+    CHECK_CODE(ECOM_E_TIMEOUT, ecom_watch_wait(watch, BRIEFLY_MS, &e), e);
+    store_put(other, "2", 0, "", "e2");
+    CHECK_CODE(ECOM_OK, ecom_watch_wait(watch, PATIENCE_MS, &e), e);
+    store_put(other, "1", ECOM_REV_ANY, "", "e3");
+    CHECK_CODE(ECOM_OK, ecom_watch_wait(watch, PATIENCE_MS, &e), e);
+    CHECK_CODE(ECOM_E_INVAL, ecom_watch_wait(watch, -1, &e), e);
+    ecom_watch_close(watch);
+    ecom_watch_close(NULL);
+}
+
 static const struct store_case cases[] = {
     CASE(0, events_wait_in_order_until_they_are_published),
     CASE(0, to_publish_is_idempotent_and_unknown_tokens_are_fine),
@@ -393,6 +417,7 @@ static const struct store_case cases[] = {
     CASE(ECOM_TEST_SHARED, either_handle_may_publish),
     CASE(0, the_listener_hears_of_each_change_with_events),
     CASE(0, the_listener_may_take_itself_away),
+    CASE(ECOM_TEST_SHARED, a_watch_hears_of_what_other_handles_leave),
 };
 
 const struct store_cases ecom__store_outbox_cases = {cases, sizeof(cases) / sizeof(cases[0])};

@@ -11,7 +11,8 @@
 const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
-    return "called_from_lib:libmongoc\ncalled_from_lib:libbson\nrace:libmongoc\n";
+    return "called_from_lib:libmongoc-1\ncalled_from_lib:libmongoc2\ncalled_from_lib:libbson-1\n"
+           "called_from_lib:libbson2\nrace:libmongoc\n";
 }
 
 static const char *started_url(void)

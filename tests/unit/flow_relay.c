@@ -584,6 +584,52 @@ static void two_relays_lose_nothing_and_keep_each_documents_order(void)
     world_close(&w);
 }
 
+static void while_nothing_waits_it_looks_less_and_less_often(void)
+{
+    const int32_t waits[] = {1000, 2000, 4000, 4000};
+    struct world w;
+
+    CHECK(world_open(&w) == ECOM_OK, "%s", w.e.text);
+    for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+        CHECK_I64(0, step(&w));
+        CHECK_I64(waits[i], w.wait_ms);
+        check_world_move_ms(&w.clock, w.wait_ms);
+    }
+    put(&w, "1", "x");
+    CHECK_I64(1, step(&w));
+    CHECK_I64(1000, w.wait_ms);
+    check_world_move_ms(&w.clock, 1000);
+    CHECK_I64(0, step(&w));
+    CHECK_I64(1000, w.wait_ms);
+    world_close(&w);
+}
+
+/* What waits for its own writer may be left to us at any time. */
+static void while_anothers_event_waits_it_looks_as_often_as_ever(void)
+{
+    struct world w;
+    ecom_store *a = NULL, *b = NULL;
+    ecom_relay *relay = NULL;
+
+    CHECK(world_open(&w) == ECOM_OK, "%s", w.e.text);
+    CHECK_CODE(ECOM_OK, open_store(&w, "memory:young", &a), w.e);
+    CHECK_CODE(ECOM_OK, open_store(&w, "memory:young", &b), w.e);
+    ecom_relay_options opts = options_of(&w);
+    opts.store = a;
+    opts.grace_ms = 60000;
+    CHECK_CODE(ECOM_OK, ecom_relay_new(&opts, &relay, &w.e), w.e);
+    put_in(b, "1", "x");
+    for (int i = 0; i < 5; i++) {
+        CHECK_I64(0, ecom_relay_step(relay, &w.wait_ms, &w.e));
+        CHECK_I64(1000, w.wait_ms);
+        check_world_move_ms(&w.clock, 1000);
+    }
+    ecom_relay_free(relay);
+    ecom_store_close(a);
+    ecom_store_close(b);
+    world_close(&w);
+}
+
 static void gauges_say_how_many_wait_and_how_long(void)
 {
     struct world w;
@@ -720,6 +766,8 @@ static const struct check_case cases[] = {
     CASE(anothers_events_are_taken_over_after_the_grace),
     CASE(what_is_from_a_time_to_come_goes_at_once),
     CASE(two_relays_lose_nothing_and_keep_each_documents_order),
+    CASE(while_nothing_waits_it_looks_less_and_less_often),
+    CASE(while_anothers_event_waits_it_looks_as_often_as_ever),
     CASE(gauges_say_how_many_wait_and_how_long),
     CASE(each_allocation_may_fail_and_nothing_is_lost),
     CASE(each_allocation_of_setting_aside_may_fail),

@@ -7,7 +7,7 @@ die() { printf '%s: %s\n' "$0" "$*" >&2; exit 1; }
 # What the library and the daemons are built with.
 build_packages() {
     echo build-essential meson ninja-build pkg-config \
-        libcurl4-openssl-dev libjson-c-dev libjwt-dev libmongoc-dev librdkafka-dev libsodium-dev \
+        libcurl4-openssl-dev libjwt-dev libmongoc-dev librdkafka-dev libsodium-dev \
         libsqlite3-dev libuv1-dev
     # Debian 13 has llhttp as a library, Debian 12 its sources in node-llhttp.
     if apt-cache show libllhttp-dev >/dev/null 2>&1; then echo libllhttp-dev; else echo node-llhttp; fi

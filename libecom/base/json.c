@@ -1,24 +1,53 @@
-/* The only file that knows json-c. It gives the grammar and the unescaped strings; what it is known
- * to let through, json_lint.c has refused before, and what it cannot tell (which keys came twice,
- * how a number was written), the lint's tape knows: both are walked in step. */
+/* JSON texts, read in one pass: the text is copied into the arena, its strings are unescaped there,
+ * and the tree's nodes point into it. */
 #include "ecom/json.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <json-c/json.h>
-
 #include "base/decimal.h"
-#include "base/json_lint.h"
+#include "base/json_scan.h"
+#include "base/path.h"
 
 enum {
     DEFAULT_BYTES = 1 << 20,
     DEFAULT_DEPTH = 32,
     DEFAULT_KEYS = 256,
     DEFAULT_NODES = 100000,
-    MOST_BYTES = 1 << 30, /* json-c counts in int */
+    MOST_BYTES = 1 << 30,
     MOST_DEPTH = 512,
-    COMPARED_KEYS = 1024 /* when looking for the one that came twice */
+    FIRST_NODES = 8, /* in the first piece of them; each next one is twice as large */
+    MOST_NODES = 512,
+    FEW_KEYS = 16 /* are compared each with each */
+};
+
+/* What may come next. */
+enum awaited {
+    A_VALUE,
+    A_KEY,
+    A_COLON,
+    A_COMMA, /* or the end of what we are in */
+    NOTHING
+};
+
+/* A container that is not closed yet. */
+struct frame {
+    ecom_json *in;
+    ecom_json *last; /* child so far, which the innermost frame's error is about; NULL: none */
+};
+
+struct reader {
+    const ecom_json_limits *limits;
+    ecom_arena *arena;
+    char *start, *p, *end; /* of the copy, which has a NUL behind it */
+    struct frame *frames;  /* the outermost holds the text's one value, as an item */
+    uint32_t depth;        /* frames around p, without that one */
+    enum awaited awaited;
+    uint32_t values;
+    ecom_json *spare; /* nodes not taken yet */
+    uint32_t nspare, piece;
+    ecom_error *err;
 };
 
 static uint32_t limit(uint32_t wanted, uint32_t otherwise, uint32_t most)
@@ -43,194 +72,330 @@ static ecom_json_limits all_limits(const ecom_json_limits *limits)
     };
 }
 
-/* The tape's token at which json-c stopped: the last one that starts before that byte. */
-static uint32_t token_at(const struct ecom__json_tape *tape, size_t byte)
+/* Fills the links from the newest child of the innermost container up to the top; NULL: the text
+ * itself is meant. */
+static const struct ecom__path *path_of(const struct reader *r, struct ecom__path links[MOST_DEPTH])
 {
-    uint32_t i = tape->n - 1;
+    size_t n = 0;
 
-    while (i > 0 && tape->tokens[i].at > byte)
-        i--;
-    return i;
-}
-
-static int fail_grammar(const struct ecom__json_tape *tape, json_tokener *tokener, ecom_error *err)
-{
-    enum json_tokener_error why = json_tokener_get_error(tokener);
-    size_t byte = json_tokener_get_parse_end(tokener);
-    char text[96];
-
-    snprintf(text, sizeof(text), "is not JSON: %s at byte %zu", json_tokener_error_desc(why), byte);
-    return ecom__json_tape_fail(tape, token_at(tape, byte), err, ECOM_E_INVAL, text);
-}
-
-static int parse_grammar(const struct ecom__json_tape *tape, uint32_t max_depth, json_object **out,
-                         ecom_error *err)
-{
-    json_tokener *tokener = json_tokener_new_ex((int)max_depth + 2);
-    int r = ECOM_OK;
-
-    if (!tokener)
-        return ecom_fail(err, ECOM_E_NOMEM, "out of memory");
-    /* Not JSON_TOKENER_STRICT: json-c 0.17 and 0.18 then refuse every character beyond ASCII. What
-     * it would refuse beside that, the lint has refused. */
-    *out = json_tokener_parse_ex(tokener, tape->text.p, (int)tape->text.n);
-    if (json_tokener_get_error(tokener) == json_tokener_continue)
-        *out = json_tokener_parse_ex(tokener, "", 1); /* a number ends only with the text */
-    if (json_tokener_get_error(tokener) != json_tokener_success)
-        r = fail_grammar(tape, tokener, err);
-    json_tokener_free(tokener);
-    return r;
-}
-
-/* The tree under way: nodes and bytes were counted before, so each is one allocation. */
-struct build {
-    const struct ecom__json_tape *tape;
-    uint32_t i; /* the next token */
-    ecom_json *nodes;
-    char *bytes;
-    const struct ecom__json_token *twice; /* the object that has a key twice, when found */
-};
-
-static ecom_str keep(struct build *b, const char *p, size_t n)
-{
-    char *to = b->bytes;
-
-    memcpy(to, p, n);
-    b->bytes += n;
-    return (ecom_str){to, n};
-}
-
-static ecom_json *build(struct build *b, json_object *from);
-
-static int build_items(struct build *b, ecom_json *array, json_object *from)
-{
-    ecom_json *last = NULL;
-
-    if (json_object_array_length(from) != array->count)
-        return 0;
-    for (uint32_t i = 0; i < array->count; i++) {
-        ecom_json *item = build(b, json_object_array_get_idx(from, i));
-        if (!item)
-            return 0;
-        *(last ? &last->next : &array->first) = item;
-        last = item;
+    for (uint32_t depth = r->depth; depth; depth--) {
+        const struct frame *frame = &r->frames[depth];
+        if (!frame->last)
+            continue; /* nothing is in the innermost one yet */
+        links[n] = (struct ecom__path){.up = &links[n + 1]};
+        if (frame->in->kind == ECOM_JSON_OBJECT)
+            links[n].name = frame->last->name;
+        else
+            links[n].index = frame->in->count - 1;
+        n++;
     }
-    return 1;
+    if (n)
+        links[n - 1].up = NULL;
+    return n ? links : NULL;
 }
 
-static int build_members(struct build *b, ecom_json *object, json_object *from)
+static int fail(const struct reader *r, int code, const char *fmt, ...) ECOM_PRINTF(3, 4);
+static int fail(const struct reader *r, int code, const char *fmt, ...)
 {
-    struct json_object_iterator at = json_object_iter_begin(from), end = json_object_iter_end(from);
-    ecom_json *last = NULL;
+    struct ecom__path links[MOST_DEPTH];
+    char text[160];
+    va_list args;
 
-    for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
-        const struct ecom__json_token *key = &b->tape->tokens[b->i];
-        const char *name = json_object_iter_peek_name(&at);
-        if (!key->is_key || strlen(name) != key->size)
-            return 0;
-        b->i++;
-        ecom_str kept = keep(b, name, key->size);
-        ecom_json *member = build(b, json_object_iter_peek_value(&at));
-        if (!member)
-            return 0;
-        member->name = kept;
-        *(last ? &last->next : &object->first) = member;
-        last = member;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    return ecom__path_fail(r->err, code, path_of(r, links), "%s", text);
+}
+
+static int fail_memory(const struct reader *r)
+{
+    return ecom_fail(r->err, ECOM_E_NOMEM, "out of memory");
+}
+
+static int fail_at(const struct reader *r, const char *what)
+{
+    return fail(r, ECOM_E_INVAL, "%s at byte %zu", what, (size_t)(r->p - r->start));
+}
+
+static int fail_unexpected(const struct reader *r)
+{
+    unsigned char c = (unsigned char)*r->p;
+    char what[32];
+
+    snprintf(what, sizeof(what), c > 0x20 && c < 0x7F ? "unexpected '%c'" : "unexpected 0x%02x", c);
+    return fail_at(r, what);
+}
+
+static ecom_json *new_node(struct reader *r)
+{
+    if (r->nspare == 0) {
+        uint32_t piece = r->piece * 2;
+        r->piece = piece == 0 ? FIRST_NODES : piece < MOST_NODES ? piece : MOST_NODES;
+        if (!(r->spare = ecom_arena_alloc(r->arena, r->piece * sizeof(*r->spare))))
+            return NULL;
+        r->nspare = r->piece;
     }
-    return 1;
+    r->nspare--;
+    return r->spare++;
 }
 
-static int build_string(struct build *b, ecom_json *node, json_object *from, uint32_t size)
+/* Adds a child to the innermost container. */
+static ecom_json *add(struct reader *r)
 {
-    if ((uint32_t)json_object_get_string_len(from) != size)
-        return 0;
-    node->text = keep(b, json_object_get_string(from), size);
-    return 1;
-}
+    struct frame *frame = &r->frames[r->depth];
+    ecom_json *node = new_node(r);
 
-static int is_kind(json_object *from, uint8_t kind)
-{
-    static const ecom_json_kind kinds[] = {
-        [json_type_null] = ECOM_JSON_NULL,     [json_type_boolean] = ECOM_JSON_BOOL,
-        [json_type_double] = ECOM_JSON_NUMBER, [json_type_int] = ECOM_JSON_NUMBER,
-        [json_type_object] = ECOM_JSON_OBJECT, [json_type_array] = ECOM_JSON_ARRAY,
-        [json_type_string] = ECOM_JSON_STRING,
-    };
-
-    return kinds[json_object_get_type(from)] == kind;
-}
-
-/* NULL when json-c's tree is not what the text says: a key came twice, or json-c, which does not
- * check all of its allocations, lost something. The depth is bounded by the lint. */
-static ecom_json *build(struct build *b, json_object *from)
-{
-    const struct ecom__json_token *token = &b->tape->tokens[b->i];
-    ecom_json *node = b->nodes;
-    int ok = 1;
-
-    if (b->i == b->tape->n || token->is_key || !is_kind(from, token->kind))
+    if (!node)
         return NULL;
-    b->i++;
-    b->nodes++;
-    node->kind = token->kind;
-    if (token->kind == ECOM_JSON_NUMBER)
-        node->text = keep(b, b->tape->text.p + token->at, token->n);
-    else if (token->kind == ECOM_JSON_BOOL)
-        node->truth = (uint8_t)json_object_get_boolean(from);
-    else if (token->kind == ECOM_JSON_STRING)
-        ok = build_string(b, node, from, token->size);
+    *(frame->last ? &frame->last->next : &frame->in->first) = node;
+    frame->last = node;
+    frame->in->count++;
+    return node;
+}
+
+/* A value starts: in an array as a new item, which is named also where it is out of place; in an
+ * object as the member whose key was read. */
+static int begin(struct reader *r, ecom_json_kind kind)
+{
+    struct frame *frame = &r->frames[r->depth];
+
+    if (frame->in->kind == ECOM_JSON_ARRAY && !add(r))
+        return fail_memory(r);
+    if (r->awaited != A_VALUE)
+        return fail_unexpected(r);
+    frame->last->kind = (uint8_t)kind;
+    r->awaited = r->depth ? A_COMMA : NOTHING;
+    if (++r->values > r->limits->max_nodes)
+        return fail(r, ECOM_E_TOOLARGE, "more than %u values in the text", r->limits->max_nodes);
+    return ECOM_OK;
+}
+
+static int read_open(struct reader *r, ecom_json_kind kind)
+{
+    int code = begin(r, kind);
+
+    if (code < 0)
+        return code;
+    if (r->depth == r->limits->max_depth)
+        return fail(r, ECOM_E_TOOLARGE, "more than %u arrays and objects inside each other",
+                    r->limits->max_depth);
+    ecom_json *in = r->frames[r->depth].last;
+    r->frames[++r->depth] = (struct frame){.in = in};
+    r->awaited = kind == ECOM_JSON_OBJECT ? A_KEY : A_VALUE;
+    r->p++;
+    return ECOM_OK;
+}
+
+/* Any order that brings the same names together. */
+static int order(const ecom_json *a, const ecom_json *b)
+{
+    return a->name.n != b->name.n ? (a->name.n > b->name.n) - (a->name.n < b->name.n)
+                                  : memcmp(a->name.p, b->name.p, a->name.n);
+}
+
+static void sift_down(const ecom_json **heap, size_t at, size_t n)
+{
+    const ecom_json *moved = heap[at];
+
+    for (size_t below; (below = 2 * at + 1) < n; at = below) {
+        if (below + 1 < n && order(heap[below], heap[below + 1]) < 0)
+            below++;
+        if (order(moved, heap[below]) >= 0)
+            break;
+        heap[at] = heap[below];
+    }
+    heap[at] = moved;
+}
+
+/* In place, and in bounded time whatever the names are: heapsort. */
+static void sort(const ecom_json **members, size_t n)
+{
+    for (size_t i = n / 2; i-- > 0;)
+        sift_down(members, i, n);
+    while (n-- > 1) {
+        const ecom_json *most = members[0];
+        members[0] = members[n];
+        members[n] = most;
+        sift_down(members, 0, n);
+    }
+}
+
+static const ecom_json *twice_of_few(const ecom_json *object)
+{
+    for (const ecom_json *member = object->first; member; member = member->next)
+        for (const ecom_json *former = object->first; former != member; former = former->next)
+            if (ecom_str_eq(former->name, member->name))
+                return member;
+    return NULL;
+}
+
+static int twice_of_many(struct reader *r, const ecom_json *object, const ecom_json **out)
+{
+    const ecom_json **members = ecom_arena_alloc(r->arena, object->count * sizeof(*members));
+    size_t n = 0;
+
+    if (!members)
+        return fail_memory(r);
+    for (const ecom_json *member = object->first; member; member = member->next)
+        members[n++] = member;
+    sort(members, n);
+    for (size_t i = 1; i < n && !*out; i++)
+        if (order(members[i - 1], members[i]) == 0)
+            *out = members[i];
+    return ECOM_OK;
+}
+
+static int check_twice(struct reader *r)
+{
+    struct frame *frame = &r->frames[r->depth];
+    const ecom_json *twice = NULL;
+    int code = ECOM_OK;
+
+    if (frame->in->count <= FEW_KEYS)
+        twice = twice_of_few(frame->in);
     else
-        node->count = token->size;
-    if (token->kind == ECOM_JSON_ARRAY)
-        ok = build_items(b, node, from);
-    if (token->kind == ECOM_JSON_OBJECT && (size_t)json_object_object_length(from) != token->size) {
-        b->twice = token;
-        return NULL;
-    }
-    if (token->kind == ECOM_JSON_OBJECT)
-        ok = build_members(b, node, from);
-    return ok ? node : NULL;
+        code = twice_of_many(r, frame->in, &twice);
+    if (!twice)
+        return code;
+    frame->last = (ecom_json *)twice;
+    return fail(r, ECOM_E_INVAL, "is there twice");
 }
 
-/* A key of the object that is written twice in the same way; the object itself when there is none:
- * one of the two is escaped. */
-static uint32_t find_twice(const struct ecom__json_tape *tape, uint32_t object)
+static int read_close(struct reader *r, ecom_json_kind kind)
 {
-    const struct ecom__json_token *t = tape->tokens;
-    uint32_t seen[COMPARED_KEYS], n = 0;
+    const ecom_json *in = r->frames[r->depth].in;
 
-    for (uint32_t i = object + 1; i < tape->n && n < COMPARED_KEYS; i++) {
-        if (!t[i].is_key || t[i].up != object)
-            continue;
-        for (uint32_t k = 0; k < n; k++)
-            if (t[seen[k]].n == t[i].n &&
-                memcmp(tape->text.p + t[seen[k]].at, tape->text.p + t[i].at, t[i].n) == 0)
-                return i;
-        seen[n++] = i;
-    }
-    return object;
+    if (r->depth == 0 || in->kind != kind || (in->count && r->awaited != A_COMMA))
+        return fail_unexpected(r);
+    int code = kind == ECOM_JSON_OBJECT ? check_twice(r) : ECOM_OK;
+    if (code < 0)
+        return code;
+    r->awaited = --r->depth ? A_COMMA : NOTHING;
+    r->p++;
+    return ECOM_OK;
 }
 
-static int convert(const struct ecom__json_tape *tape, json_object *from, ecom_arena *arena,
-                   const ecom_json **out, ecom_error *err)
+static int read_key(struct reader *r)
 {
-    struct build b = {
-        .tape = tape,
-        .nodes = ecom_arena_alloc(arena, tape->nodes * sizeof(ecom_json)),
-        .bytes = ecom_arena_alloc(arena, tape->bytes),
-    };
+    ecom_str name;
 
-    if (!b.nodes || !b.bytes)
-        return ecom_fail(err, ECOM_E_NOMEM, "out of memory");
-    const ecom_json *top = build(&b, from);
-    if (b.twice) {
-        uint32_t object = (uint32_t)(b.twice - tape->tokens), key = find_twice(tape, object);
-        return ecom__json_tape_fail(tape, key, err, ECOM_E_INVAL,
-                                    key == object ? "has the same key twice" : "is there twice");
+    if (r->frames[r->depth].in->count == r->limits->max_keys)
+        return fail(r, ECOM_E_TOOLARGE, "more than %u keys in one object", r->limits->max_keys);
+    r->p++;
+    const char *fault = ecom__json_scan_string(&r->p, r->end, 1, &name);
+    if (fault)
+        return fail_at(r, fault);
+    ecom_json *member = add(r);
+    if (!member)
+        return fail_memory(r);
+    member->name = name;
+    r->awaited = A_COLON;
+    return ECOM_OK;
+}
+
+static int read_string(struct reader *r)
+{
+    int code = begin(r, ECOM_JSON_STRING);
+
+    if (code < 0)
+        return code;
+    r->p++;
+    const char *fault = ecom__json_scan_string(&r->p, r->end, 0, &r->frames[r->depth].last->text);
+    return fault ? fail_at(r, fault) : ECOM_OK;
+}
+
+static int read_number(struct reader *r)
+{
+    int code = begin(r, ECOM_JSON_NUMBER);
+
+    if (code < 0)
+        return code;
+    const char *fault = ecom__json_scan_number(&r->p, &r->frames[r->depth].last->text);
+    return fault ? fail_at(r, fault) : ECOM_OK;
+}
+
+static int read_word(struct reader *r, const char *word, ecom_json_kind kind)
+{
+    size_t n = strlen(word);
+    int code = begin(r, kind);
+
+    if (code < 0)
+        return code;
+    if (strncmp(r->p, word, n) != 0)
+        return fail_unexpected(r);
+    r->frames[r->depth].last->truth = *word == 't';
+    r->p += n;
+    return ECOM_OK;
+}
+
+/* A number or a word ends where something else can start. */
+static int ends_here(const struct reader *r)
+{
+    return r->p == r->end || (*r->p && strchr(" \t\r\n,:]}", *r->p));
+}
+
+static int read_scalar(struct reader *r)
+{
+    char c = *r->p;
+    int code = c == 't'                             ? read_word(r, "true", ECOM_JSON_BOOL)
+               : c == 'f'                           ? read_word(r, "false", ECOM_JSON_BOOL)
+               : c == 'n'                           ? read_word(r, "null", ECOM_JSON_NULL)
+               : c == '-' || (c >= '0' && c <= '9') ? read_number(r)
+                                                    : fail_unexpected(r);
+
+    return code == ECOM_OK && !ends_here(r) ? fail_unexpected(r) : code;
+}
+
+static int read_mark(struct reader *r, enum awaited mark, enum awaited next)
+{
+    if (r->awaited != mark)
+        return fail_unexpected(r);
+    r->awaited = next;
+    r->p++;
+    return ECOM_OK;
+}
+
+static int read_next(struct reader *r)
+{
+    switch (*r->p) {
+    case ' ':
+    case '\t':
+    case '\r':
+    case '\n':
+        r->p++;
+        return ECOM_OK;
+    case ':':
+        return read_mark(r, A_COLON, A_VALUE);
+    case ',':
+        return read_mark(r, A_COMMA,
+                         r->frames[r->depth].in->kind == ECOM_JSON_OBJECT ? A_KEY : A_VALUE);
+    case '{':
+        return read_open(r, ECOM_JSON_OBJECT);
+    case '[':
+        return read_open(r, ECOM_JSON_ARRAY);
+    case '}':
+        return read_close(r, ECOM_JSON_OBJECT);
+    case ']':
+        return read_close(r, ECOM_JSON_ARRAY);
+    case '"':
+        return r->awaited == A_KEY ? read_key(r) : read_string(r);
+    default:
+        return read_scalar(r);
     }
-    if (!top)
-        return ecom_fail(err, ECOM_E_NOMEM, "out of memory");
-    *out = top;
+}
+
+static int read_text(struct reader *r, const ecom_json **out)
+{
+    while (r->p < r->end) {
+        int code = read_next(r);
+        if (code < 0)
+            return code;
+    }
+    if (!r->frames[0].last)
+        return ecom_fail(r->err, ECOM_E_INVAL, "there is no JSON value");
+    if (r->depth)
+        return fail_at(r, "the text ends inside an array or object");
+    *out = r->frames[0].last;
     return ECOM_OK;
 }
 
@@ -238,17 +403,20 @@ int ecom_json_parse(ecom_str text, const ecom_json_limits *limits, ecom_arena *a
                     const ecom_json **out, ecom_error *err)
 {
     ecom_json_limits all = all_limits(limits);
-    struct ecom__json_tape tape = {.text = text};
-    json_object *tree = NULL;
-    int r = ecom__json_lint(&tape, &all, err);
+    ecom_json outside = {.kind = ECOM_JSON_ARRAY};
+    struct frame frames[MOST_DEPTH + 1];
+    struct reader r = {.limits = &all, .arena = arena, .frames = frames, .err = err};
 
-    if (r == ECOM_OK)
-        r = parse_grammar(&tape, all.max_depth, &tree, err);
-    if (r == ECOM_OK)
-        r = convert(&tape, tree, arena, out, err);
-    json_object_put(tree);
-    ecom__json_tape_clear(&tape);
-    return r;
+    if (text.n > all.max_bytes)
+        return ecom_fail(err, ECOM_E_TOOLARGE, "%zu bytes of JSON, at most %u are allowed", text.n,
+                         all.max_bytes);
+    r.start = (char *)ecom_arena_copy(arena, text).p;
+    if (!r.start)
+        return fail_memory(&r);
+    r.p = r.start;
+    r.end = r.start + text.n;
+    frames[0] = (struct frame){.in = &outside};
+    return read_text(&r, out);
 }
 
 const ecom_json *ecom_json_get(const ecom_json *object, const char *name)

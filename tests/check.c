@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "alloc.h"
+
 int check_failed, check_skipped;
 
 const char *check_code(int code)
@@ -66,8 +68,8 @@ void check_world_move_ms(struct check_world *world, int64_t ms)
     world->us += ms * 1000;
 }
 
-static _Thread_local uint64_t fail_at;
-static _Thread_local int did_fail;
+static _Thread_local uint64_t allocs, fail_at;
+static _Thread_local int did_fail, fails_on;
 static uint64_t elsewhere_at; /* atomic, as the next */
 static int did_fail_elsewhere;
 static _Thread_local int is_spared; /* asked for failures elsewhere */
@@ -75,9 +77,15 @@ static _Thread_local int is_spared; /* asked for failures elsewhere */
 void check_alloc_fail_at(uint64_t n)
 {
     fail_at = n;
-    did_fail = 0;
+    did_fail = fails_on = 0;
     __atomic_store_n(&elsewhere_at, 0, __ATOMIC_SEQ_CST);
     __atomic_store_n(&did_fail_elsewhere, 0, __ATOMIC_SEQ_CST);
+}
+
+void check_alloc_fail_from(uint64_t n)
+{
+    check_alloc_fail_at(n);
+    fails_on = 1;
 }
 
 void check_alloc_fail_elsewhere_at(uint64_t n)
@@ -105,40 +113,18 @@ static int fails_elsewhere(void)
     return 1;
 }
 
-static int fails_now(void)
+uint64_t check_allocs(void)
 {
+    return allocs;
+}
+
+int check_alloc_fails(void)
+{
+    allocs++;
     if (fails_elsewhere())
         return 1;
     if (fail_at == 0 || --fail_at > 0)
         return 0;
+    fail_at = (uint64_t)fails_on; /* the next one, too, or none */
     return did_fail = 1;
-}
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-char *__real_strdup(const char *s);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-char *__wrap_strdup(const char *s);
-
-void *__wrap_malloc(size_t n)
-{
-    return fails_now() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fails_now() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-    return fails_now() ? NULL : __real_realloc(p, n);
-}
-
-char *__wrap_strdup(const char *s)
-{
-    return fails_now() ? NULL : __real_strdup(s);
 }

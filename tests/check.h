@@ -91,12 +91,17 @@ struct check_world {
 void check_world_init(struct check_world *world, uint64_t seed);
 void check_world_move_ms(struct check_world *world, int64_t ms);
 
-/* Makes the n-th allocation from now fail (1: the next), once; 0: none. Only allocations of code
- * that is linked statically count, and only those of the calling thread. */
+/* Makes the n-th allocation from now fail (1: the next), once; 0: none. Only those of the calling
+ * thread count: those of code that is linked statically, or, where a test is built with
+ * check_every_dep, all of the process. */
 void check_alloc_fail_at(uint64_t n);
+/* The same, and all after that one fail, until the next call. */
+void check_alloc_fail_from(uint64_t n);
 /* The same for the n-th allocation of all other threads together. */
 void check_alloc_fail_elsewhere_at(uint64_t n);
 /* Truth: that allocation was reached, and so failed. */
 int check_alloc_failed(void);
+/* How many the calling thread has made until now. */
+uint64_t check_allocs(void);
 
 #endif

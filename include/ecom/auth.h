@@ -76,7 +76,8 @@ ECOM_API ECOM_MUST_USE int ecom_password_hash(ecom_passwords *passwords, ecom_st
 /** Compares in constant time. @param hash  empty for an unknown account: costs the same time and
  *  fails. @param stale  out, nullable: 1 when the hash was made with weaker parameters and should
  *  be replaced. @return ECOM_E_UNAUTHENTICATED; ECOM_E_RATE; ECOM_E_NOMEM; ECOM_E_CORRUPT: the hash
- *  is none of Argon2id, or would cost more than the options' bounds. */
+ *  is none of Argon2id (16 bytes of salt, 32 of result), or would cost more than the
+ *  options' bounds. */
 ECOM_API ECOM_MUST_USE int ecom_password_verify(ecom_passwords *passwords, ecom_str password,
                                                 ecom_str hash, int *stale, ecom_error *err);
 ECOM_API void ecom_passwords_free(ecom_passwords *passwords);

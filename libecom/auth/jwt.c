@@ -9,13 +9,17 @@
 
 #include "auth/known.h"
 #include "auth/libjwt.h"
+#include "base/bytes.h"
 #include "base/options.h"
 #include "base/utf8.h"
+#include "base/writer.h"
 
 enum {
     MAX_NAME = 255, /* bytes of iss, sub, email and jti */
     MAX_LEEWAY_S = 300,
     KID_BYTES = 8,
+    MAC_BYTES = crypto_auth_hmacsha256_BYTES,
+    BASE64 = sodium_base64_VARIANT_URLSAFE_NO_PADDING
 };
 static const int64_t max_ttl_s = INT64_C(10) * 366 * 86400;
 
@@ -75,19 +79,24 @@ static int check_options(const ecom_jwt_options *o, ecom_error *err)
     return ECOM_OK;
 }
 
+static void sign(const struct key *key, ecom_str text, unsigned char mac[MAC_BYTES])
+{
+    crypto_auth_hmacsha256_state state;
+
+    crypto_auth_hmacsha256_init(&state, (const unsigned char *)key->secret.p, key->secret.n);
+    crypto_auth_hmacsha256_update(&state, (const unsigned char *)text.p, text.n);
+    crypto_auth_hmacsha256_final(&state, mac);
+    sodium_memzero(&state, sizeof(state));
+}
+
 /* A key's id tells secrets apart and nothing about them: a part of an HMAC that no token's
  * signature can be, for what is signed in tokens has no spaces. */
 static void name_key(struct key *key)
 {
-    static const unsigned char what[] = "libecom key id";
-    crypto_auth_hmacsha256_state state;
-    unsigned char mac[crypto_auth_hmacsha256_BYTES];
+    unsigned char mac[MAC_BYTES];
 
-    crypto_auth_hmacsha256_init(&state, (const unsigned char *)key->secret.p, key->secret.n);
-    crypto_auth_hmacsha256_update(&state, what, sizeof(what) - 1);
-    crypto_auth_hmacsha256_final(&state, mac);
+    sign(key, ecom_str_of("libecom key id"), mac);
     sodium_bin2hex(key->kid, sizeof(key->kid), mac, KID_BYTES);
-    sodium_memzero(&state, sizeof(state));
 }
 
 static int key_set(struct key *key, ecom_str secret)
@@ -153,65 +162,105 @@ static int64_t now_s(const ecom_jwt *jwt)
     return ecom_env_now_ms(jwt->env) / 1000;
 }
 
-static int copy_name(char out[MAX_NAME + 1], ecom_str text, const char *name, ecom_error *err)
+static int check_name(ecom_str text, const char *name, ecom_error *err)
 {
     if (text.n > MAX_NAME)
         return ecom_fail_field(err, ECOM_E_INVAL, name, "%s: must be at most %d bytes, is %zu",
                                name, MAX_NAME, text.n);
     if (!is_clean(text))
         return ecom_fail_field(err, ECOM_E_INVAL, name, "%s: must be text", name);
-    if (text.n)
-        memcpy(out, text.p, text.n);
-    out[text.n] = '\0';
     return ECOM_OK;
 }
 
-/* libjwt does not always tell when memory ran out on the way: what we would not take ourselves is
- * not given out. */
-static int sign(const ecom_jwt *jwt, const struct ecom__jwt_content *content, ecom_buf *token)
+static void put_text(struct ecom__writer *w, const char *name, ecom_str text)
 {
-    ecom_arena *arena = ecom_arena_new(0);
-    size_t before = token->n;
-    ecom_claims claims;
-    int r = arena ? ecom__libjwt_sign(content, jwt->current.secret, token) : ECOM_E_NOMEM;
+    ecom__put(w, name);
+    if (w->r == ECOM_OK)
+        w->r = ecom_json_write_str(w->out, text);
+}
 
-    if (r == ECOM_OK)
-        r = ecom_jwt_verify(jwt, (ecom_str){token->p + before, token->n - before}, arena, &claims,
-                            NULL);
-    ecom_arena_free(arena);
-    if (r == ECOM_OK)
-        return ECOM_OK;
-    token->n = before;
-    return ECOM_E_NOMEM;
+/* Appends bytes in base64url. */
+static void put_part(struct ecom__writer *w, ecom_str bytes)
+{
+    size_t room = sodium_base64_encoded_len(bytes.n, BASE64);
+
+    if (w->r == ECOM_OK)
+        w->r = ecom_buf_reserve(w->out, room);
+    if (w->r < 0)
+        return;
+    sodium_bin2base64(w->out->p + w->out->n, room, (const unsigned char *)bytes.p, bytes.n, BASE64);
+    w->out->n += room - 1; /* it counts a NUL */
+}
+
+static int write_header(const ecom_jwt *jwt, ecom_buf *out)
+{
+    struct ecom__writer w = {.out = out};
+
+    put_text(&w, "{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":", ecom_str_of(jwt->current.kid));
+    ecom__put(&w, "}");
+    return w.r;
+}
+
+static int write_claims(const ecom_jwt *jwt, const ecom_claims *claims, ecom_buf *out)
+{
+    struct ecom__writer w = {.out = out};
+
+    put_text(&w, "{\"iss\":", ecom_str_of(jwt->issuer));
+    put_text(&w, ",\"sub\":", claims->sub);
+    if (claims->email.n)
+        put_text(&w, ",\"email\":", claims->email);
+    put_text(&w, ",\"jti\":", claims->jti);
+    return w.r < 0
+               ? w.r
+               : ecom_buf_printf(out, ",\"iat\":%lld,\"exp\":%lld}", (long long)claims->issued_at_s,
+                                 (long long)claims->expires_at_s);
+}
+
+static int write_token(const ecom_jwt *jwt, const ecom_claims *claims, ecom_buf *token)
+{
+    struct ecom__writer w = {.out = token};
+    unsigned char mac[MAC_BYTES];
+    size_t before = token->n;
+    ecom_buf text = {0};
+
+    w.r = write_header(jwt, &text);
+    put_part(&w, ecom_buf_str(&text));
+    ecom__put(&w, ".");
+    text.n = 0;
+    if (w.r == ECOM_OK)
+        w.r = write_claims(jwt, claims, &text);
+    put_part(&w, ecom_buf_str(&text));
+    if (w.r == ECOM_OK)
+        sign(&jwt->current, (ecom_str){token->p + before, token->n - before}, mac);
+    ecom__put(&w, ".");
+    put_part(&w, (ecom_str){(const char *)mac, sizeof(mac)});
+    ecom_buf_free(&text);
+    return w.r < 0 ? ecom__buf_cut(token, before, w.r) : ECOM_OK;
 }
 
 int ecom_jwt_issue(const ecom_jwt *jwt, ecom_str sub, ecom_str email, ecom_buf *token,
                    int64_t *expires_at_s, ecom_error *err)
 {
-    char subject[MAX_NAME + 1], address[MAX_NAME + 1];
     ecom_id id = ecom_id_new(jwt->env);
     int64_t now = now_s(jwt);
     int r;
 
     if (sub.n == 0)
         return ecom_fail_field(err, ECOM_E_INVAL, "sub", "sub: must not be empty");
-    if ((r = copy_name(subject, sub, "sub", err)) < 0 ||
-        (r = copy_name(address, email, "email", err)) < 0)
+    if ((r = check_name(sub, "sub", err)) < 0 || (r = check_name(email, "email", err)) < 0)
         return r;
 
-    struct ecom__jwt_content content = {
-        .kid = jwt->current.kid,
-        .iss = jwt->issuer,
-        .sub = subject,
-        .jti = id.s,
-        .email = email.n ? address : NULL,
-        .iat = now,
-        .exp = now + jwt->ttl_s,
+    const ecom_claims claims = {
+        .sub = sub,
+        .email = email,
+        .jti = ecom_str_of(id.s),
+        .issued_at_s = now,
+        .expires_at_s = now + jwt->ttl_s,
     };
-    if (sign(jwt, &content, token) < 0)
+    if (write_token(jwt, &claims, token) < 0)
         return ecom_fail(err, ECOM_E_NOMEM, "no memory for a token");
     if (expires_at_s)
-        *expires_at_s = content.exp;
+        *expires_at_s = claims.expires_at_s;
     return ECOM_OK;
 }
 
@@ -248,7 +297,7 @@ static int decode(ecom_str part, ecom_arena *arena, ecom_str *out)
     if (!bytes)
         return ECOM_E_NOMEM;
     if (part.n == 0 || sodium_base642bin((unsigned char *)bytes, room, part.p, part.n, NULL, &n,
-                                         NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
+                                         NULL, BASE64) != 0)
         return ECOM_E_UNAUTHENTICATED;
     *out = (ecom_str){bytes, n};
     return ECOM_OK;
@@ -299,7 +348,7 @@ static int take_apart(ecom_str token, ecom_arena *arena, struct parts *out, ecom
         (r = decode(next_part(&rest), arena, &out->mac)) < 0)
         return r == ECOM_E_NOMEM ? ecom_fail(err, r, "no memory to read a token")
                                  : refuse(err, "cannot be read");
-    if (out->mac.n != crypto_auth_hmacsha256_BYTES)
+    if (out->mac.n != MAC_BYTES)
         return refuse(err, "has no signature of ours");
     return ECOM_OK;
 }
@@ -331,14 +380,9 @@ static int check_header(struct parts *parts, ecom_error *err)
 static int signed_with(const struct key *key, const struct parts *parts)
 {
     const char *end = memrchr(parts->token.p, '.', parts->token.n);
-    crypto_auth_hmacsha256_state state;
-    unsigned char mac[crypto_auth_hmacsha256_BYTES];
+    unsigned char mac[MAC_BYTES];
 
-    crypto_auth_hmacsha256_init(&state, (const unsigned char *)key->secret.p, key->secret.n);
-    crypto_auth_hmacsha256_update(&state, (const unsigned char *)parts->token.p,
-                                  (size_t)(end - parts->token.p));
-    crypto_auth_hmacsha256_final(&state, mac);
-    sodium_memzero(&state, sizeof(state));
+    sign(key, (ecom_str){parts->token.p, (size_t)(end - parts->token.p)}, mac);
     return sodium_memcmp(mac, parts->mac.p, sizeof(mac)) == 0;
 }
 

@@ -3,18 +3,10 @@
 
 #include "ecom/base.h"
 
-/* The one place where libjwt is spoken, in what its versions 1.10 to 1.17 have in common. It makes
- * and checks HS256 signatures for us, and nothing else: what a header or a claim may be is decided
- * in jwt.c. */
+/* The one place where libjwt is spoken, in what its versions 1.10 to 1.17 have in common. It is
+ * the second to check HS256 signatures, and nothing else: what a header or a claim may be is
+ * decided in jwt.c, which also makes tokens. */
 
-struct ecom__jwt_content {
-    const char *kid, *iss, *sub, *jti;
-    const char *email; /* NULL: none */
-    int64_t iat, exp;
-};
-
-/* Appends a signed token. @return ECOM_OK; ECOM_E_NOMEM. */
-int ecom__libjwt_sign(const struct ecom__jwt_content *content, ecom_str secret, ecom_buf *token);
 /* Is the signature that of HS256 with this secret? @return ECOM_OK; ECOM_E_UNAUTHENTICATED;
  * ECOM_E_NOMEM. */
 int ecom__libjwt_check(const char *token, ecom_str secret);

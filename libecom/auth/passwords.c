@@ -1,6 +1,5 @@
 #include "ecom/auth.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <sodium.h>
@@ -17,6 +16,9 @@ enum {
     MAX_CONCURRENT = 64,
     MAX_WAITING = 4096,
     BUSY_RETRY_MS = 1000,
+    SALT_BYTES = crypto_pwhash_argon2id_SALTBYTES,
+    RESULT_BYTES = 32, /* as libsodium writes them */
+    BASE64 = sodium_base64_VARIANT_ORIGINAL_NO_PADDING
 };
 
 /* A queue in the order of coming: each takes a ticket, the next number, and works once that is
@@ -63,15 +65,14 @@ static int read_options(const ecom_password_options *given, ecom_password_option
  * what a real one costs, and to make it costs nothing. */
 static void make_nobody(struct ecom_passwords *p)
 {
-    enum { VARIANT = sodium_base64_VARIANT_ORIGINAL_NO_PADDING };
-    unsigned char salt[16], result[32];
-    char salt64[sodium_base64_ENCODED_LEN(sizeof(salt), VARIANT)],
-        result64[sodium_base64_ENCODED_LEN(sizeof(result), VARIANT)];
+    unsigned char salt[SALT_BYTES], result[RESULT_BYTES];
+    char salt64[sodium_base64_ENCODED_LEN(SALT_BYTES, BASE64)],
+        result64[sodium_base64_ENCODED_LEN(RESULT_BYTES, BASE64)];
 
     randombytes_buf(salt, sizeof(salt));
     randombytes_buf(result, sizeof(result));
-    sodium_bin2base64(salt64, sizeof(salt64), salt, sizeof(salt), VARIANT);
-    sodium_bin2base64(result64, sizeof(result64), result, sizeof(result), VARIANT);
+    sodium_bin2base64(salt64, sizeof(salt64), salt, sizeof(salt), BASE64);
+    sodium_bin2base64(result64, sizeof(result64), result, sizeof(result), BASE64);
     snprintf(p->nobody, sizeof(p->nobody), "$argon2id$v=19$m=%" PRIu32 ",t=%" PRIu32 ",p=1$%s$%s",
              p->opts.memory_kib, p->opts.passes, salt64, result64);
 }
@@ -160,45 +161,62 @@ int ecom_password_hash(ecom_passwords *passwords, ecom_str password, ecom_buf *h
     return ECOM_OK;
 }
 
-/* What a hash says about its making. Bounded: a damaged one must not cost a gigabyte. */
-static int read_hash(ecom_str hash, char copy[crypto_pwhash_STRBYTES], uint32_t *kib,
-                     uint32_t *passes)
-{
-    int end = 0;
+/* What a hash says: how it was made, and what came out. */
+struct known {
+    uint32_t kib, passes;
+    unsigned char salt[SALT_BYTES], result[RESULT_BYTES];
+};
 
-    if (hash.n >= crypto_pwhash_STRBYTES || memchr(hash.p, '\0', hash.n))
-        return 0;
-    memset(copy, 0, crypto_pwhash_STRBYTES);
-    memcpy(copy, hash.p, hash.n);
-    return sscanf(copy, "$argon2id$v=19$m=%7" SCNu32 ",t=%2" SCNu32 ",p=1$%n", kib, passes, &end) ==
-               2 &&
-           end > 0 && *kib >= 8 && *kib <= MAX_KIB && *passes >= 1 && *passes <= MAX_PASSES;
+static int read_base64(const char *text, unsigned char *out, size_t n)
+{
+    size_t got = 0;
+
+    return sodium_base642bin(out, n, text, strlen(text), NULL, &got, NULL, BASE64) == 0 && got == n;
 }
 
+/* Bounded: a damaged hash must not cost a gigabyte. */
+static int read_hash(ecom_str hash, struct known *out)
+{
+    char copy[crypto_pwhash_STRBYTES] = "", salt[23], result[44];
+    int end = 0;
+
+    if (hash.n >= sizeof(copy))
+        return 0;
+    memcpy(copy, hash.p, hash.n);
+    return sscanf(copy,
+                  "$argon2id$v=19$m=%7" SCNu32 ",t=%2" SCNu32 ",p=1$%22[A-Za-z0-9+/]$"
+                  "%43[A-Za-z0-9+/]%n",
+                  &out->kib, &out->passes, salt, result, &end) == 4 &&
+           (size_t)end == hash.n && out->kib >= 8 && out->kib <= MAX_KIB && out->passes >= 1 &&
+           out->passes <= MAX_PASSES && read_base64(salt, out->salt, SALT_BYTES) &&
+           read_base64(result, out->result, RESULT_BYTES);
+}
+
+/* Not crypto_pwhash_argon2id_str_verify(): that calls a password wrong also when there is no memory
+ * to hash it. */
 int ecom_password_verify(ecom_passwords *passwords, ecom_str password, ecom_str hash, int *stale,
                          ecom_error *err)
 {
-    char known[crypto_pwhash_STRBYTES];
-    uint32_t kib = 0, passes = 0;
+    unsigned char result[RESULT_BYTES];
+    struct known known;
     int r;
 
-    if (hash.n && !read_hash(hash, known, &kib, &passes))
+    if (!read_hash(hash.n ? hash : ecom_str_of(passwords->nobody), &known))
         return ecom_fail(err, ECOM_E_CORRUPT, "the stored password hash cannot be read");
     if (!is_length(password))
         return ecom_fail(err, ECOM_E_UNAUTHENTICATED, "wrong e-mail address or password");
     if ((r = enter(passwords, err)) < 0)
         return r;
-    errno = 0;
-    r = crypto_pwhash_argon2id_str_verify(hash.n ? known : passwords->nobody, password.p,
-                                          password.n);
-    int no_memory = r != 0 && errno == ENOMEM;
+    r = crypto_pwhash_argon2id(result, sizeof(result), password.p, password.n, known.salt,
+                               known.passes, (size_t)known.kib * 1024,
+                               crypto_pwhash_argon2id_ALG_ARGON2ID13);
     leave(passwords);
 
-    if (no_memory)
+    if (r != 0)
         return ecom_fail(err, ECOM_E_NOMEM, "no memory to check a password");
-    if (r != 0 || hash.n == 0)
+    if (sodium_memcmp(result, known.result, sizeof(result)) != 0 || hash.n == 0)
         return ecom_fail(err, ECOM_E_UNAUTHENTICATED, "wrong e-mail address or password");
     if (stale)
-        *stale = kib < passwords->opts.memory_kib || passes < passwords->opts.passes;
+        *stale = known.kib < passwords->opts.memory_kib || known.passes < passwords->opts.passes;
     return ECOM_OK;
 }

@@ -1,6 +1,5 @@
 #include "check.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -150,6 +149,14 @@ static void damaged_hashes_are_told_from_wrong_passwords(void)
         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "$argon2id$v=19$m=8192,t=-1,p=1$c29tZXNhbHRzb21lc2FsdA$AAAA",
         "$argon2id$v=19$m=8192,t=1,p=9$c29tZXNhbHRzb21lc2FsdA$AAAA",
+        "$argon2id$v=19$m=8192,t=1,p=1$c29tZXNhbHRzb21lc2Fsd$"
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "$argon2id$v=19$m=8192,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$"
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "$argon2id$v=19$m=8192,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$"
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "$argon2id$v=19$m=8192,t=1,p=1$c29tZXNhbHRzb21lc2FsdB$"
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "$2b$12$abcdefghijklmnopqrstuv",
     };
     ecom_passwords *p = NULL;
@@ -180,18 +187,52 @@ static void options_out_of_range_are_refused(void)
     ecom_passwords_free(p);
 }
 
+static void hash_without_memory(ecom_passwords *p, void fail(uint64_t n), ecom_buf *hash)
+{
+    for (uint64_t n = 1, failed = 1; failed; n++) {
+        ecom_buf_free(hash);
+        fail(n);
+        int r = ecom_password_hash(p, S("correct horse"), hash, &e);
+        failed = (uint64_t)check_alloc_failed();
+        check_alloc_fail_at(0);
+        CHECK_CODE(failed ? ECOM_E_NOMEM : ECOM_OK, r, e);
+        CHECK(!failed || hash->n == 0, "half a hash");
+    }
+}
+
+/* Never "wrong password" for want of memory, and never a right one. */
+static void verify_without_memory(ecom_passwords *p, void fail(uint64_t n), ecom_str password,
+                                  ecom_str hash, int want)
+{
+    for (uint64_t n = 1, failed = 1; failed; n++) {
+        fail(n);
+        int r = ecom_password_verify(p, password, hash, NULL, &e);
+        failed = (uint64_t)check_alloc_failed();
+        check_alloc_fail_at(0);
+        CHECK_CODE(failed ? ECOM_E_NOMEM : want, r, e);
+        CHECK_CODE(want, ecom_password_verify(p, password, hash, NULL, &e), e);
+    }
+}
+
 static void every_failed_allocation_gives_nomem(void)
 {
+    static void (*const fails[])(uint64_t n) = {check_alloc_fail_at, check_alloc_fail_from};
     ecom_passwords *p = NULL;
     ecom_buf hash = {0};
 
     check_alloc_fail_at(1);
     CHECK_CODE(ECOM_E_NOMEM, ecom_passwords_new(&cheap, &p, &e), e);
     CHECK_CODE(ECOM_OK, ecom_passwords_new(&cheap, &p, &e), e);
-    check_alloc_fail_at(1);
-    CHECK_CODE(ECOM_E_NOMEM, ecom_password_hash(p, S("correct horse"), &hash, &e), e);
-    CHECK_U64(0, hash.n);
-    CHECK_CODE(ECOM_OK, ecom_password_hash(p, S("correct horse"), &hash, &e), e);
+    for (size_t i = 0; i < 2 && !check_failed; i++) {
+        hash_without_memory(p, fails[i], &hash);
+        ecom_str known = ecom_buf_str(&hash);
+        if (!check_failed)
+            verify_without_memory(p, fails[i], S("correct horse"), known, ECOM_OK);
+        if (!check_failed)
+            verify_without_memory(p, fails[i], S("wrong horse"), known, ECOM_E_UNAUTHENTICATED);
+        if (!check_failed)
+            verify_without_memory(p, fails[i], S("any horse"), S(""), ECOM_E_UNAUTHENTICATED);
+    }
     ecom_buf_free(&hash);
     ecom_passwords_free(p);
 }
@@ -276,18 +317,20 @@ static void a_crowd_waits_in_a_queue_of_the_length_that_was_set(void)
 
 static int starved; /* libsodium finds no memory */
 
-int __real_crypto_pwhash_argon2id_str_verify(const char *known, const char *password,
-                                             unsigned long long n);
-int __wrap_crypto_pwhash_argon2id_str_verify(const char *known, const char *password,
-                                             unsigned long long n);
+int __real_crypto_pwhash_argon2id(unsigned char *out, unsigned long long size, const char *password,
+                                  unsigned long long n, const unsigned char *salt,
+                                  unsigned long long passes, size_t memory, int algorithm);
+int __wrap_crypto_pwhash_argon2id(unsigned char *out, unsigned long long size, const char *password,
+                                  unsigned long long n, const unsigned char *salt,
+                                  unsigned long long passes, size_t memory, int algorithm);
 
-int __wrap_crypto_pwhash_argon2id_str_verify(const char *known, const char *password,
-                                             unsigned long long n)
+int __wrap_crypto_pwhash_argon2id(unsigned char *out, unsigned long long size, const char *password,
+                                  unsigned long long n, const unsigned char *salt,
+                                  unsigned long long passes, size_t memory, int algorithm)
 {
-    if (!starved)
-        return __real_crypto_pwhash_argon2id_str_verify(known, password, n);
-    errno = ENOMEM;
-    return -1;
+    return starved ? -1
+                   : __real_crypto_pwhash_argon2id(out, size, password, n, salt, passes, memory,
+                                                   algorithm);
 }
 
 /* Or a machine short of memory would tell people that their passwords are wrong. */

@@ -177,14 +177,16 @@ static void add_name(struct names *names, const char *file)
 static int fail_dir(const char *dir, ecom_error *err)
 {
     int number = errno;
+    int code = number == ENOSPC || number == EDQUOT ? ECOM_E_FULL
+               : number == ENOMEM                   ? ECOM_E_NOMEM
+                                                    : ECOM_E_UNAVAILABLE;
     char why[96];
 
-    ecom_fail(err, number == ENOSPC || number == EDQUOT ? ECOM_E_FULL : ECOM_E_UNAVAILABLE,
-              "the bus's directory cannot be used: %s (%s)", strerror_r(number, why, sizeof(why)),
-              dir);
+    ecom_fail(err, code, "the bus's directory cannot be used: %s (%s)",
+              strerror_r(number, why, sizeof(why)), dir);
     if (err)
         err->native = number;
-    return number == ENOSPC || number == EDQUOT ? ECOM_E_FULL : ECOM_E_UNAVAILABLE;
+    return code;
 }
 
 static int read_names(const char *dir, struct names *names, ecom_error *err)

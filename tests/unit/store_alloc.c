@@ -184,9 +184,10 @@ static const struct {
     {"read", try_read, 0},     {"later", try_later, 1},
 };
 
-/* One try with its n-th allocation failing, on a fresh handle so that nothing is at hand already.
- * @return whether there was an n-th one. */
-static int one_try(size_t i, int n)
+/* One try with its n-th allocation failing, alone or with all that follow, on a fresh handle so
+ * that nothing is at hand already; tried again, it succeeds. @return whether there was an n-th one.
+ */
+static int one_try(size_t i, int n, void fail(uint64_t n))
 {
     static struct text before, after;
     ecom_store *store = NULL;
@@ -208,7 +209,7 @@ static int one_try(size_t i, int n)
     MUST(ecom_store_pending(store, INT64_MAX, 1, take_token, NULL, &e));
     if (tries[i].changes)
         read_all(store, &before);
-    check_alloc_fail_at((uint64_t)n);
+    fail((uint64_t)n);
     int r = tries[i].run(store, n, &e);
     failed = check_alloc_failed();
     check_alloc_fail_at(0);
@@ -226,36 +227,40 @@ static int one_try(size_t i, int n)
             check_failed = 1;
         }
     }
+    if (r != ECOM_OK)
+        MUST(tries[i].run(store, n, &e));
     ecom_store_close(store);
     return failed;
 }
 
-static void fail_each(const char *scheme)
+static void fail_each(const char *scheme, void fail(uint64_t n))
 {
     int most = 0;
 
     for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++)
         for (int n = 1, again = 1; again && !check_failed; n++) {
             CHECK(make_url(scheme), "no directory");
-            again = one_try(i, n);
+            again = one_try(i, n, fail);
             remove_dir();
             most = n > most ? n : most;
         }
     CHECK(most > 3, "only %d allocations were made to fail", most);
 }
 
-static void open_each(const char *scheme)
+static void open_each(const char *scheme, void fail(uint64_t n))
 {
     for (int n = 1, again = 1; again; n++) {
         ecom_store *store = NULL;
         ecom_error e;
         CHECK(make_url(scheme), "no directory");
-        check_alloc_fail_at((uint64_t)n);
+        fail((uint64_t)n);
         int r = ecom_store_open(url, NULL, &store, &e);
         again = check_alloc_failed();
         check_alloc_fail_at(0);
         CHECK(r == ECOM_OK || (r == ECOM_E_NOMEM && !store), "allocation %d: %s: %s", n,
               check_code(r), e.text);
+        if (r == ECOM_OK) /* it did without: then it works */
+            CHECK_CODE(ECOM_OK, put(store, "2", "two", 0, &e), e);
         ecom_store_close(store);
         store = NULL;
         CHECK_CODE(ECOM_OK, ecom_store_open(url, NULL, &store, &e), e);
@@ -265,20 +270,28 @@ static void open_each(const char *scheme)
     }
 }
 
+static void run_out(const char *scheme)
+{
+    static void (*const fails[])(uint64_t n) = {check_alloc_fail_at, check_alloc_fail_from};
+
+    for (size_t i = 0; i < 2; i++) {
+        if (!check_failed)
+            open_each(scheme, fails[i]);
+        if (!check_failed)
+            fail_each(scheme, fails[i]);
+    }
+}
+
 static void memory_runs_out_in_the_memory_store(void)
 {
-    open_each("memory");
-    if (!check_failed)
-        fail_each("memory");
+    run_out("memory");
 }
 
 static void memory_runs_out_in_the_sqlite_store(void)
 {
     if (!ECOM_HAVE_SQLITE)
         SKIP("built without SQLite");
-    open_each("sqlite");
-    if (!check_failed)
-        fail_each("sqlite");
+    run_out("sqlite");
 }
 
 static const struct check_case cases[] = {

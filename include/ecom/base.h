@@ -125,7 +125,7 @@ ECOM_API ecom_arena *ecom_arena_new(size_t max_bytes);
 ECOM_API void *ecom_arena_alloc(ecom_arena *arena, size_t n);
 /** A NUL-terminated copy; p is NULL when out of memory. */
 ECOM_API ecom_str ecom_arena_copy(ecom_arena *arena, ecom_str bytes);
-/** Forgets everything, keeps the first block for the next use. */
+/** Forgets everything, keeps up to 64 KiB of memory for the next use, which it has grown to. */
 ECOM_API void ecom_arena_reset(ecom_arena *arena);
 ECOM_API void ecom_arena_free(ecom_arena *arena);
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_BYTES = 4096, DEFAULT_MAX = 16 << 20 };
+enum { BLOCK_BYTES = 4096, KEEP_BYTES = 64 << 10, DEFAULT_MAX = 16 << 20 };
 
 struct block {
     struct block *next;
@@ -12,9 +12,9 @@ struct block {
     alignas(max_align_t) char bytes[];
 };
 
-/* The first block stays for the next use; later ones double, so that there are few. */
+/* Each block is twice as large as the one before, so that there are few. */
 struct ecom_arena {
-    struct block *last; /* the newest, which is allocated from; the first is at the end */
+    struct block *last; /* the newest, which is allocated from */
     size_t total, max;
 };
 
@@ -91,15 +91,31 @@ ecom_str ecom_arena_copy(ecom_arena *arena, ecom_str bytes)
     return (ecom_str){p, bytes.n};
 }
 
+/* Not so large that an arena that is small, or lies idle, holds much: never none, since the first
+ * block is one of these. */
+static int may_stay(const ecom_arena *arena, const struct block *block)
+{
+    return block->size <= BLOCK_BYTES ||
+           (block->size <= KEEP_BYTES && block->size <= arena->max / 8);
+}
+
 void ecom_arena_reset(ecom_arena *arena)
 {
-    while (arena->last->next) {
-        struct block *block = arena->last;
-        arena->last = block->next;
-        arena->total -= block->size;
-        free(block);
+    struct block *kept = NULL;
+
+    for (struct block *block = arena->last, *next; block; block = next) {
+        struct block *gone = block;
+        next = block->next;
+        if (may_stay(arena, block) && (!kept || block->size > kept->size)) {
+            gone = kept;
+            kept = block;
+        }
+        free(gone);
     }
-    arena->last->used = 0;
+    kept->next = NULL;
+    kept->used = 0;
+    arena->last = kept;
+    arena->total = kept->size;
 }
 
 void ecom_arena_free(ecom_arena *arena)

@@ -64,6 +64,34 @@ static void an_arena_keeps_its_bound_and_its_alignment(void)
     ecom_arena_free(NULL);
 }
 
+/* Of what it had, the largest block that is not too large. */
+static void an_arena_used_again_allocates_nothing_up_to_64_kib(void)
+{
+    static const struct {
+        size_t max, bytes;
+        int again; /* allocations of the fourth use */
+    } uses[] = {
+        {0, 100, 0},    {0, 10000, 0},    {0, 30000, 0},      {0, 60000, 0},
+        {0, 200000, 1}, {10000, 9000, 1}, {524288, 60000, 0}, {100000, 60000, 3},
+    };
+
+    for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
+        ecom_arena *arena = ecom_arena_new(uses[i].max);
+        uint64_t before = 0;
+        CHECK(arena, "no arena");
+        for (int k = 0; k < 6; k++) {
+            before = check_allocs();
+            for (size_t n = 0; n < uses[i].bytes; n += 100)
+                CHECK(ecom_arena_alloc(arena, 96), "use %zu ends at byte %zu", i, n);
+            before = check_allocs() - before;
+            ecom_arena_reset(arena);
+        }
+        CHECK(before == (uint64_t)uses[i].again, "%zu bytes of %zu: %d allocations", uses[i].bytes,
+              uses[i].max, (int)before);
+        ecom_arena_free(arena);
+    }
+}
+
 static void ids_sort_by_time_and_are_valid(void)
 {
     struct check_world w;
@@ -219,6 +247,7 @@ static const struct check_case cases[] = {
     CASE(every_code_has_its_line_and_unknown_ones_read_as_backend),
     CASE(a_buffer_grows_and_survives_a_failed_allocation),
     CASE(an_arena_keeps_its_bound_and_its_alignment),
+    CASE(an_arena_used_again_allocates_nothing_up_to_64_kib),
     CASE(ids_sort_by_time_and_are_valid),
     CASE(times_read_and_write),
     CASE(random_below_stays_below),

@@ -282,6 +282,42 @@ static void a_request_survives_each_failed_allocation(void)
     ecom_graphql_free(g);
 }
 
+/* Neither the engine nor, in the other build of this test, anything else. */
+static void a_request_with_a_known_document_allocates_nothing(void)
+{
+    static const char *const bodies[] = {
+        "{\"query\":\"{ hello }\"}",
+        "{\"query\":\"query Q($skip: Boolean!, $name: String) { hello(name: $name) s: hello "
+        "@skip(if: $skip) n: __typename }\",\"operationName\":\"Q\",\"variables\":"
+        "{\"skip\":false,\"name\":\"caf\\u00e9\"},\"extensions\":{\"cost\":true}}",
+        "{\"query\":\"query($n: Int!) { people(first: $n) { id name friends { ...F best { id } } } "
+        "search { __typename ... on Node { id } } echo(box: {w: 1, inner: {w: $n}}) } "
+        "fragment F on Person { name tags }\",\"variables\":{\"n\":30}}",
+    };
+    ecom_graphql *g = world_open();
+    ecom_arena *arena = ecom_arena_new(0);
+    ecom_buf out = {0};
+    ecom_error e;
+
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        uint64_t before = 0;
+        for (int k = 0; k < 20; k++) {
+            before = k == 10 ? check_allocs() : before; /* it is warm */
+            out.n = 0;
+            ecom_arena_reset(arena);
+            CHECK_CODE(ECOM_OK,
+                       ecom_graphql_handle(g, ecom_str_of(bodies[i]), NULL, arena, &out, NULL, &e),
+                       e);
+        }
+        CHECK(strstr(out.p, "\"data\":{") && !strstr(out.p, "\"errors\""), "%s", out.p);
+        CHECK(check_allocs() == before, "%d allocations in 10 requests: %s",
+              (int)(check_allocs() - before), bodies[i]);
+    }
+    ecom_buf_free(&out);
+    ecom_arena_free(arena);
+    ecom_graphql_free(g);
+}
+
 static void an_arena_that_is_full_is_said(void)
 {
     ecom_graphql *g = world_open();
@@ -400,6 +436,7 @@ static const struct check_case cases[] = {
     CASE(records_are_read_by_their_tables),
     CASE(one_document_runs_in_many_threads),
     CASE(a_request_survives_each_failed_allocation),
+    CASE(a_request_with_a_known_document_allocates_nothing),
     CASE(an_arena_that_is_full_is_said),
     CASE(results_are_bounded),
     CASE(a_list_given_twice_never_shows_other_fields),

@@ -81,22 +81,24 @@ static const ecom_json *find(ecom_str id)
     return NULL;
 }
 
+/* A name may have a NUL in it, where printf would stop. */
 static int resolve_hello(ecom_graphql_call *call, void *user, ecom_error *err)
 {
-    ecom_buf text = {0};
+    static const char before[] = "Hello, ";
     ecom_str name = ecom_graphql_arg_str(call, "name");
+    size_t n = sizeof(before) - 1;
+    char *text = ecom_arena_alloc(call->arena, n + name.n + 1);
 
     (void)user;
-    if (ecom_buf_append(&text, ecom_str_of("Hello, ")) < 0 || ecom_buf_append(&text, name) < 0 ||
-        ecom_buf_append(&text, ecom_str_of("!")) <
-            0) /* a name may have a NUL in it, printf stops there */
+    if (!text)
         return ecom_fail(err, ECOM_E_NOMEM, "greeting");
-    ecom_str copy = ecom_arena_copy(call->arena, ecom_buf_str(&text));
-    ecom_buf_free(&text);
-    if (!copy.p)
-        return ecom_fail(err, ECOM_E_NOMEM, "greeting");
+    memcpy(text, before, n);
+    if (name.n)
+        memcpy(text + n, name.p, name.n);
+    text[n + name.n] = '!';
+    const ecom_str greeting = {text, n + name.n + 1};
     for (uint32_t i = 0; i < call->n; i++)
-        ecom_graphql_set_str(&call->results[i], copy);
+        ecom_graphql_set_str(&call->results[i], greeting);
     return ECOM_OK;
 }
 

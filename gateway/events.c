@@ -97,16 +97,21 @@ int events_same(ecom_graphql_call *call, void *user, ecom_error *err)
     return ECOM_OK;
 }
 
+/* Of the order, after an event of this type. */
+static ecom_str status_after(ecom_str type)
+{
+    return ecom_str_of(ecom_str_eq(type, ecom_str_of("PAYMENT_COMPLETED")) ? "PAID"
+                       : ecom_str_eq(type, ecom_str_of("PAYMENT_FAILED"))  ? "PAYMENT_FAILED"
+                                                                           : "PENDING");
+}
+
 int events_status(ecom_graphql_call *call, void *user, ecom_error *err)
 {
     (void)user, (void)err;
     for (uint32_t i = 0; i < call->n; i++) {
-        ecom_str type = text_of(call->parents[i], "type"),
-                 said = text_of(call->parents[i], "status");
-        const char *status = ecom_str_eq(type, ecom_str_of("PAYMENT_COMPLETED")) ? "PAID"
-                             : ecom_str_eq(type, ecom_str_of("PAYMENT_FAILED"))  ? "PAYMENT_FAILED"
-                                                                                 : "PENDING";
-        ecom_graphql_set_str(&call->results[i], said.n ? said : ecom_str_of(status));
+        ecom_str said = text_of(call->parents[i], "status");
+        ecom_graphql_set_str(&call->results[i],
+                             said.n ? said : status_after(text_of(call->parents[i], "type")));
     }
     return ECOM_OK;
 }
@@ -133,34 +138,34 @@ static int copy_member(ecom_buf *out, const char *name, const ecom_json *from, c
     return r < 0 ? r : ecom_json_write(out, value);
 }
 
-static int write_event(ecom_buf *out, const char *type, const ecom_json *order,
-                       const ecom_json *when, const char *time, const ecom_json *notification,
-                       int has_id)
+/* What all of them have. @param status  of the order after it. @param when  whose member `time` it
+ * is. */
+static int write_event(ecom_buf *out, const char *type, const ecom_json *order, ecom_str status,
+                       const ecom_json *when, const char *time, const ecom_json *notification)
 {
-    static const char *const same[] = {"userId", "amount", "currency", "status"};
-    int r = ecom_buf_printf(out, "{\"type\":\"%s\"", type);
+    static const char *const same[] = {"userId", "amount", "currency"};
+    int r = ecom_buf_printf(out, "{\"type\":\"%s\",\"status\":", type);
 
+    if (r == ECOM_OK)
+        r = ecom_json_write_str(out, status);
     if (r == ECOM_OK)
         r = copy_member(out, "orderId", order, "id");
     for (size_t i = 0; i < sizeof(same) / sizeof(same[0]) && r == ECOM_OK; i++)
-        r = i == 3 && when == order && time[0] == 'c'
-                ? ecom_buf_append(out, ecom_str_of(",\"status\":\"PENDING\""))
-                : copy_member(out, same[i], order, same[i]);
+        r = copy_member(out, same[i], order, same[i]);
     if (r == ECOM_OK)
         r = copy_member(out, "time", when, time);
-    if (r == ECOM_OK && has_id)
-        r = copy_member(out, "id", notification, "id");
-    if (r == ECOM_OK)
-        r = copy_member(out, "correlationId", notification, "correlationId");
-    return r;
+    return r < 0 ? r : copy_member(out, "correlationId", notification, "correlationId");
 }
 
 static int write_payment(ecom_buf *out, const ecom_json *order, const ecom_json *notification)
 {
-    int paid = ecom_str_eq(text_of(order, "status"), ecom_str_of("PAID"));
-    int r = write_event(out, paid ? "PAYMENT_COMPLETED" : "PAYMENT_FAILED", order, order,
-                        "updatedAt", notification, 1);
+    ecom_str status = text_of(order, "status");
+    int paid = ecom_str_eq(status, ecom_str_of("PAID"));
+    int r = write_event(out, paid ? "PAYMENT_COMPLETED" : "PAYMENT_FAILED", order, status, order,
+                        "updatedAt", notification);
 
+    if (r == ECOM_OK)
+        r = copy_member(out, "id", notification, "id");
     if (r == ECOM_OK)
         r = copy_member(out, "paymentId", order, "paymentId");
     if (r == ECOM_OK)
@@ -168,10 +173,12 @@ static int write_payment(ecom_buf *out, const ecom_json *order, const ecom_json 
     return r < 0 ? r : ecom_buf_append(out, ecom_str_of("}"));
 }
 
+/* Its type is that of the payment's event, which the order may not have heard of yet. */
 static int write_notification(ecom_buf *out, const ecom_json *order, const ecom_json *notification)
 {
     int r =
-        write_event(out, "NOTIFICATION_SENT", order, notification, "updatedAt", notification, 0);
+        write_event(out, "NOTIFICATION_SENT", order, status_after(text_of(notification, "type")),
+                    notification, "updatedAt", notification);
 
     if (r == ECOM_OK)
         r = copy_member(out, "text", notification, "text");
@@ -185,7 +192,8 @@ static int write_history(ecom_buf *out, const ecom_json *order, const ecom_json 
     int r = ecom_buf_append(out, ecom_str_of("["));
 
     if (r == ECOM_OK)
-        r = write_event(out, "ORDER_CREATED", order, order, "createdAt", notification, 0);
+        r = write_event(out, "ORDER_CREATED", order, ecom_str_of("PENDING"), order, "createdAt",
+                        notification);
     if (r == ECOM_OK)
         r = ecom_buf_append(out, ecom_str_of("}"));
     if (r == ECOM_OK && !ecom_str_eq(text_of(order, "status"), ecom_str_of("PENDING")) &&

@@ -21,13 +21,13 @@ function put(parent, tag, text) {
   return element;
 }
 
-function reset() {
+function reset(state) {
   first = null;
   $('events').replaceChildren();
   for (const name of ['order', 'payment', 'notification']) {
     const step = $(`step-${name}`);
     step.className = '';
-    step.querySelector('.state').textContent = 'waiting';
+    step.querySelector('.state').textContent = state;
     step.querySelector('dl').replaceChildren();
   }
 }
@@ -64,20 +64,24 @@ async function awaitNotification(id, token, isCurrent) {
 
 export function watch(id, token, tell) {
   stop();
-  reset();
+  reset('waiting');
   let current = true;
   const seen = new Set();
+  const fail = (why) => {
+    tell(why, true);
+    if (!seen.size) reset('no order');
+  };
   const end = subscribe({ query: WATCH, variables: { id } }, token, {
     next: ({ data, errors }) => {
       const event = data?.orderStatusChanged;
-      if (errors) tell(errors[0].message, true);
+      if (errors) fail(errors[0].message);
       if (!event || seen.has(event.id)) return;
       seen.add(event.id);
       show(event);
       if (STEPS[event.type] === 'payment')
         awaitNotification(id, token, () => current).catch((e) => tell(e.message, true));
     },
-    end: (why) => { if (why && current) tell(why, true); },
+    end: (why) => { if (why && current) fail(why); },
   });
   stop = () => { current = false; end(); };
 }

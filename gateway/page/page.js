@@ -34,6 +34,7 @@ function select(tab) {
     t.tabIndex = t === tab ? 0 : -1;
     $(t.getAttribute('aria-controls')).hidden = t !== tab;
   }
+  tell('');
 }
 for (const tab of tabs) tab.onclick = () => select(tab);
 $('views').onkeydown = (e) => {
@@ -120,9 +121,14 @@ function chosen() {
   return all.find((o) => caret >= o.from && caret <= (o.to ?? Infinity)) ?? all[0];
 }
 
+function settle(text, bad = false) {
+  $('outcome').textContent = text;
+  $('outcome').className = bad ? 'bad' : '';
+}
+
 function runSubscription(request) {
   const answers = [];
-  $('outcome').textContent = 'listening…';
+  settle('listening…');
   setRunning(subscribe(request, session?.token, {
     next: (answer) => {
       answers.unshift(`// ${new Date().toISOString()}\n${JSON.stringify(answer, null, 2)}`);
@@ -130,7 +136,7 @@ function runSubscription(request) {
       $('answer').textContent = answers.join('\n\n');
     },
     end: (why) => {
-      $('outcome').textContent = why ?? 'ended';
+      settle(why ?? 'ended', why);
       setRunning(null);
     },
   }));
@@ -140,12 +146,14 @@ async function runOnce(request, headers) {
   const { status, ms, body } = await send(request,
     { ...(session && { authorization: `Bearer ${session.token}` }), ...headers });
   $('answer').textContent = JSON.stringify(body, null, 2);
-  $('outcome').textContent = `${status}, ${Math.round(ms)} ms`;
+  const wrong = body.errors?.length ?? 0;
+  settle(`${status}, ${Math.round(ms)} ms${wrong ? `, ${wrong} error${wrong > 1 ? 's' : ''}` : ''}`, wrong);
 }
 
 async function run() {
   stopRunning?.();
   $('answer').textContent = '';
+  settle('');
   try {
     const operation = chosen();
     const request = { query: query.value, operationName: operation?.name, variables: readJson('variables') };
@@ -340,7 +348,10 @@ $('forget').onclick = () => { history = []; save('history', history); showHistor
 // ---- an order's way
 
 const needLogin = () => {
-  if (!session) tell('Log in or register first.', true);
+  if (!session) {
+    tell('Log in or register first.', true);
+    $('login').elements.email.focus();
+  }
   return !session;
 };
 $('place').onsubmit = async (e) => {

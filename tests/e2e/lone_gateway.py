@@ -45,7 +45,7 @@ def shop_of(method, path, query):
                                for u in query['userIds'].split(',') if u != 'u2']}
     if path == '/notifications':  # of o0 to o3, newest first or not
         return 200, {'items': [{'id': 'e' + o, 'orderId': o, 'userId': 'u1', 'status': 'SENT', 'text': 'For ' + o,
-                                'updatedAt': TIME} for o in reversed(query['orderIds'].split(',')) if o < 'o4']}
+                                'type': 'PAYMENT_COMPLETED', 'updatedAt': TIME} for o in reversed(query['orderIds'].split(',')) if o < 'o4']}
     if path == '/products':
         return 200, {'items': [product(i) for i in range(int(query.get('first', 20)))]}
     return 404, {'code': 'NOTFOUND', 'detail': 'no such thing'}

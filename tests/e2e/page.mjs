@@ -99,8 +99,28 @@ const cases = {
     await page.fill('#variables', 'nonsense');
     await page.click('#run');
     await has('#notice', 'variables are not JSON');
+    equal(await text('#outcome'), '');
     await page.fill('#variables', '');
     await page.fill('#headers', '');
+  },
+
+  async errors_are_counted_beside_the_status() {
+    const before = await page.inputValue('#query');
+    await page.fill('#query', '{ me { id } user(id: "x") { id } }');
+    await page.click('#run');
+    await has('#outcome.bad', '200,');
+    equal(/, 2 errors$/.test(await text('#outcome')), true);
+    await page.fill('#query', before);
+  },
+
+  async who_is_not_logged_in_is_led_there() {
+    await page.click('#tab-live');
+    equal(await page.locator('#steps .state').allInnerTexts(), ['no order', 'no order', 'no order']);
+    await page.click('#place button');
+    await has('#notice.bad', 'Log in or register first.');
+    equal(await page.evaluate(() => document.activeElement.name), 'email');
+    await page.click('#tab-editor');
+    equal(await text('#notice'), '');
   },
 
   async history_brings_back_what_was_run_also_after_a_reload() {
@@ -161,6 +181,7 @@ const cases = {
       ['ORDER_CREATED', 'PAYMENT_COMPLETED', 'NOTIFICATION_SENT']);
     const correlation = await page.locator('#events tr td:nth-child(5)').allInnerTexts();
     equal([new Set(correlation).size, correlation[0].length > 0], [1, true]);
+    equal(await page.locator('#events tr td:nth-child(4)').allInnerTexts(), ['PENDING', 'PAID', 'PAID']);
     await has('#step-notification dl', 'was received');
     await shot('page-live');
   },
@@ -173,6 +194,10 @@ const cases = {
     const id = (await text('#notice')).replace('Order ', '');
     await page.reload();
     await page.click('#tab-live');
+    await page.fill('#watch [name=id]', 'nobody');
+    await page.click('#watch button');
+    await has('#notice.bad', 'no Order with this id');
+    await has('#step-payment .state', 'no order');
     await page.fill('#watch [name=id]', id);
     await page.click('#watch button');
     await has('#step-payment.failed .state', 'failed');

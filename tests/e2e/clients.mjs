@@ -147,6 +147,63 @@ const cases = {
     equal(closed.every((c) => c.reason), true);
   },
 
+  async frames_of_every_kind_from_another_make_are_understood() {
+    const socket = new WebSocket(wsUrl, 'graphql-transport-ws');
+    const heard = [], got = (what) => new Promise((resolve) => { heard.push([what, resolve]); });
+    const hear = (what, value) => {
+      const i = heard.findIndex(([wanted]) => wanted === what);
+      if (i >= 0) heard.splice(i, 1)[0][1](value);
+    };
+    socket.on('open', () => hear('open'));
+    socket.on('pong', (data) => hear('pong', String(data)));
+    socket.on('message', (m, binary) => hear('message', [binary, JSON.parse(m)]));
+    await got('open');
+    equal(socket.extensions, '');
+    for (const payload of ['', 'x', 'é'.repeat(62) + 'x']) { // 125 bytes
+      const pong = got('pong');
+      socket.ping(payload);
+      equal(await pong, payload);
+    }
+    const acked = got('message');
+    INIT.split('').forEach((c, i) => { // a frame a byte, and one of another kind between
+      socket.send(c, { fin: i === INIT.length - 1 });
+      if (i === 5) socket.ping('between');
+    });
+    equal(await acked, [false, { type: 'connection_ack' }]);
+    for (const bytes of [125, 126, 65535, 65536, 262144]) { // where lengths are written otherwise; the most there may be
+      const message = (pad) => JSON.stringify({ id: '1', type: 'subscribe', payload: { query: '{ __typename }#' + pad } });
+      const answer = got('message'), complete = got('message');
+      socket.send(message('x'.repeat(bytes - message('').length)));
+      equal((await answer)[1].payload, { data: { __typename: 'Query' } });
+      await complete;
+    }
+    const closed = new Promise((resolve) => { socket.on('close', (code) => resolve(code)); });
+    socket.close(3456, 'enough');
+    equal(await closed, 3456);
+  },
+
+  async frames_that_break_the_rules_close_with_the_codes_of_the_rfc() {
+    const after = (act) => new Promise((resolve) => {
+      const socket = new WebSocket(wsUrl, 'graphql-transport-ws');
+      socket.on('open', () => act(socket));
+      socket.on('close', (code) => resolve(code));
+      socket.on('error', () => {}); // our end, when the other is gone
+    });
+    const cut = Buffer.from('é').subarray(0, 1);
+    equal(await Promise.all([
+      after((s) => s.send(INIT, { mask: false })),
+      after((s) => s.send(Buffer.from([0xff]), { binary: false })),
+      after((s) => s.send(cut, { binary: false })),
+      after((s) => { s.send(cut, { binary: false, fin: false }); s.send('x'); }),
+      after((s) => { s.send('{', { fin: false }); s._sender._firstFragment = true; s.send('{', { fin: false }); }),
+      after((s) => s.send(Buffer.alloc(262145, 0x20), { binary: false })),
+      after((s) => s._socket.write(Buffer.from([0xc1, 0x80, 0, 0, 0, 0]))), // a reserved bit
+      after((s) => s._socket.write(Buffer.from([0x83, 0x80, 0, 0, 0, 0]))), // a reserved opcode
+      after((s) => s._socket.write(Buffer.from([0x88, 0x82, 0, 0, 0, 0, 3, 237]))), // 1005 is not to be sent
+      after((s) => s._socket.write(Buffer.from([0x88, 0x80, 0, 0, 0, 0]))), // no code
+    ]), [1002, 1007, 1007, 1007, 1002, 1009, 1002, 1002, 1002, 1005]);
+  },
+
   async a_token_that_expires_ends_the_connection() {
     const token = jwt(adaId, 2);
     const { code, reason, said } = await raw([

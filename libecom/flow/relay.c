@@ -15,8 +15,8 @@ enum {
     FIRST_BACKOFF_MS = 50,
     MAX_WAIT_MS = 3600000,
     PARK_MS = 60000,
-    GATHER_EVENTS = 25, /* a millisecond */
-    MAX_GATHER_MS = 10,
+    GATHER_EVENTS = 12, /* a millisecond */
+    MAX_GATHER_MS = 20,
     BATCH_BYTES = 16 << 20 /* of a batch, all told; one event is never more than 1.2 MiB */
 };
 

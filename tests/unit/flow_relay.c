@@ -453,12 +453,13 @@ static void behind_many_the_next_ones_gather_and_behind_a_lone_one_none_waits(vo
 
     CHECK(world_open(&w) == ECOM_OK, "%s", w.e.text);
     CHECK_I64(0, gathered(&w, 1, 1));
-    CHECK_I64(0, gathered(&w, 24, 24));
-    CHECK_I64(4, gathered(&w, 100, 100));
+    CHECK_I64(0, gathered(&w, 11, 11));
+    CHECK_I64(8, gathered(&w, 100, 100));
     CHECK_I64(0, gathered(&w, 0, 0));
+    CHECK_I64(20, gathered(&w, 255, 255));
     CHECK_I64(0, gathered(&w, 300, 256)); /* more wait already */
-    CHECK_I64(1, gathered(&w, 0, 44));
-    CHECK_I64(4, gathered(&w, 100, 100));
+    CHECK_I64(3, gathered(&w, 0, 44));
+    CHECK_I64(8, gathered(&w, 100, 100));
     w.bus.fail_times = 1;
     w.bus.fail_code = ECOM_E_UNAVAILABLE;
     CHECK_I64(0, gathered(&w, 100, ECOM_E_UNAVAILABLE));

@@ -35,7 +35,7 @@ static const char *const sql[ECOM__WRITES] = {
     [ECOM__SET_LAST] = "UPDATE counter SET last = ?1",
     [ECOM__DOC] = "SELECT rowid, rev, entries FROM documents WHERE collection = ?1 AND id = ?2",
     [ECOM__ADD_DOC] = "INSERT INTO documents(collection, id, rev, entries, doc)"
-                      " VALUES(?1, ?2, ?3, ?4, ?5)",
+                      " VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
     [ECOM__SET_DOC] = "UPDATE documents SET rev = ?2, entries = ?3, doc = ?4 WHERE rowid = ?1",
     [ECOM__DROP_DOC] = "DELETE FROM documents WHERE rowid = ?1",
     [ECOM__CLASH] = "SELECT 1 FROM entries WHERE collection = ?1 AND name = ?2 AND value = ?3"
@@ -240,11 +240,20 @@ static int write_doc(ecom__sqlite_writer *w, const struct job *job, const struct
     return ecom__sqlite_step(stmt, err);
 }
 
+static int add_events(ecom__sqlite_writer *w, const struct job *job, ecom_error *err)
+{
+    const ecom_change *change = job->write->change;
+    int r = ECOM_OK;
+
+    for (size_t i = 0; r == ECOM_OK && i < change->nevents; i++)
+        r = add_event(w, job, &change->events[i], err);
+    return r;
+}
+
 /* Every answer that is the change's own comes before its first write: it then fails alone, and the
  * others of its group go on. */
 static int put(ecom__sqlite_writer *w, struct job *job, struct stored *stored, ecom_error *err)
 {
-    const ecom_change *change = job->write->change;
     int r = ecom__check_rev(stored->rev, job->expect, err);
     int same = ecom_str_eq(ecom_buf_str(&stored->entries), ecom_buf_str(&job->entries));
 
@@ -255,9 +264,35 @@ static int put(ecom__sqlite_writer *w, struct job *job, struct stored *stored, e
     if (r == ECOM_OK && !same)
         r = replace_entries(w, job, ecom_buf_str(&stored->entries), ecom_buf_str(&job->entries),
                             err);
-    for (size_t i = 0; r == ECOM_OK && i < change->nevents; i++)
-        r = add_event(w, job, &change->events[i], err);
-    return r;
+    return r < 0 ? r : add_events(w, job, err);
+}
+
+static int has_unique(const struct job *job)
+{
+    ecom_str rest = ecom_buf_str(&job->entries);
+    ecom_entry entry;
+
+    while (ecom__pack_next_entry(&rest, &entry) > 0)
+        if (entry.unique)
+            return 1;
+    return 0;
+}
+
+/* A document that must be new is not looked for first: adding it finds out.
+ * @return 1: there is one already, and nothing was written. */
+static int put_new(ecom__sqlite_writer *w, struct job *job, ecom_error *err)
+{
+    const struct stored none = {0};
+
+    job->rev = ++w->last;
+    int r = write_doc(w, job, &none, err);
+    if (r == ECOM_OK && sqlite3_changes(w->db) == 0) {
+        w->last--;
+        return 1;
+    }
+    if (r == ECOM_OK)
+        r = replace_entries(w, job, ecom_buf_str(&none.entries), ecom_buf_str(&job->entries), err);
+    return r < 0 ? r : add_events(w, job, err);
 }
 
 static int drop(ecom__sqlite_writer *w, struct job *job, struct stored *stored, ecom_error *err)
@@ -343,6 +378,9 @@ static int apply(ecom__sqlite_writer *w, struct job *job)
 
     if (job->kind == PUBLISHED)
         return forget(w, job, &job->base.err);
+    if (job->kind == PUT && job->expect == 0 && !has_unique(job) &&
+        (r = put_new(w, job, &job->base.err)) != 1)
+        return r;
     r = read_stored(w, job, &stored, &job->base.err);
     if (r == ECOM_OK)
         r = job->kind == PUT ? put(w, job, &stored, &job->base.err)

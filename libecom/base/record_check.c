@@ -68,14 +68,27 @@ static int is_control(unsigned char c, int many_lines)
     return c < 0x20 || c == 0x7F;
 }
 
+/* Line breaks among them; most strings have none, which is found out many bytes at once. */
+static int has_controls(ecom_str s)
+{
+    unsigned char controls = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        controls |= (unsigned char)((c < 0x20) | (c == 0x7F));
+    }
+    return controls;
+}
+
 static int check_string(const ecom_field *field, ecom_str s, const struct ecom__path *path,
                         ecom_error *err)
 {
     size_t n = ecom__utf8_count(s);
+    int controls = has_controls(s);
 
     if (n == SIZE_MAX)
         return ecom__path_fail(err, ECOM_E_INVAL, path, "must be UTF-8");
-    for (size_t i = 0; i < s.n; i++)
+    for (size_t i = 0; i < s.n && controls; i++)
         if (is_control((unsigned char)s.p[i], (field->flags & ECOM_LINES) != 0))
             return ecom__path_fail(err, ECOM_E_INVAL, path,
                                    "must not hold the control character 0x%02x",

@@ -5,6 +5,8 @@
 #include "base/bytes.h"
 #include "base/record.h"
 
+enum { USUAL_BYTES = 400 }; /* of a record: its buffer grows once */
+
 /* Writes the digits to the end of the room; where they start. */
 static char *format_digits(uint64_t n, char *end)
 {
@@ -166,7 +168,9 @@ static int write_record(const ecom_record *record, const void *in, ecom_view vie
 int ecom_record_write(const ecom_record *record, const void *in, ecom_view view, ecom_buf *out)
 {
     size_t before = out->n;
-    int r = write_record(record, in, view, out);
+    int r = ecom_buf_reserve(out, USUAL_BYTES);
 
+    if (r == ECOM_OK)
+        r = write_record(record, in, view, out);
     return r < 0 ? ecom__buf_cut(out, before, r) : r;
 }

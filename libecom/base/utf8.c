@@ -32,8 +32,20 @@ int32_t ecom__utf8_next(ecom_str *text)
     return c;
 }
 
+/* Without a branch a byte, so that the compiler looks at many at once: most text is. */
+static int is_ascii(ecom_str text)
+{
+    unsigned char all = 0;
+
+    for (size_t i = 0; i < text.n; i++)
+        all |= (unsigned char)text.p[i];
+    return all < 0x80;
+}
+
 int ecom__utf8_valid(ecom_str text)
 {
+    if (is_ascii(text))
+        return 1;
     while (text.n)
         if (ecom__utf8_next(&text) < 0)
             return 0;
@@ -44,6 +56,8 @@ size_t ecom__utf8_count(ecom_str text)
 {
     size_t count = 0;
 
+    if (is_ascii(text))
+        return text.n;
     for (; text.n; count++)
         if (ecom__utf8_next(&text) < 0)
             return SIZE_MAX;

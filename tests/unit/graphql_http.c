@@ -225,6 +225,31 @@ static void out_of_memory_nothing_is_answered(void)
     ecom_graphql_free(g);
 }
 
+static void a_post_with_a_known_document_allocates_nothing(void)
+{
+    ecom_graphql *g = world_open();
+    ecom_graphql_http http =
+        post(MODERN ", application/json;q=0.9",
+             "{\"query\":\"query($n:String){hello(name:$n)}\",\"variables\":{\"n\":\"x\"}}");
+    ecom_arena *arena = ecom_arena_new(0);
+    ecom_buf out = {0};
+    uint64_t before = 0;
+    ecom_error e;
+
+    for (int i = 0; i < 10; i++) {
+        ecom_graphql_http_answer answer;
+        before = i == 2 ? check_allocs() : before; /* it is warm */
+        out.n = 0;
+        ecom_arena_reset(arena);
+        CHECK_CODE(ECOM_OK, ecom_graphql_handle_http(g, &http, NULL, arena, &out, &answer, &e), e);
+        CHECK_STR("{\"data\":{\"hello\":\"Hello, x!\"}}", ecom_buf_str(&out));
+    }
+    CHECK_U64(before, check_allocs());
+    ecom_buf_free(&out);
+    ecom_arena_free(arena);
+    ecom_graphql_free(g);
+}
+
 static const struct check_case cases[] = {
     CASE(the_answer_has_the_type_that_is_wanted_most),
     CASE(nothing_acceptable_is_told),
@@ -234,6 +259,7 @@ static const struct check_case cases[] = {
     CASE(a_get_changes_nothing),
     CASE(batches_are_off_and_bounded),
     CASE(out_of_memory_nothing_is_answered),
+    CASE(a_post_with_a_known_document_allocates_nothing),
 };
 
 CHECK_MAIN("graphql-http", cases)

@@ -26,6 +26,9 @@ int cli_read_args(int argc, char **argv, const char *help, struct cli_args *args
 /* Settings for a verb; prints the faults to stderr. The strings lie in the arena. */
 int cli_settings(const char *env_file, int needs_secret, ecom_arena *arena, struct settings *out);
 
+/* By the machine's own clock, which nobody sets. */
+int64_t cli_now_ms(void);
+
 /* Colours for what people read; empty strings when `fd` is no terminal and CLICOLOR_FORCE not set,
  * or NO_COLOR is. */
 struct cli_colors {

@@ -66,6 +66,11 @@ int cli_settings(const char *env_file, int needs_secret, ecom_arena *arena, stru
     return r;
 }
 
+int64_t cli_now_ms(void)
+{
+    return ecom_env_monotonic_ms(ecom_env_system());
+}
+
 struct cli_colors cli_colors(int fd)
 {
     const char *no_color = getenv("NO_COLOR"), *force = getenv("CLICOLOR_FORCE");

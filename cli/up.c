@@ -65,11 +65,6 @@ static const char *const names[NCHILDREN] = {
 static const char *const child_colors[NCHILDREN] = {"\033[35m", "\033[34m", "\033[36m",
                                                     "\033[33m", "\033[32m", "\033[94m"};
 
-static int64_t now_ms(void)
-{
-    return ecom_env_monotonic_ms(ecom_env_system());
-}
-
 static void say(struct supervisor *s, const struct child *c, const char *what)
 {
     fprintf(stderr, "%s%-19s%s | %s\n", s->colors.bold, c ? c->name : "ecom", s->colors.reset,
@@ -130,7 +125,7 @@ static int start(struct supervisor *s, struct child *c)
     stream_close(&c->err);
     c->out.fd = out[0];
     c->err.fd = err[0];
-    c->started_ms = now_ms();
+    c->started_ms = cli_now_ms();
     c->restart_at_ms = 0;
     c->ready = 0;
     return 0;
@@ -190,7 +185,7 @@ static void stop_everything(struct supervisor *s, int status)
         return;
     s->status = status;
     s->stopping = 1;
-    s->asked_ms = now_ms();
+    s->asked_ms = cli_now_ms();
     s->kill_at_ms = 0;
 }
 
@@ -206,11 +201,11 @@ static void plan_restart(struct supervisor *s, struct child *c, int wait_status)
         stop_everything(s, code ? code : 1);
         return;
     }
-    int steady = now_ms() - c->started_ms >= STEADY_MS;
+    int steady = cli_now_ms() - c->started_ms >= STEADY_MS;
     c->backoff_ms = steady || !c->backoff_ms ? FIRST_BACKOFF_MS : c->backoff_ms * 2;
     if (c->backoff_ms > MAX_BACKOFF_MS)
         c->backoff_ms = MAX_BACKOFF_MS;
-    c->restart_at_ms = now_ms() + c->backoff_ms;
+    c->restart_at_ms = cli_now_ms() + c->backoff_ms;
     snprintf(text, sizeof(text), "%s %d, starting it again in %d ms",
              WIFSIGNALED(wait_status) ? "was ended by signal" : "ended with status",
              WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : code, (int)c->backoff_ms);
@@ -242,8 +237,8 @@ static void take_signals(struct supervisor *s)
         } else if (!s->stopping) {
             say(s, NULL, "stopping, in order; again to stop at once");
             stop_everything(s, 0);
-        } else if (now_ms() - s->asked_ms >= SAME_STOP_MS) {
-            s->kill_at_ms = now_ms();
+        } else if (cli_now_ms() - s->asked_ms >= SAME_STOP_MS) {
+            s->kill_at_ms = cli_now_ms();
             s->patience_ms = 0;
         }
     }
@@ -259,9 +254,9 @@ static int go_on_stopping(struct supervisor *s)
             s->kill_at_ms = 0;
         } else if (!s->kill_at_ms) {
             kill(c->pid, SIGTERM);
-            s->kill_at_ms = now_ms() + s->patience_ms;
+            s->kill_at_ms = cli_now_ms() + s->patience_ms;
             return 0;
-        } else if (now_ms() >= s->kill_at_ms) {
+        } else if (cli_now_ms() >= s->kill_at_ms) {
             say(s, c, "does not end: killed");
             kill(c->pid, SIGKILL);
             s->kill_at_ms = INT64_MAX;
@@ -276,14 +271,15 @@ static int go_on_stopping(struct supervisor *s)
 /* Starts who is due; returns how long there is nothing to do. */
 static int start_due(struct supervisor *s)
 {
-    int64_t wait = s->kill_at_ms && s->kill_at_ms != INT64_MAX ? s->kill_at_ms - now_ms() : 1000;
+    int64_t wait =
+        s->kill_at_ms && s->kill_at_ms != INT64_MAX ? s->kill_at_ms - cli_now_ms() : 1000;
 
     for (struct child *c = s->children; !s->stopping && c < s->children + NCHILDREN; c++) {
-        int64_t left = c->restart_at_ms - now_ms();
+        int64_t left = c->restart_at_ms - cli_now_ms();
         if (!c->restart_at_ms)
             continue;
         if (left <= 0 && start(s, c) < 0)
-            c->restart_at_ms = now_ms() + MAX_BACKOFF_MS;
+            c->restart_at_ms = cli_now_ms() + MAX_BACKOFF_MS;
         else if (left > 0 && left < wait)
             wait = left;
     }

@@ -33,11 +33,6 @@ struct queue {
     pthread_t threads[THREADS];
 };
 
-static int64_t now_ms(void)
-{
-    return ecom_env_monotonic_ms(ecom_env_system());
-}
-
 static void event_free(struct event *e)
 {
     ecom_buf_free(&e->body);
@@ -55,7 +50,7 @@ static struct event *take(struct queue *q)
                 first = e;
         if (!first) {
             pthread_cond_wait(&q->news, &q->lock);
-        } else if ((*first)->due_ms > now_ms()) {
+        } else if ((*first)->due_ms > cli_now_ms()) {
             const struct timespec until = {(*first)->due_ms / 1000,
                                            (*first)->due_ms % 1000 * 1000000};
             pthread_cond_timedwait(&q->news, &q->lock, &until);
@@ -82,7 +77,7 @@ static int is_again(const struct queue *q, struct event *e, int throttled)
     } else {
         wait *= e->tries; /* AWS: one minute, then two */
     }
-    e->due_ms = now_ms() + wait;
+    e->due_ms = cli_now_ms() + wait;
     return e->due_ms < e->end_ms;
 }
 
@@ -127,14 +122,10 @@ static void *work(void *user)
 int queue_new(const struct lambda_limits *limits, struct queue **out, ecom_error *err)
 {
     struct queue *q = calloc(1, sizeof(*q));
-    pthread_condattr_t attr;
 
     if (!q)
         return ecom_fail(err, ECOM_E_NOMEM, "out of memory");
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&q->news, &attr);
-    pthread_condattr_destroy(&attr);
+    lambda_cond_init(&q->news);
     pthread_mutex_init(&q->lock, NULL);
     q->retry_ms = limits->retry_ms;
     while (q->nthreads < THREADS && pthread_create(&q->threads[q->nthreads], NULL, work, q) == 0)
@@ -178,7 +169,7 @@ int queue_add(struct queue *q, struct function *fn, ecom_id id, ecom_str body, e
     }
     e->fn = fn;
     e->id = id;
-    e->due_ms = now_ms();
+    e->due_ms = cli_now_ms();
     e->end_ms = e->due_ms + MAX_AGE_MS;
     pthread_mutex_lock(&q->lock);
     int full = q->n == MAX_EVENTS;

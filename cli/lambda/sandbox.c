@@ -393,14 +393,10 @@ static int open_api(struct sandbox *s, ecom_error *err)
 int sandbox_new(const struct function *fn, struct sandbox **out, ecom_error *err)
 {
     struct sandbox *s = calloc(1, sizeof(*s));
-    pthread_condattr_t attr;
 
     if (!s)
         return ecom_fail(err, ECOM_E_NOMEM, "out of memory");
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->news, &attr);
-    pthread_condattr_destroy(&attr);
+    lambda_cond_init(&s->news);
     pthread_mutex_init(&s->lock, NULL);
     s->fn = fn;
     s->process.out = s->process.pidfd = -1;

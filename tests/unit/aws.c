@@ -608,13 +608,20 @@ static void profiles_are_read_as_awss_clients_read_them(void)
 
 static void profiles_that_cannot_be_used_say_why(void)
 {
+    static const char *const not_done[] = {"role_arn", "sso_session", "sso_start_url",
+                                           "credential_process", "web_identity_token_file"};
     struct script s;
     ecom_error e = {0};
 
     CHECK_CODE(ECOM_E_NOTFOUND, with_profile("[a]\nregion=x\n", "b", 0, &s, &e), e);
     CHECK_CODE(ECOM_E_UNAUTHENTICATED, with_profile("[a]\nregion=x\n", NULL, 0, &s, &e), e);
-    CHECK_CODE(ECOM_E_NOTSUP, with_profile("[a]\nrole_arn=x\n", "a", 0, &s, &e), e);
-    CHECK_TEXT("role_arn is not supported", e);
+    for (size_t i = 0; i < sizeof(not_done) / sizeof(not_done[0]); i++) {
+        char text[64], want[64];
+        snprintf(text, sizeof(text), "[a]\n%s=x\n", not_done[i]);
+        snprintf(want, sizeof(want), "%s is not supported", not_done[i]);
+        CHECK_CODE(ECOM_E_NOTSUP, with_profile(text, "a", 0, &s, &e), e);
+        CHECK_TEXT(want, e);
+    }
     CHECK_CODE(ECOM_E_INVAL, with_profile("[a]\naws_access_key_id=x\n", "a", 0, &s, &e), e);
     CHECK_CODE(ECOM_E_INVAL, with_profile("[a]\nnonsense\n", "a", 0, &s, &e), e);
     CHECK_TEXT("line 2: neither [section] nor name = value", e);

@@ -4,7 +4,7 @@ import socket
 import time
 from urllib.parse import quote
 
-from shop import Shop, equal, free_ports, run_tests
+from shop import Shop, equal, free_ports, run_tests, wait_until
 
 PRODUCTS = '''query($first: Int = 20, $after: String, $search: String) {
   products(first: $first, after: $after, search: $search) {
@@ -122,9 +122,11 @@ def requests_come_by_get_and_by_post():
 
 
 def requests_of(shop, daemon, path):
-    """How often a daemon has answered at a path, by its log."""
-    with open(shop.log.name, errors='replace') as log:
-        return sum(daemon in line and f'"path":"{path}"' in line for line in log)
+    """How often a daemon has answered at a path, by its log, which may be a moment behind."""
+    def count():
+        with open(shop.log.name, errors='replace') as log:
+            return sum(daemon in line and f'"path":"{path}"' in line for line in log)
+    return wait_until(f'{daemon} at {path}', count)
 
 
 def users_and_their_orders_are_joined_with_one_call_a_level():

@@ -51,6 +51,7 @@ ECOM_API ECOM_MUST_USE int ecom_jwt_issue(const ecom_jwt *jwt, ecom_str sub, eco
  *  @return ECOM_E_UNAUTHENTICATED; the text says why in general terms, without the token. */
 ECOM_API ECOM_MUST_USE int ecom_jwt_verify(const ecom_jwt *jwt, ecom_str token, ecom_arena *arena,
                                            ecom_claims *out, ecom_error *err);
+/** Wipes the secrets. */
 ECOM_API void ecom_jwt_free(ecom_jwt *jwt);
 
 /** Hashes passwords with Argon2id, a bounded number at a time. May be used from any thread. */
@@ -67,6 +68,8 @@ typedef struct ecom_password_options {
 #define ECOM_PASSWORD_MIN 8   /**< bytes */
 #define ECOM_PASSWORD_MAX 256 /**< bytes */
 
+/** @param opts  nullable: the defaults.
+ *  @return ECOM_E_INVAL (the option); ECOM_E_BACKEND: libsodium does not start; ECOM_E_NOMEM. */
 ECOM_API ECOM_MUST_USE int ecom_passwords_new(const ecom_password_options *opts,
                                               ecom_passwords **out, ecom_error *err);
 /** Appends the hash in its standard text form (`$argon2id$v=19$...`). Tens of milliseconds of CPU:
@@ -80,6 +83,7 @@ ECOM_API ECOM_MUST_USE int ecom_password_hash(ecom_passwords *passwords, ecom_st
  *  options' bounds. */
 ECOM_API ECOM_MUST_USE int ecom_password_verify(ecom_passwords *passwords, ecom_str password,
                                                 ecom_str hash, int *stale, ecom_error *err);
+/** Waits for nobody: let no call be in progress. */
 ECOM_API void ecom_passwords_free(ecom_passwords *passwords);
 
 /** Slows down whoever fails again and again: per key (an account, an address), in bounded memory.
@@ -96,6 +100,8 @@ typedef struct ecom_throttle_options {
     const ecom_env *env;
 } ecom_throttle_options;
 
+/** Takes the room for max_keys at once. @param opts  nullable: the defaults.
+ *  @return ECOM_E_INVAL (the option); ECOM_E_NOMEM. */
 ECOM_API ECOM_MUST_USE int ecom_throttle_new(const ecom_throttle_options *opts, ecom_throttle **out,
                                              ecom_error *err);
 /** May @p key try now? @return ECOM_OK; ECOM_E_RATE with err->retry_after_ms. */

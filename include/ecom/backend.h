@@ -4,8 +4,9 @@
  * the conformance suites of <ecom/testing.h>: they tell you when you are done.
  *
  * The core has checked every argument against the limits of <ecom/store.h> and <ecom/bus.h> before
- * a method sees it. Methods may block; they are never called on an event loop. They return ECOM_OK
- * or what ecom_fail() returned; outputs change on success only. `err` may be NULL.
+ * a method sees it, and filled in the defaults; no output but those that are marked is NULL.
+ * Methods may block; they are never called on an event loop. They return ECOM_OK or what
+ * ecom_fail() returned; outputs change on success only. `err` may be NULL.
  */
 #ifndef ECOM_BACKEND_H
 #define ECOM_BACKEND_H
@@ -36,15 +37,22 @@ typedef struct ecom_store_ops {
     uint32_t caps;    /**< ECOM_CAP_* bits */
     const char *name; /**< "memory", "sqlite"...; static, used in logs and errors */
 
+    /** Appends the document to @p doc, which may hold something already. ECOM_E_NOTFOUND. */
     int (*get)(void *self, ecom_str collection, ecom_str id, ecom_buf *doc, uint64_t *rev,
                ecom_error *err);
-    /** As ecom_store_put() has it. */
+    /** As ecom_store_put() has it: a conflict is told before a clash, and a change whose answer is
+     *  neither ECOM_OK nor ECOM_E_TIMEOUT did not happen. */
     int (*put)(void *self, const ecom_store_write *write, uint64_t *rev, ecom_error *err);
+    /** The document's events stay. ECOM_E_NOTFOUND before ECOM_E_CONFLICT. */
     int (*remove)(void *self, ecom_str collection, ecom_str id, uint64_t expect, ecom_error *err);
+    /** @p more  1: there were more rows than the limit; not when @p row stopped. */
     int (*find)(void *self, const ecom_query *query, ecom_row_fn row, void *user, int *more,
                 ecom_error *err);
+    /** Events of documents with one by @p origin, and with one from before @p before_ms: in each
+     *  document's order, none left out before one that comes. */
     int (*pending)(void *self, ecom_str origin, int64_t before_ms, uint32_t limit,
                    ecom_pending_fn row, void *user, ecom_error *err);
+    /** Tokens are those that pending() gave out, by whichever handle; unknown ones are fine. */
     int (*published)(void *self, const ecom_str *tokens, size_t n, ecom_error *err);
     int (*backlog)(void *self, uint64_t *count, int64_t *oldest_ms, ecom_error *err);
     int (*ping)(void *self, ecom_error *err);
@@ -62,8 +70,9 @@ typedef struct ecom_store_ops {
     void (*unwatch)(void *watch);
 } ecom_store_ops;
 
-/** A message backend. publish() runs at the same time as the members' methods; one member's
- *  methods are called one at a time, except wake(). */
+/** A message backend. Without ECOM_CAP_CONCURRENT the core calls one of publish(), create_topic(),
+ *  topics(), ping() and subscribe() at a time. Members' methods run beside those and beside other
+ *  members'; one member's are called one at a time, except wake(). */
 typedef struct ecom_bus_ops {
     uint32_t size, caps;
     const char *name;
@@ -75,14 +84,20 @@ typedef struct ecom_bus_ops {
     int (*create_topic)(void *self, ecom_str topic, int32_t partitions, ecom_error *err);
     int (*topics)(void *self, ecom_msg_fn row, void *user, ecom_error *err);
     int (*ping)(void *self, ecom_error *err);
+    /** Frees `self`. Called exactly once, last, when all members have left. */
     void (*close)(void *self);
 
+    /** Joins; what ecom_bus_subscribe() says. @p sub  gone when it returns: copy what you keep. */
     int (*subscribe)(void *self, const ecom_subscription *sub, void **member, ecom_error *err);
+    /** As ecom_member_poll() has it; `revoked` is called in here, and nowhere else. */
     int (*poll)(void *member, int32_t timeout_ms, uint32_t max, ecom_msg_fn fn, void *user,
                 ecom_error *err);
+    /** From any thread, also while poll() waits: it, or the next one, ends with ECOM_E_TIMEOUT. */
     void (*wake)(void *member);
+    /** Also from within poll()'s @p fn and `revoked`. */
     int (*ack)(void *member, ecom_str topic, int32_t partition, int64_t offset, ecom_error *err);
     int (*lag)(void *member, uint64_t *lag, ecom_error *err);
+    /** Leaves and frees the member. */
     void (*leave)(void *member);
 } ecom_bus_ops;
 

@@ -101,6 +101,7 @@ ECOM_API const char *ecom_version(void);
 
 /** A slice over a C string; NULL gives an empty one. */
 ECOM_API ecom_str ecom_str_of(const char *s);
+/** Truth: the same bytes. */
 ECOM_API int ecom_str_eq(ecom_str a, ecom_str b);
 /** memcmp order, a prefix before what it starts. Below, at or above 0. */
 ECOM_API int ecom_str_cmp(ecom_str a, ecom_str b);
@@ -108,10 +109,12 @@ ECOM_API int ecom_str_cmp(ecom_str a, ecom_str b);
 /** Appends, growing as needed; always keeps one NUL behind the end. @return ECOM_OK, ECOM_E_NOMEM
  *  (the buffer is unchanged). @p bytes must not lie inside @p buf. */
 ECOM_API ECOM_MUST_USE int ecom_buf_append(ecom_buf *buf, ecom_str bytes);
-/** Appends what printf would print. */
+/** Appends what printf would print. @return as ecom_buf_append(). */
 ECOM_API ECOM_MUST_USE int ecom_buf_printf(ecom_buf *buf, const char *fmt, ...) ECOM_PRINTF(2, 3);
-/** Makes room for @p n more bytes behind the end, which the caller fills and counts in buf->n. */
+/** Makes room for @p n more bytes behind the end, which the caller fills and counts in buf->n.
+ *  @return as ecom_buf_append(). */
 ECOM_API ECOM_MUST_USE int ecom_buf_reserve(ecom_buf *buf, size_t n);
+/** What it holds, until it is changed or freed. */
 ECOM_API ecom_str ecom_buf_str(const ecom_buf *buf);
 /** Frees the bytes and zeroes the struct; NULL is fine. */
 ECOM_API void ecom_buf_free(ecom_buf *buf);

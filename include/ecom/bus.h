@@ -44,6 +44,7 @@ typedef struct ecom_msg {
     int64_t offset;    /**< set by poll() */
 } ecom_msg;
 
+/** Receives messages in order, each borrowed for the call. Non-zero: no more of them. */
 typedef int (*ecom_msg_fn)(void *user, const ecom_msg *msg);
 
 /** How a bus behaves. Zero always means the default. */
@@ -67,7 +68,10 @@ typedef struct ecom_bus_options {
 /** Opens by URL: `memory:` (of its own), `memory:NAME` (shared within the process),
  *  `sqlite:DIRECTORY` (shared between processes; made when missing, its parents are not), or
  *  others' schemes, as ecom_store_open() does. A member of a group whose process dies is missed
- *  within a quarter of a second on SQLite, one that only falls silent after its session. */
+ *  within a quarter of a second on SQLite, one that only falls silent after its session.
+ *  @param opts  nullable; read during the call only.
+ *  @param out   the new handle: ends with ecom_bus_close().
+ *  @return as ecom_store_open() in <ecom/store.h>. */
 ECOM_API ECOM_MUST_USE int ecom_bus_open(const char *url, const ecom_bus_options *opts,
                                          ecom_bus **out, ecom_error *err);
 
@@ -86,7 +90,9 @@ ECOM_API ECOM_MUST_USE int ecom_bus_publish(ecom_bus *bus, const ecom_msg *msgs,
                                             size_t *done, ecom_error *err);
 
 /** Makes a topic, if it is not there. @param partitions 0: the bus's default. Another number than
- *  an existing topic has is not an error: it stays as it is. */
+ *  an existing topic has is not an error: it stays as it is.
+ *  @return ECOM_E_INVAL (field `topic`, `partitions`); ECOM_E_TOOLARGE: an embedded bus has 1,000
+ *          topics; or as ecom_bus_publish(). */
 ECOM_API ECOM_MUST_USE int ecom_bus_create_topic(ecom_bus *bus, ecom_str topic, int32_t partitions,
                                                  ecom_error *err);
 /** Names all topics, in order of name; `key` and `body` are empty, `partition` is their number. */
@@ -115,8 +121,11 @@ typedef struct ecom_subscription {
     void *user;
 } ecom_subscription;
 
-/** Joins. Returns at once: partitions come with the first polls. @param out ends with
- *  ecom_member_close(). */
+/** Joins. Returns at once: partitions come with the first polls.
+ *  @param sub  read during the call only.
+ *  @param out  ends with ecom_member_close(), before the bus is closed.
+ *  @return ECOM_E_INVAL (the field); ECOM_E_TOOLARGE: too many topics, or the group is full;
+ *          ECOM_E_UNAVAILABLE, ECOM_E_FULL, ECOM_E_CORRUPT: as for ecom_bus_publish(). */
 ECOM_API ECOM_MUST_USE int ecom_bus_subscribe(ecom_bus *bus, const ecom_subscription *sub,
                                               ecom_member **out, ecom_error *err);
 /**
@@ -125,7 +134,9 @@ ECOM_API ECOM_MUST_USE int ecom_bus_subscribe(ecom_bus *bus, const ecom_subscrip
  * @param timeout_ms  0: does not wait.
  * @param max  0 to 1000; 0: hand over nothing, only stay a member.
  * @param fn   may ack and publish; non-zero stops: the rest comes with the next poll.
- * @return how many were handed over; ECOM_E_TIMEOUT: none came (ordinary); ECOM_E_UNAVAILABLE...
+ * @return how many were handed over; ECOM_E_TIMEOUT: none came (ordinary); ECOM_E_INVAL,
+ *         ECOM_E_TOOLARGE: an argument; ECOM_E_UNAVAILABLE, ECOM_E_CORRUPT...: poll again, later.
+ *
  * Messages of a partition come in order of offset. A message is handed over once per assignment;
  * those not acked come again after a crash, a close or a rebalance.
  */
@@ -136,7 +147,9 @@ ECOM_API void ecom_member_wake(ecom_member *member);
 /** Everything in the partition up to and including @p offset is done: the group goes on behind it.
  *  When it returns, that survives the death of every process; a power loss may take back the last
  *  acks of a `sqlite:` bus, whose messages then come again. Going backwards, an offset that was
- *  not handed over and a partition that is not assigned are ignored. */
+ *  not handed over and a partition that is not assigned are ignored.
+ *  @return ECOM_E_INVAL: no such topic's name, partition or offset can be; ECOM_E_UNAVAILABLE,
+ *          ECOM_E_FULL...: not acked; ack again, or a later offset. */
 ECOM_API ECOM_MUST_USE int ecom_member_ack(ecom_member *member, ecom_str topic, int32_t partition,
                                            int64_t offset, ecom_error *err);
 /** Messages behind the group's offsets in the partitions assigned to this member. */

@@ -42,13 +42,14 @@ typedef struct ecom_delivery {
  *          the dead letters; what you give up after some attempts, too. */
 typedef int (*ecom_handler)(void *user, const ecom_delivery *delivery, ecom_error *err);
 
+/** Which events go where: one a type. */
 typedef struct ecom_subscriber {
     const ecom_contract *contract;
     ecom_handler handle;
 } ecom_subscriber;
 
-/** Start from {.size = sizeof(ecom_consumer_options)}; zero always means the default. Bus, env, log
- * and metrics must outlive the consumer. */
+/** Start from {.size = sizeof(ecom_consumer_options)}; zero always means the default. No wait is
+ * longer than a day. Bus, env, log and metrics must outlive the consumer. */
 typedef struct ecom_consumer_options {
     uint32_t size;
     ecom_bus *bus;
@@ -104,6 +105,7 @@ typedef struct ecom_consumer_stats {
     uint64_t stalled;   /**< failed max_attempts times or more, and still waited for */
 } ecom_consumer_stats;
 
+/** Does not ask the bus: cheap, and from any thread. */
 ECOM_API void ecom_consumer_stats_get(ecom_consumer *consumer, ecom_consumer_stats *out);
 /** Stops at once if it runs; what was not acked comes again. NULL is fine. */
 ECOM_API void ecom_consumer_free(ecom_consumer *consumer);

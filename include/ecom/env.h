@@ -25,6 +25,7 @@ typedef struct ecom_env {
 /** The machine's own clocks and the kernel's randomness. Static. */
 ECOM_API const ecom_env *ecom_env_system(void);
 
+/** The two clocks in milliseconds. @param env  not NULL, nor below. */
 ECOM_API int64_t ecom_env_now_ms(const ecom_env *env);
 ECOM_API int64_t ecom_env_monotonic_ms(const ecom_env *env);
 /** Uniform in [0, below); 0 when @p below is 0. */

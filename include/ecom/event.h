@@ -99,9 +99,11 @@ ECOM_API ECOM_MUST_USE int ecom_event_decode(const ecom_contract *const *contrac
                                              ecom_error *err);
 /** The value of a header; empty when there is none. Names are compared without case. */
 ECOM_API ecom_str ecom_msg_header(const ecom_msg *msg, const char *name);
-/** Appends the JSON Schema of a contract: the record's, with `type` fixed. */
+/** Appends the JSON Schema of a contract: the record's, with `type` fixed.
+ *  @return as ecom_record_schema(). */
 ECOM_API ECOM_MUST_USE int ecom_contract_schema(const ecom_contract *contract, ecom_buf *out);
-/** Appends an AsyncAPI 3.0 document of contracts (ends with NULL). */
+/** Appends an AsyncAPI 3.0 document of contracts (ends with NULL).
+ *  @return as ecom_record_schema(). */
 ECOM_API ECOM_MUST_USE int ecom_contract_asyncapi(const ecom_contract *const *contracts,
                                                   ecom_buf *out);
 

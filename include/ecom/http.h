@@ -96,6 +96,7 @@ ECOM_API ECOM_MUST_USE int ecom_http_server_new(const ecom_http_options *opts,
 /** Binds, listens and serves on threads of its own. @return ECOM_E_UNAVAILABLE: the address is
  *  taken or not ours; err->native is errno. */
 ECOM_API ECOM_MUST_USE int ecom_http_server_start(ecom_http_server *server, ecom_error *err);
+/** The port it listens on, once it was started with port 0, too. */
 ECOM_API int32_t ecom_http_server_port(const ecom_http_server *server);
 /** Drains: takes no more connections, answers what is in flight with `Connection: close`, for at
  *  most @p deadline_ms, and ends the threads. GET /readyz says 503 from the start of it. */
@@ -108,6 +109,7 @@ ECOM_API void ecom_http_server_free(ecom_http_server *server);
 ECOM_API ECOM_MUST_USE int ecom_http_openapi(const ecom_http_options *opts, ecom_buf *out);
 
 /* The request. Slices live as long as the exchange. */
+/** As it came: "GET". */
 ECOM_API ecom_str ecom_exchange_method(const ecom_exchange *x);
 /** Decoded path. */
 ECOM_API ecom_str ecom_exchange_path(const ecom_exchange *x);
@@ -115,8 +117,9 @@ ECOM_API ecom_str ecom_exchange_path(const ecom_exchange *x);
 ECOM_API ecom_str ecom_exchange_query(const ecom_exchange *x);
 /** A header's value, names without case; several are joined by ", ". p NULL: not there. */
 ECOM_API ecom_str ecom_exchange_header(ecom_exchange *x, const char *name);
-/** A `{name}` of the route's pattern, decoded. */
+/** A `{name}` of the route's pattern, decoded; p NULL: the pattern has none of that name. */
 ECOM_API ecom_str ecom_exchange_param(const ecom_exchange *x, const char *name);
+/** As it came; empty without one. */
 ECOM_API ecom_str ecom_exchange_body(const ecom_exchange *x);
 /** The struct of route->request; NULL without one. */
 ECOM_API const void *ecom_exchange_request(const ecom_exchange *x);
@@ -155,9 +158,10 @@ ECOM_API void ecom_exchange_finish(ecom_exchange *x, int r, ecom_error *err);
 /** A client with pooled keep-alive connections. May be used from any thread. */
 typedef struct ecom_http_client ecom_http_client;
 
+/** Zero always means the default. */
 typedef struct ecom_http_client_options {
     uint32_t size;
-    const ecom_env *env;
+    const ecom_env *env;         /**< NULL: ecom_env_system() */
     int32_t connect_timeout_ms;  /**< 0: 2,000 */
     int32_t timeout_ms;          /**< of a call; 0: 10,000 */
     int32_t idle_timeout_ms;     /**< of a pooled connection; 0: 30,000 */
@@ -177,11 +181,13 @@ typedef struct ecom_http_call {
     int32_t retry;      /**< 1: safe to send again though the method is not (an idempotency key) */
 } ecom_http_call;
 
+/** What came back. Slices lie in the arena of the call. */
 typedef struct ecom_http_answer {
     int32_t status;
-    ecom_str body, content_type, retry_after;
+    ecom_str body, content_type, retry_after; /**< of headers, as they came; p NULL: not there */
 } ecom_http_answer;
 
+/** @param opts  nullable: the defaults. @return ECOM_E_INVAL: a time-out below 0; ECOM_E_NOMEM. */
 ECOM_API ECOM_MUST_USE int ecom_http_client_new(const ecom_http_client_options *opts,
                                                 ecom_http_client **out, ecom_error *err);
 /** Sends and waits. GET, HEAD, PUT, DELETE and OPTIONS are tried again on a transport failure and
@@ -189,7 +195,8 @@ ECOM_API ECOM_MUST_USE int ecom_http_client_new(const ecom_http_client_options *
  *  call->retry.
  *  @param arena  holds the answer.
  *  @return ECOM_OK for every status; ECOM_E_UNAVAILABLE; ECOM_E_TIMEOUT; ECOM_E_TOOLARGE;
- *          ECOM_E_INVAL (url). */
+ *          ECOM_E_INVAL (url, method, headers).
+ * Blocks for up to the call's time-out, tries and pauses between them included. */
 ECOM_API ECOM_MUST_USE int ecom_http_client_send(ecom_http_client *client,
                                                  const ecom_http_call *call, ecom_arena *arena,
                                                  ecom_http_answer *out, ecom_error *err);
@@ -210,6 +217,7 @@ ECOM_API ECOM_MUST_USE int ecom_http_client_send_all(ecom_http_client *client,
                                                      ecom_error *err);
 /** Makes an error of an answer: the code by the status, text and field from its problem+json. */
 ECOM_API int ecom_http_answer_error(const ecom_http_answer *answer, ecom_error *err);
+/** Closes what is pooled. Waits for nobody: let no call be in progress. */
 ECOM_API void ecom_http_client_free(ecom_http_client *client);
 
 #ifdef __cplusplus

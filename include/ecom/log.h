@@ -55,9 +55,11 @@ typedef enum ecom_log_style {
 /** A logger to a file descriptor, each line written by one write().
  *  @param service  in every JSON line; borrowed for the life of the log.
  *  @param style    ECOM_LOG_AUTO: coloured on a terminal, JSON otherwise.
+ *  @param env      nullable: ecom_env_system(); must outlive the log.
  *  @return NULL when out of memory. End with ecom_log_close(). */
 ECOM_API ecom_log *ecom_log_open(int fd, const char *service, ecom_level level,
                                  ecom_log_style style, const ecom_env *env);
+/** Does not close the descriptor. */
 ECOM_API void ecom_log_close(ecom_log *log);
 /** "debug", "info", "warn", "error", "off"; any case. @return ECOM_E_INVAL. */
 ECOM_API ECOM_MUST_USE int ecom_level_parse(ecom_str text, ecom_level *out, ecom_error *err);

@@ -21,6 +21,7 @@ typedef enum ecom_metric_kind {
     ECOM_HISTOGRAM /**< of microseconds, written as seconds, in fixed buckets from 0.5 ms to 30 s */
 } ecom_metric_kind;
 
+/** @return NULL when out of memory. */
 ECOM_API ecom_metrics *ecom_metrics_new(void);
 /** The series of that name and labels; made if it is not there.
  *  @param name    `ecom_http_requests_total`; static.
@@ -40,7 +41,7 @@ ECOM_API void ecom_series_add(ecom_series *series, int64_t n);
 ECOM_API void ecom_series_set(ecom_series *series, int64_t value);
 /** Of a histogram. Less than 0 counts as 0. */
 ECOM_API void ecom_series_observe(ecom_series *series, int64_t us);
-/** Of a histogram: how many were observed. */
+/** What a counter or gauge stands at; of a histogram, how many were observed. */
 ECOM_API int64_t ecom_series_value(const ecom_series *series);
 /** Called before each write, to set gauges that cost something to know. At most 16:
  *  one more gets ECOM_E_TOOLARGE. Runs under no lock. */
@@ -48,6 +49,7 @@ ECOM_API ECOM_MUST_USE int ecom_metrics_on_write(ecom_metrics *metrics, void (*f
                                                  void *user);
 /** Appends the page. @return ECOM_OK; ECOM_E_NOMEM (nothing was appended). */
 ECOM_API ECOM_MUST_USE int ecom_metrics_write(ecom_metrics *metrics, ecom_buf *out);
+/** Frees its series, too. */
 ECOM_API void ecom_metrics_free(ecom_metrics *metrics);
 
 #ifdef __cplusplus

@@ -16,8 +16,8 @@ extern "C" {
 
 typedef struct ecom_relay ecom_relay;
 
-/** Start from ECOM_RELAY_OPTIONS_INIT; zero always means the default. Store, bus, env, log and
- * metrics must outlive the relay. */
+/** Start from ECOM_RELAY_OPTIONS_INIT; zero always means the default. No wait is longer than an
+ * hour. Store, bus, env, log and metrics must outlive the relay. */
 typedef struct ecom_relay_options {
     uint32_t size;
     ecom_store *store;
@@ -36,6 +36,8 @@ typedef struct ecom_relay_options {
 #define ECOM_RELAY_OPTIONS_INIT {sizeof(ecom_relay_options), NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0}
 /* clang-format on */
 
+/** Makes a relay, which does nothing by itself: see ecom_relay_step() and ecom_relay_start().
+ *  @return ECOM_E_INVAL (the option); ECOM_E_NOMEM. */
 ECOM_API ECOM_MUST_USE int ecom_relay_new(const ecom_relay_options *opts, ecom_relay **out,
                                           ecom_error *err);
 /** One step: publishes what waits, at most one batch. Blocks as the store and the bus do; for one

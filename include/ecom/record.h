@@ -145,7 +145,8 @@ ECOM_API ECOM_MUST_USE int ecom_record_write(const ecom_record *record, const vo
 ECOM_API ECOM_MUST_USE int ecom_field_parse(const ecom_field *field, ecom_str text,
                                             ecom_arena *arena, void *base, ecom_error *err);
 /** Appends a JSON Schema (draft 2020-12) of the record, records below it inlined.
- *  @param request  1: as a request body (without ECOM_READONLY and ECOM_PRIVATE fields). */
+ *  @param request  1: as a request body (without ECOM_READONLY and ECOM_PRIVATE fields).
+ *  @return ECOM_E_NOTSUP: a record inside itself; ECOM_E_NOMEM; @p out is then as before. */
 ECOM_API ECOM_MUST_USE int ecom_record_schema(const ecom_record *record, int request,
                                               ecom_buf *out);
 

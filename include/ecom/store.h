@@ -141,7 +141,9 @@ ECOM_API ECOM_MUST_USE int ecom_store_remove(ecom_store *store, ecom_str collect
 
 /** Goes through documents by (value, id). A document with two values in range comes twice. Rows
  *  written meanwhile may or may not be seen; none that was there throughout is missed or doubled.
- *  @param more  out, nullable: 1 when the limit cut the answer short. */
+ *  @param more  out, nullable: 1 when the limit cut the answer short.
+ *  @return ECOM_OK, also when there is none, or @p row stopped; ECOM_E_INVAL, ECOM_E_TOOLARGE (the
+ *          field); ECOM_E_TIMEOUT, ECOM_E_UNAVAILABLE, ECOM_E_CORRUPT. */
 ECOM_API ECOM_MUST_USE int ecom_store_find(ecom_store *store, const ecom_query *query,
                                            ecom_row_fn row, void *user, int *more, ecom_error *err);
 
@@ -153,19 +155,22 @@ typedef struct ecom_pending {
     ecom_msg msg;
 } ecom_pending;
 
+/** Receives events in order. Non-zero stops. Must not call the store. */
 typedef int (*ecom_pending_fn)(void *user, const ecom_pending *pending);
 
 /** Goes through events that wait: those of documents which this handle changed, and those of
  *  documents with one written before @p before_ms, by whomever. Events of one document come in the
  *  order of its changes, and none is left out before one that comes.
- *  @param limit  1 to 1000; 0: 100. */
+ *  @param limit  1 to 1000; 0: 100.
+ *  @return as ecom_store_find(). */
 ECOM_API ECOM_MUST_USE int ecom_store_pending(ecom_store *store, int64_t before_ms, uint32_t limit,
                                               ecom_pending_fn row, void *user, ecom_error *err);
 /** Forgets events that the bus has confirmed. Unknown tokens are fine: another relay was first. It
  *  survives the process; after a power cut, events may come back. @param n  at most 1000. */
 ECOM_API ECOM_MUST_USE int ecom_store_published(ecom_store *store, const ecom_str *tokens, size_t n,
                                                 ecom_error *err);
-/** How many events wait, and since when the oldest does (0: none). For metrics. */
+/** How many events wait, and since when the oldest does (0: none). For metrics. Both are
+ *  nullable. */
 ECOM_API ECOM_MUST_USE int ecom_store_backlog(ecom_store *store, uint64_t *count,
                                               int64_t *oldest_ms, ecom_error *err);
 

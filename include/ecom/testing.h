@@ -44,6 +44,7 @@ typedef struct ecom_bus_fixture {
     int32_t settle_ms; /**< what a group may take to share out its partitions; 0: one poll each */
 } ecom_bus_fixture;
 
+/** Runs the cases for a bus. @return 0; 1: one failed. */
 ECOM_API int ecom_bus_suite(const ecom_bus_fixture *fixture, int argc, char **argv);
 
 /** How a store under test is opened: as a bus is. */
@@ -60,6 +61,7 @@ typedef struct ecom_store_fixture {
     void (*clear)(void *user);
 } ecom_store_fixture;
 
+/** Runs the cases for a store. @return 0; 1: one failed. */
 ECOM_API int ecom_store_suite(const ecom_store_fixture *fixture, int argc, char **argv);
 
 #ifdef __cplusplus

@@ -286,15 +286,17 @@ static void a_callback_that_stops_gets_no_more_rows(struct store_test *t)
 {
     ecom_query by_id = {.collection = S("things")}, by_tag = {S("things"), S("tag")};
     ecom_error e;
-    int n = 0;
+    int n = 0, more = 1;
 
     some_things(t->store);
     CHECK_PASSED();
-    CHECK_CODE(ECOM_OK, ecom_store_find(t->store, &by_id, stop_at_two, &n, NULL, &e), e);
+    CHECK_CODE(ECOM_OK, ecom_store_find(t->store, &by_id, stop_at_two, &n, &more, &e), e);
     CHECK_I64(2, n);
-    n = 0;
-    CHECK_CODE(ECOM_OK, ecom_store_find(t->store, &by_tag, stop_at_two, &n, NULL, &e), e);
+    CHECK_I64(0, more); /* it was not the limit that cut */
+    n = 0, more = 1;
+    CHECK_CODE(ECOM_OK, ecom_store_find(t->store, &by_tag, stop_at_two, &n, &more, &e), e);
     CHECK_I64(2, n);
+    CHECK_I64(0, more);
     CHECK_TEXT_IS("1 2 3 4 5", ALL(t->store));
 }
 

@@ -106,6 +106,13 @@ ECOM_API int ecom_graphql_resolve_json(ecom_graphql_call *call, void *user, ecom
 /** Parents are structs of the `const ecom_record *` that is @p user: its field of that name. Money
  *  is a number, a time RFC 3339, an enum its name. Secret and private fields are never given. */
 ECOM_API int ecom_graphql_resolve_record(ecom_graphql_call *call, void *user, ecom_error *err);
+/** Appends a record as part of a schema's text, for that resolver: the object type that is called as
+ *  the record, without secret and private fields, and an enum for each field of names, `OrderStatus`
+ *  for `status` of Order. Money is `Money`, a time `DateTime`: say `scalar Money` and give
+ *  ecom_graphql_money where they occur. Records within it are written by calls of their own; what
+ *  the record does not have, `extend type` adds.
+ *  @return ECOM_OK, ECOM_E_NOMEM. */
+ECOM_API ECOM_MUST_USE int ecom_graphql_write_record(const ecom_record *record, ecom_buf *out);
 
 /** The value and its kind at once; a NULL string or object is null. Bytes are borrowed. */
 ECOM_API void ecom_graphql_set_str(ecom_graphql_value *value, ecom_str s);

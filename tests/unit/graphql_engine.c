@@ -125,15 +125,16 @@ static const ecom_field part_fields[] = {
     ECOM_FIELD(struct part, name, "name", STRING),
     ECOM_FIELD(struct part, price, "price", MONEY),
     ECOM_FIELD(struct part, made, "made", TIME),
-    ECOM_FIELD(struct part, count, "count", INT),
+    ECOM_FIELD(struct part, count, "count", INT, .doc = "How many."),
     ECOM_FIELD(struct part, color, "color", ENUM, .names = colors),
     ECOM_FIELD(struct part, sold, "sold", BOOL),
     ECOM_FIELD(struct part, password, "password", STRING, .flags = ECOM_SECRET),
 };
-static const ecom_record part_record = ECOM_RECORD("Part", struct part, part_fields);
+static const ecom_record part_record =
+    ECOM_RECORD_WITH("Part", struct part, part_fields, .doc = "One \"of\" many.");
 static const ecom_field whole_fields[] = {
-    ECOM_FIELD(struct whole, id, "id", ID),
-    ECOM_FIELD(struct whole, parts, "parts", LIST, .of = &part_record),
+    ECOM_FIELD(struct whole, id, "id", ID, .flags = ECOM_REQUIRED),
+    ECOM_FIELD(struct whole, parts, "parts", LIST, .flags = ECOM_REQUIRED, .of = &part_record),
     ECOM_FIELD(struct whole, main, "main", RECORD, .of = &part_record),
 };
 static const ecom_record whole_record = ECOM_RECORD("Whole", struct whole, whole_fields);
@@ -143,6 +144,31 @@ static int resolve_root(ecom_graphql_call *call, void *user, ecom_error *err)
     (void)user, (void)err;
     ecom_graphql_set_object(&call->results[0], call->parents[0]);
     return ECOM_OK;
+}
+
+static void records_are_types_of_a_schema(void)
+{
+    static const char want[] = "type Whole {\n  id: ID!\n  parts: [Part!]!\n  main: Part\n}\n"
+                               "\"One \\\"of\\\" many.\"\ntype Part {\n  name: String\n"
+                               "  price: Money\n  made: DateTime\n  \"How many.\"\n  count: Int\n"
+                               "  color: PartColor\n  sold: Boolean\n}\n"
+                               "\nenum PartColor {\n  RED\n  GREEN\n}\n";
+    ecom_buf out = {0};
+
+    CHECK_I64(ECOM_OK, ecom_graphql_write_record(&whole_record, &out));
+    CHECK_I64(ECOM_OK, ecom_graphql_write_record(&part_record, &out));
+    CHECK_STR(want, ecom_buf_str(&out));
+    ecom_buf_free(&out);
+    for (uint64_t n = 1, reached = 1; reached; n++) {
+        ecom_buf small = {0};
+        check_alloc_fail_at(n);
+        int r = ecom_graphql_write_record(&part_record, &small);
+        reached = (uint64_t)check_alloc_failed();
+        check_alloc_fail_at(0);
+        CHECK_I64(reached ? ECOM_E_NOMEM : ECOM_OK, r);
+        CHECK(!reached || small.n == 0, "half a type");
+        ecom_buf_free(&small);
+    }
 }
 
 static void records_are_read_by_their_tables(void)
@@ -163,18 +189,21 @@ static void records_are_read_by_their_tables(void)
     struct whole whole = {S("w1"), {parts, 2}, parts[0]};
     ecom_graphql_options options = ECOM_GRAPHQL_OPTIONS_INIT;
     ecom_graphql_request request = {.size = sizeof(request), .root = &whole};
+    const ecom_graphql_scalar scalars[] = {ecom_graphql_money, ecom_graphql_datetime};
     ecom_arena *arena = ecom_arena_new(0);
-    ecom_buf out = {0};
+    ecom_buf out = {0}, sdl = {0};
     ecom_graphql *g;
     ecom_error e;
 
-    options.sdl = S("type Query { whole: Whole } type Whole { id: ID! parts: [Part!]! main: Part } "
-                    "type Part { name: String price: Money made: String count: Int color: Color "
-                    "sold: Boolean password: String } enum Color { RED GREEN } scalar Money");
+    CHECK_I64(ECOM_OK, ecom_buf_append(&sdl, S("type Query { whole: Whole } scalar Money scalar "
+                                               "DateTime extend type Part { password: String } ")));
+    CHECK_I64(ECOM_OK, ecom_graphql_write_record(&whole_record, &sdl));
+    CHECK_I64(ECOM_OK, ecom_graphql_write_record(&part_record, &sdl));
+    options.sdl = ecom_buf_str(&sdl);
     options.resolvers = resolvers;
     options.nresolvers = 3;
-    options.scalars = &ecom_graphql_money;
-    options.nscalars = 1;
+    options.scalars = scalars;
+    options.nscalars = 2;
     CHECK_CODE(ECOM_OK, ecom_graphql_new(&options, &g, NULL, &e), e);
     CHECK_CODE(ECOM_OK,
                ecom_graphql_handle(g,
@@ -189,6 +218,7 @@ static void records_are_read_by_their_tables(void)
               "\"sold\":null,\"password\":null}]}}}",
               ecom_buf_str(&out));
     ecom_buf_free(&out);
+    ecom_buf_free(&sdl);
     ecom_arena_free(arena);
     ecom_graphql_free(g);
 }
@@ -433,6 +463,7 @@ static const struct check_case cases[] = {
     CASE(the_cache_lets_go_of_the_least_used),
     CASE(the_cache_keeps_its_bound_of_bytes),
     CASE(one_cached_text_runs_each_of_its_operations),
+    CASE(records_are_types_of_a_schema),
     CASE(records_are_read_by_their_tables),
     CASE(one_document_runs_in_many_threads),
     CASE(a_request_survives_each_failed_allocation),

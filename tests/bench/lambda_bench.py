@@ -140,7 +140,9 @@ def install_node():
     main = os.path.join(HERE, 'node_modules', 'aws-lambda-ric')
     native = os.path.join(main, 'dist', 'rapid-client.node')
     if not os.path.exists(native) and shutil.which('npm'):
-        steps = (['npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], HERE), (
+        install = ['npm', 'install', '--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund',
+                   '--loglevel=error']
+        steps = (install, HERE), (
             ['sh', '-c', 'sh scripts/preinstall.sh; npx node-gyp rebuild; sh scripts/postinstall.sh'], main)
         for command, folder in steps:
             if os.path.isdir(folder):

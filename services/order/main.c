@@ -117,8 +117,8 @@ static const ecom_subscriber subscribers[] = {
 
 static const struct daemon_spec spec = {
     .name = "order-service",
-    .about = "Takes orders: POST /orders, GET /orders, GET /orders/{id}, GET /orders/pages; all\n"
-             "with a token.",
+    .about = "Takes orders: POST /orders, GET /orders, GET /orders/{id}, GET /orders/pages;\n"
+             "all with a token.",
     .title = "Order Service",
     .needs = DAEMON_STORE | DAEMON_BUS | DAEMON_JWT,
     .port = offsetof(struct settings, order_port),

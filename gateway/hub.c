@@ -9,12 +9,15 @@
 #include <time.h>
 
 enum { POLL_MS = 1000, PAUSE_MS = 500, AT_ONCE = 256, EVENT_BYTES = 8 << 20 };
+/* How long an event waits for the one before it, which comes by another topic. */
+enum { EARLY_MS = 200 };
 
 /* An event, as all who want it share it. */
 struct happening {
     atomic_uint refs;
     ecom_arena *arena; /* holds the rest */
     ecom_str id, order_id, user_id;
+    int32_t begins; /* its order: nothing comes before it */
     const ecom_json *json;
 };
 
@@ -27,7 +30,9 @@ struct listener {
 
 struct hub {
     ecom_bus *bus;
-    ecom_member *member; /* the thread's */
+    ecom_member *member;                  /* the thread's */
+    struct happening *early[2 * AT_ONCE]; /* the thread's */
+    size_t nearly;
     ecom_str topics[2];
     const ecom_env *env;
     const ecom_log *log;
@@ -109,6 +114,7 @@ static struct happening *read_event(const ecom_msg *msg)
     h->id = member_text(h->json, "id");
     h->order_id = member_text(h->json, "orderId");
     h->user_id = member_text(h->json, "userId");
+    h->begins = contract == &ecom_order_created_contract;
     return h;
 }
 
@@ -155,14 +161,11 @@ static ecom_graphql_stream **collect(struct hub *hub, struct happening *h, size_
     return streams;
 }
 
-static int on_msg(void *user, const ecom_msg *msg)
+/* Takes the reference. */
+static void tell(struct hub *hub, struct happening *h)
 {
-    struct hub *hub = user;
-    struct happening *h = read_event(msg);
     size_t n;
 
-    if (!h)
-        return 0;
     pthread_mutex_lock(&hub->lock);
     keep(hub, h);
     ecom_graphql_stream **streams = collect(hub, h, &n);
@@ -173,7 +176,40 @@ static int on_msg(void *user, const ecom_msg *msg)
     }
     free(streams);
     unref(h);
+}
+
+/* Only the thread writes what is kept. */
+static int knows_order(const struct hub *hub, ecom_str id)
+{
+    for (size_t i = 1; i <= hub->nkept; i++)
+        if (ecom_str_eq(hub->kept[(hub->next + HUB_KEPT - i) % HUB_KEPT]->order_id, id))
+            return 1;
     return 0;
+}
+
+/* Of two topics, the one that is asked first may be the one that is behind. Whatever has become of
+ * an order is told after its beginning, if that comes with what is polled next. */
+static int on_msg(void *user, const ecom_msg *msg)
+{
+    struct hub *hub = user;
+    struct happening *h = read_event(msg);
+
+    if (!h)
+        return 0;
+    if (h->begins || knows_order(hub, h->order_id))
+        tell(hub, h);
+    else
+        hub->early[hub->nearly++] = h;
+    return 0;
+}
+
+/* Tells those that have waited for as long as they may. */
+static void tell_early(struct hub *hub, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        tell(hub, hub->early[i]);
+    hub->nearly -= n;
+    memmove(hub->early, hub->early + n, hub->nearly * sizeof(hub->early[0]));
 }
 
 /* Where in the ring, counted from its oldest, those begin that are new to the listener. */
@@ -278,9 +314,12 @@ static void *listen(void *arg)
     int told = 0;
 
     while (!is_stopping(hub)) {
+        size_t waited = hub->nearly;
         int r = hub->member ? ECOM_OK : subscribe(hub, &err);
         if (r == ECOM_OK)
-            r = ecom_member_poll(hub->member, POLL_MS, AT_ONCE, on_msg, hub, &err);
+            r = ecom_member_poll(hub->member, waited ? EARLY_MS : POLL_MS, AT_ONCE, on_msg, hub,
+                                 &err);
+        tell_early(hub, waited);
         if (r >= 0 || r == ECOM_E_TIMEOUT) {
             told = 0;
             continue;
@@ -354,6 +393,8 @@ void hub_close(struct hub *hub)
     ecom_bus_close(hub->bus);
     for (size_t i = 0; i < HUB_KEPT; i++)
         unref(hub->kept[i]);
+    for (size_t i = 0; i < hub->nearly; i++)
+        unref(hub->early[i]);
     pthread_mutex_destroy(&hub->lock);
     pthread_cond_destroy(&hub->stopped);
     free(hub);

@@ -10,6 +10,7 @@
 enum {
     POLL_MS = 200,
     LOOK_EVERY = 5, /* polls: for topics that are new */
+    IDLE_MAX = 50,  /* polls in vain before messages that should be there are given up */
     MAX_TOPICS = ECOM_BUS_MAX_TOPICS
 };
 
@@ -116,16 +117,29 @@ static int show_new(struct events *events, ecom_error *e)
     return shown;
 }
 
+/* A bus that gives nothing for a while is slow, or at its end. @return truth, or an error. */
+static int is_at_end(const struct events *events, ecom_error *e)
+{
+    for (size_t i = 0; i < events->nmembers; i++) {
+        uint64_t lag = 0;
+        int r = ecom_member_lag(events->members[i], &lag, e);
+        if (r < 0 || lag > 0)
+            return r;
+    }
+    return 1;
+}
+
 static int follow(ecom_bus *bus, struct events *events, int forever, ecom_error *e)
 {
-    int r = look_for_topics(bus, events, e);
+    int r = look_for_topics(bus, events, e), idle = 0;
 
     if (r == ECOM_OK && events->ntopics == 0)
         printf("no topics yet\n");
     fflush(stdout);
     for (int round = 1; r >= 0 && !interrupted; round++) {
         r = show_new(events, e);
-        if (r == 0 && !forever)
+        idle = r == 0 ? idle + 1 : 0;
+        if (idle && !forever && ((r = is_at_end(events, e)) != 0 || idle == IDLE_MAX))
             break;
         if (r >= 0 && round % LOOK_EVERY == 0)
             r = look_for_topics(bus, events, e);

@@ -16,18 +16,21 @@ one_at_a_time() {
 }
 
 # A loopback port that nobody has, in `port`. Below those that the kernel gives to connections that
-# go out, so that it is still free after a restart.
+# go out, so that it is still free after a restart; and claimed by a link to our folder, so that no
+# other server takes it meanwhile. Where the folder is gone, the claim is.
 free_port() {
-    local try
+    local try claims=$cache/ports
+    mkdir -p "$home"
     for try in {1..500}; do
         port=$((15000 + (RANDOM << 15 | RANDOM) % 17000))
-        [[ " ${ports_taken-} " != *" $port "* ]] || continue
         ! (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || continue
-        ports_taken="${ports_taken-} $port"
+        one_at_a_time "$claims/.lock" claim "$claims/$port" || continue
         return
     done
     die "found no free port in $try tries"
 }
+
+claim() { [ ! -e "$1" ] && ln -sfn "$home" "$1"; }
 
 # running FOLDER WORD: prints the pid kept in FOLDER, if that process has WORD in its command line:
 # a pid that went to somebody else is not ours to end.

@@ -41,12 +41,18 @@ PORTS = {
 PATIENCE_S = 120  # before a wait is given up; never a measure of speed
 
 
+RESERVED = []
+
+
 def free_ports(n):
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(n)]
-        for s in sockets:
-            s.bind(('127.0.0.1', 0))
-        return [s.getsockname()[1] for s in sockets]
+    """Ports that stay ours until the test ends, also while nobody listens there: a socket that is bound
+    keeps others away, and with SO_REUSEADDR lets listen who sets that too, as all servers do."""
+    sockets = [socket.socket() for _ in range(n)]
+    for s in sockets:
+        s.bind(('127.0.0.1', 0))
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    RESERVED.extend(sockets)
+    return [s.getsockname()[1] for s in sockets]
 
 
 def wait_until(what, done, patience_s=PATIENCE_S):

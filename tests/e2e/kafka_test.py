@@ -1,10 +1,11 @@
 """A shop on a Kafka that comes and goes, and other people's clients beside it. Whatever happens: no
-accepted order is lost or paid twice, the daemons stay up, /readyz tells the truth.
+accepted order is lost or paid twice, the daemons stay up and small, /readyz tells the truth.
    kafka_test.py NODE"""
 import base64
 import contextlib
 import json
 import os
+import secrets
 import subprocess
 import sys
 import threading
@@ -19,15 +20,16 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 NODE_DIR = os.path.join(os.path.dirname(HERE), 'node')
 NODE = sys.argv[1] if os.path.exists(f'{NODE_DIR}/node_modules/kafkajs') else ''
 ON_BUS = ('order-service', 'payment-worker', 'notification-worker')
-MEMORY_KIB = 128 * 1024  # of a daemon that has nothing to do but wait
-SHORT = {'session.timeout.ms': 2000, 'heartbeat.interval.ms': 200}  # a test waits less
+MEMORY_KIB = 64 * 1024  # of a daemon, whatever happens: four times what it needs
+SESSION_S = 2
+SHORT = {'session.timeout.ms': SESSION_S * 1000, 'heartbeat.interval.ms': 200}  # a test waits less
 
 kafka = Kafka()
 
 
 @contextlib.contextmanager
 def shop_on(settings):
-    """A shop with a customer, whose daemons all outlive what happens."""
+    """A shop with a customer, whose daemons all outlive what happens, and stay small."""
     with Shop(RATE_LIMIT='off', **settings) as shop:
         shop.topic = lambda name: settings['ECOM_BUS_URL'].split('prefix=')[1].split('&')[0] + name
         _, shop.token = shop.customer()
@@ -36,6 +38,9 @@ def shop_on(settings):
         equal(pids, {daemon: shop.pid(daemon) for daemon in DAEMONS})
         for daemon in ON_BUS:
             await_ready(shop, daemon, 200)
+        most = {daemon: peak_kib(pid) for daemon, pid in pids.items()}
+        print(f'# memory: {max(most.values())} KiB at most', flush=True)
+        assert max(most.values()) < MEMORY_KIB, most
 
 
 def await_ready(shop, daemon, status):
@@ -43,9 +48,14 @@ def await_ready(shop, daemon, status):
                lambda: shop.call(daemon, 'GET', '/readyz').status == status)
 
 
-def memory_kib(pid):
+def peak_kib(pid):
     with open(f'/proc/{pid}/status') as status:
-        return next(int(line.split()[1]) for line in status if line.startswith('VmRSS'))
+        return next(int(line.split()[1]) for line in status if line.startswith('VmHWM'))
+
+
+def sleep_until(moment):
+    """For what must last so long, whatever else takes its time."""
+    time.sleep(max(0, moment - time.monotonic()))
 
 
 def kafkajs(*args, messages=()):
@@ -71,9 +81,8 @@ def load(shop, orders):
     done = threading.Event()
 
     def order():
-        while not done.is_set():
-            orders.extend(place(shop, shop.token, 1))
-            time.sleep(0.05)
+        while not done.wait(0.05):
+            orders.append(shop.order_surely(shop.token, secrets.token_hex(8)))
     thread = threading.Thread(target=order)
     thread.start()
     try:
@@ -83,16 +92,18 @@ def load(shop, orders):
         thread.join()
 
 
-def a_broker_that_is_stopped_or_killed_and_comes_back():
+def a_broker_that_is_stopped_for_half_a_minute_or_killed_and_comes_back():
     with shop_on(kafka.settings()) as shop:
         orders = place(shop, shop.token, 5)
         kafka.stop()
+        back = time.monotonic() + 30
         orders += place(shop, shop.token, 100)
         for daemon in ON_BUS:
             await_ready(shop, daemon, 503)
         orders += place(shop, shop.token, 100)
-        for daemon in DAEMONS:
-            assert memory_kib(shop.pid(daemon)) < MEMORY_KIB, daemon
+        sleep_until(back)
+        for daemon in ON_BUS:
+            equal(503, shop.call(daemon, 'GET', '/readyz').status, daemon)
         kafka.start()
         check_paid_once(shop, shop.token, orders)
         with load(shop, orders):
@@ -106,9 +117,11 @@ def a_broker_that_stands_still_past_the_session():
         orders = place(shop, shop.token, 5)
         check_paid_once(shop, shop.token, orders)
         with kafka.frozen():
+            over = time.monotonic() + 2 * SESSION_S
             orders += place(shop, shop.token, 20)
             for daemon in ON_BUS:
                 await_ready(shop, daemon, 503)
+            sleep_until(over)
         check_paid_once(shop, shop.token, orders)
 
 
@@ -149,20 +162,30 @@ def ten_rebalances_under_load():
         check_paid_once(shop, shop.token, orders)
 
 
+def seconds_to_pay(shop, token, orders):
+    """What sixteen more take, on all partitions, so to say."""
+    start = time.monotonic()
+    orders += place(shop, token, 16)
+    check_paid_once(shop, token, orders)
+    return time.monotonic() - start
+
+
 def a_killed_worker_goes_on_within_fifteen_seconds():
-    for settings, patience_s in (({}, 15), ({'KAFKA_INSTANCE_ID': 'one'}, 15)):
-        bus = {'ECOM_BUS_URL': kafka.settings()['ECOM_BUS_URL']}
-        if settings:
-            bus['ECOM_BUS_URL'] += '&group.instance.id=one'
-        with Shop(RATE_LIMIT='off', **bus) as shop:
+    """Its session's ten, and what it takes to start. To that comes what the machine needs for the same
+    without a kill; and if something else held it up, one of three times is enough."""
+    for static in ({}, {'group.instance.id': 'one'}):
+        with Shop(RATE_LIMIT='off', **kafka.settings(**static)) as shop:
             _, token = shop.customer()
-            orders = place(shop, token, 5)
-            check_paid_once(shop, token, orders)
-            os.kill(shop.pid('payment-worker'), 9)
-            start = time.monotonic()
-            orders += place(shop, token, 16)  # on all partitions, so to say
-            check_paid_once(shop, token, orders, patience_s)
-            print(f'# {time.monotonic() - start:.1f} s {settings}', flush=True)
+            orders = []
+            seconds_to_pay(shop, token, orders)  # the first waits for the topics as well
+            for attempt in range(3):
+                usual = seconds_to_pay(shop, token, orders)
+                os.kill(shop.pid('payment-worker'), 9)
+                took = seconds_to_pay(shop, token, orders)
+                print(f'# {took:.1f} s, otherwise {usual:.1f} s {static}', flush=True)
+                if took < 15 + 2 * usual:
+                    break
+            assert took < 15 + 2 * usual, (took, usual)
 
 
 def a_topic_that_is_deleted_is_made_again():
@@ -272,7 +295,7 @@ def one_of_three_brokers_is_killed():
         check_paid_once(shop, shop.token, orders)
 
 
-TESTS = (a_broker_that_is_stopped_or_killed_and_comes_back,
+TESTS = (a_broker_that_is_stopped_for_half_a_minute_or_killed_and_comes_back,
          a_broker_that_stands_still_past_the_session,
          a_network_that_cuts_resets_and_delays,
          ten_rebalances_under_load,

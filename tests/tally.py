@@ -1,11 +1,23 @@
 """Counts test cases in Meson's testlog.json files: each TAP line is one, as is each test without
-TAP. Prints the failures and, last, a line 'N passed, N failed, N skipped'."""
+TAP. Prints the failures, with what their tests said, and, last, a line 'N passed, N failed,
+N skipped'."""
 import json
 import re
 import sys
 
 TAP = re.compile(r'^(not )?ok\b\s*\d*\s*-?\s*(.*)$', re.M)
+LINES = 200  # of what a test said
 passed, failed, skipped = 0, [], 0
+
+
+def show(name, run):
+    """Meson prints of a test that speaks TAP only which cases failed."""
+    print(f'---- {name}: {run["result"]}')
+    for stream in ('stdout', 'stderr'):
+        lines = (run.get(stream) or '').splitlines()
+        print(*(['...'] if len(lines) > LINES else []), *lines[-LINES:], sep='\n')
+
+
 
 for path in sys.argv[1:]:
     with open(path) as log:
@@ -26,6 +38,8 @@ for path in sys.argv[1:]:
             skipped += not cases
         elif not bad:
             failed.append(f'{name}: {result}')
+        if bad or result not in ('OK', 'EXPECTEDFAIL', 'SKIP'):
+            show(name, run)
 
 for text in failed:
     print(f'FAILED {text}')

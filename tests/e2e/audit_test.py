@@ -16,5 +16,5 @@ if not os.path.exists(os.path.join(NODE_DIR, 'node_modules', 'graphql-http')):
 with Shop() as shop:
     url = f"http://127.0.0.1:{shop.port['graphql-gateway']}/graphql"
     run = subprocess.run([sys.argv[1], os.path.join(HERE, 'audit.mjs'), url, NODE_DIR],
-                         timeout=PATIENCE_S)
+                         timeout=5 * PATIENCE_S)
 sys.exit(run.returncode)

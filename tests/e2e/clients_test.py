@@ -20,7 +20,7 @@ with Shop(GATEWAY_MAX_STREAMS='12') as shop:
              'secret': shop.env['JWT_SECRET'], 'ada': ada, 'eve': eve,
              'pid': shop.pid('graphql-gateway')}
     run = subprocess.run([sys.argv[1], os.path.join(HERE, 'clients.mjs'), json.dumps(world), NODE_DIR],
-                         timeout=PATIENCE_S)
+                         timeout=5 * PATIENCE_S)
     status = shop.stop()  # a sanitizer speaks up at the end
     print(f'# the shop ended with {status}')
 sys.exit(run.returncode or status)

@@ -13,7 +13,7 @@ import time
 import uuid
 
 PREFIX = '/2018-06-01/runtime/'
-PATIENCE_S = 60
+PATIENCE_S = 120  # before a wait is given up; never a measure of speed
 
 
 class Invocation:

@@ -11,7 +11,7 @@ import time
 import uuid
 
 from lambda_api import Function
-from shop import BIN, equal, run_tests, wait_until
+from shop import BIN, PATIENCE_S, equal, run_tests, wait_until
 
 PAYMENT = os.path.join(BIN, 'payment-lambda')
 NOTIFICATION = os.path.join(BIN, 'notification-lambda')
@@ -46,9 +46,15 @@ def locked(path):
     return holder
 
 
+def pauses(pid):
+    """How often a process has waited for something: many times, while it tries to get a lock."""
+    with open(f'/proc/{pid}/status') as status:
+        return next(int(line.split()[1]) for line in status if line.startswith('voluntary_ctxt'))
+
+
 def published(folder, topic='payment-events'):
     out = subprocess.run([os.path.join(BIN, 'ecom'), 'events', topic], cwd=folder, text=True,
-                         capture_output=True, timeout=60,
+                         capture_output=True, timeout=PATIENCE_S,
                          env={'ECOM_BUS_URL': f'sqlite:{folder}/bus', 'PATH': os.environ['PATH']})
     equal(0, out.returncode, out.stderr)
     return [json.loads(line) for line in out.stdout.splitlines()[1::2]]
@@ -148,7 +154,7 @@ def a_bus_that_is_away_leaves_the_batch_to_come_again():
             for holder in holders:
                 holder.close()
             if answer.error_type == 'Function.TimedOut':
-                equal(1, f.process.wait(timeout=60))
+                equal(1, f.process.wait(timeout=PATIENCE_S))
                 f.start()
             equal({'batchItemFailures': []}, f.result(kafka(order('o-1'))))
             equal({'o-0', 'o-1'}, {e['orderId'] for e in published(folder)})
@@ -182,7 +188,7 @@ def sigterm_ends_it_while_it_waits():
 
 def wrong_settings_are_an_initialisation_error():
     with Function(PAYMENT, LOG_LEVEL='loud') as f:
-        equal(78, f.process.wait(timeout=60))
+        equal(78, f.process.wait(timeout=PATIENCE_S))
         equal('Init.INVAL', f.init_error[0])
         assert 'LOG_LEVEL' in f.init_error[1]['errorMessage'], f.init_error
         equal([], f.nexts)
@@ -193,12 +199,18 @@ def a_handler_that_will_not_end_is_reported_before_the_deadline_and_the_process_
         with Function(PAYMENT, PAYMENT_MONGODB_URI=f'sqlite:{folder}/payment.db') as f:
             f.result(order('o-0'))
             holder = locked(f'{folder}/payment.db')
-            invocation = f.invoke(order('o-1'), timeout_s=1.0)
-            took = time.monotonic() - invocation.given
-            equal(False, invocation.ok)
-            assert took < 1.0, f'{took} s'
+            for _ in range(5):  # a machine that stood still for so long is asked again
+                invocation = f.invoke(order('o-1'), timeout_s=2.0)
+                took = time.monotonic() - invocation.given
+                equal(False, invocation.ok)
+                if took < 2.0:
+                    break
+                if invocation.error_type == 'Function.TimedOut':
+                    equal(1, f.process.wait(timeout=PATIENCE_S))
+                    f.start()
+            assert took < 2.0, f'{took} s'
             if invocation.error_type == 'Function.TimedOut':
-                equal(1, f.process.wait(timeout=60))
+                equal(1, f.process.wait(timeout=PATIENCE_S))
                 f.start()
             holder.close()
             equal('PAYMENT_COMPLETED', f.result(order('o-1'))['type'])
@@ -213,12 +225,13 @@ def a_crash_is_reported_and_the_process_replaced():
             worker = threading.Thread(target=lambda: answers.append(f.invoke(order('o-1'), timeout_s=20)))
             worker.start()
             wait_until('the invocation', lambda: f.current and f.current.given and not f.current.done.is_set())
-            time.sleep(0.2)
+            given = pauses(f.process.pid)
+            wait_until('its waiting for the lock', lambda: pauses(f.process.pid) > given + 20)
             f.process.send_signal(signal.SIGSEGV)
-            worker.join(60)
+            worker.join(PATIENCE_S)
             holder.close()
             equal((False, 'Runtime.Crash'), (answers[0].ok, answers[0].error_type))
-            equal(-signal.SIGSEGV, f.process.wait(timeout=60))
+            equal(-signal.SIGSEGV, f.process.wait(timeout=PATIENCE_S))
             f.start()
             equal('PAYMENT_COMPLETED', f.result(order('o-1'))['type'])
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 import tempfile
 
-from shop import BIN, DAEMONS, Shop, equal, run_tests, wait_until
+from shop import BIN, DAEMONS, PATIENCE_S, Shop, equal, run_tests, wait_until
 from stores import Mongodb
 
 SECRET = 'test%2Fpassword%2Bwith%3Dodd%40characters'
@@ -88,7 +88,7 @@ def doctor_on(url):
     """What `ecom doctor` says of a store, and all it says."""
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run([os.path.join(BIN, 'ecom'), 'doctor'], cwd=folder, text=True,
-                              capture_output=True, timeout=60, env={
+                              capture_output=True, timeout=PATIENCE_S, env={
                                   'PATH': os.environ['PATH'], 'JWT_SECRET': 's' * 32,
                                   'ORDER_MONGODB_URI': url})
     line, = [line for line in done.stdout.splitlines() if 'store of order' in line]

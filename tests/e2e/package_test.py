@@ -7,7 +7,7 @@ import tempfile
 import zipfile
 
 from lambda_api import Function
-from shop import equal, run_tests, wait_until
+from shop import PATIENCE_S, equal, run_tests, wait_until
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NAMES = ('payment-lambda.zip', 'notification-lambda.zip')
@@ -94,7 +94,7 @@ def a_store_that_a_static_executable_cannot_load_is_an_initialisation_error():
     with Function(os.path.join(root, 'bootstrap'), PAYMENT_MONGODB_URI='mongodb://nowhere') as f:
         wait_until('the error', lambda: f.init_error)
         equal('Init.NOTSUP', f.init_error[0])
-        equal(78, f.process.wait(timeout=60))
+        equal(78, f.process.wait(timeout=PATIENCE_S))
 
 
 try:

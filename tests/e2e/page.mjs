@@ -9,7 +9,7 @@ const browser = await chromium.launch({ executablePath: world.chromium,
   args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 const context = await browser.newContext({ viewport: { width: 1200, height: 640 }, colorScheme: 'light' });
 const page = await context.newPage();
-page.setDefaultTimeout(20000);
+page.setDefaultTimeout(60000);
 const complaints = [], elsewhere = [];
 page.on('console', (m) => m.type() === 'error' && complaints.push(m.text()));
 page.on('pageerror', (e) => complaints.push(String(e)));

@@ -23,5 +23,5 @@ with Shop() as shop:
     for name, price in (('Kettle', 39.5), ('Green tea', 7.2), ('Teapot', 24)):
         shop.call('product-service', 'POST', '/products', {'name': name, 'price': price}, token)
     run = subprocess.run([sys.argv[1], os.path.join(HERE, 'page.mjs'), json.dumps(world), NODE_DIR],
-                         timeout=PATIENCE_S)
+                         timeout=5 * PATIENCE_S)
 sys.exit(run.returncode)

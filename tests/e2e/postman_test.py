@@ -22,7 +22,7 @@ with Shop() as shop:
                '-r', 'json', '--reporter-json-export', report]
     for name, daemon in URLS.items():
         command += ['--env-var', f'{name}=http://127.0.0.1:{shop.port[daemon]}']
-    run = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=5 * PATIENCE_S)
     with open(report) as file:
         executions = json.load(file)['run']['executions']
 

@@ -6,14 +6,14 @@ import socket
 import subprocess
 import tempfile
 
-from shop import BIN, DAEMONS, Shop, equal, run_tests, wait_until
+from shop import BIN, DAEMONS, PATIENCE_S, Shop, equal, run_tests, wait_until
 
 
 def ecom(*args, program='ecom', **env):
     """Runs it in an empty folder: (status, stdout, stderr)."""
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run([os.path.join(BIN, program), *args], cwd=folder, text=True,
-                              capture_output=True, timeout=60,
+                              capture_output=True, timeout=PATIENCE_S,
                               env={'PATH': os.environ['PATH'], **env})
         return done.returncode, done.stdout, done.stderr
 
@@ -115,7 +115,7 @@ def following_begins_before_there_is_anything():
                 wait_until(kind, lambda kind=kind: f'"type":"{kind}"' in open(out.name).read())
             assert order['id'] in open(out.name).read()
             follower.send_signal(signal.SIGINT)
-            equal(0, follower.wait(timeout=60))
+            equal(0, follower.wait(timeout=PATIENCE_S))
 
 
 run_tests(a_ctrl_c_that_comes_twice_at_once_still_stops_in_order,

@@ -150,7 +150,7 @@ def run(server, function="pay", payload=b"{}", mode="request", times=1, keys=Tru
            **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")},
            **({"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET} if keys else {}), **settings}
     out = subprocess.run([TOOL, function, mode, str(times)], input=payload, env=env,
-                         capture_output=True, timeout=60)
+                         capture_output=True, timeout=120)
     assert out.stdout, out.stderr
     answers = [json.loads(line) for line in out.stdout.splitlines()]
     return answers if times > 1 else answers[0]

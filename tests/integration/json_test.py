@@ -76,7 +76,7 @@ def texts(chance):
 def ask(asked):
     sent = b"".join(b"%d\n%s" % (len(text), text) for text in asked)
     got = subprocess.run([sys.argv[1]], input=sent, check=True, capture_output=True,
-                         timeout=60).stdout
+                         timeout=120).stdout
     at = 0
     for _ in asked:
         line = got.index(b"\n", at)

@@ -52,7 +52,7 @@ ORDER = {"type": "ORDER_CREATED", "id": "e-1", "time": "2026-01-01T00:00:00Z", "
 def client(local):
     session = botocore.session.Session()
     session.set_credentials("AKLOCAL", "local")
-    config = botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=60)
+    config = botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=120)
     return session.create_client("lambda", region_name="eu-central-1", endpoint_url=local.url,
                                  config=config)
 
@@ -164,7 +164,7 @@ def a_function_that_cannot_start_says_why():
 
 def ecom(*args, **env):
     return subprocess.run([os.path.join(BIN, "ecom"), "lambda", *args], text=True, capture_output=True,
-                          cwd=FOLDER.name, timeout=60, env={"PATH": os.environ["PATH"],
+                          cwd=FOLDER.name, timeout=120, env={"PATH": os.environ["PATH"],
                           **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}, **env})
 
 

@@ -9,7 +9,7 @@ tap.need("prometheus_client")
 
 from prometheus_client.parser import text_string_to_metric_families  # noqa: E402
 
-PAGE = subprocess.run([sys.argv[1]], check=True, capture_output=True, timeout=30).stdout.decode()
+PAGE = subprocess.run([sys.argv[1]], check=True, capture_output=True, timeout=120).stdout.decode()
 FAMILIES = {family.name: family for family in text_string_to_metric_families(PAGE)}
 ODD = {"method": "GET", "path": 'a\\b"c\nd \u00e9 {},='}
 OBSERVED = [3**i / 1e6 for i in range(17)]

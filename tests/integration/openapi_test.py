@@ -13,7 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator, validate  # noqa: E4
 
 
 def document(*args):
-    out = subprocess.run([sys.argv[1], *args], check=True, capture_output=True, timeout=60).stdout
+    out = subprocess.run([sys.argv[1], *args], check=True, capture_output=True, timeout=120).stdout
     return json.loads(out)
 
 

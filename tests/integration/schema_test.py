@@ -32,7 +32,7 @@ Exact = validators.extend(
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", is_integer))
 
 # One JSON object a line: a schema, or a text, whose schema it is and whether our reader takes it.
-OUTPUT = subprocess.run([sys.argv[1]], check=True, capture_output=True, timeout=60).stdout.decode()
+OUTPUT = subprocess.run([sys.argv[1]], check=True, capture_output=True, timeout=120).stdout.decode()
 LINES = [read(line) for line in OUTPUT.split("\n") if line]
 SCHEMAS = {line["schema"]: line["is"] for line in LINES if "schema" in line}
 ASYNCAPI = SCHEMAS.pop("asyncapi")

@@ -10,7 +10,7 @@
 #include "ecom/outbox.h"
 #include "place.h"
 
-enum { PROCESSES = 3, DOCS = 3, CHANGES = 30, KILLED_AFTER = 12, PATIENCE_MS = 60000 };
+enum { PROCESSES = 3, DOCS = 3, CHANGES = 30, KILLED_AFTER = 12, PATIENCE_MS = 120000 };
 
 static struct place place;
 static char folder[] = "/tmp/ecom-relays-XXXXXX";

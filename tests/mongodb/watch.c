@@ -14,7 +14,7 @@
 #include "place.h"
 #include "proxy.h"
 
-enum { TIMEOUT_MS = 6000, PATIENCE_MS = 60000, HOUR_MS = 3600000 };
+enum { TIMEOUT_MS = 6000, PATIENCE_MS = 120000, HOUR_MS = 3600000 };
 
 static struct place place;
 
@@ -115,9 +115,11 @@ static int note_event(void *user, const ecom_msg *msg)
 
 static int comes(int n)
 {
-    for (int64_t until = now_ms() + PATIENCE_MS; w.came < n && now_ms() < until;)
-        if (ecom_member_poll(w.member, 100, 10, note_event, NULL, &w.e) < 0)
+    for (int64_t until = now_ms() + PATIENCE_MS; w.came < n && now_ms() < until;) {
+        int r = ecom_member_poll(w.member, 100, 10, note_event, NULL, &w.e);
+        if (r < 0 && r != ECOM_E_TIMEOUT)
             return 0;
+    }
     return w.came == n;
 }
 

@@ -26,7 +26,7 @@ static int open_bus(void *user, const ecom_bus_options *opts, ecom_bus **out, ec
     ecom_bus_options patient = *opts;
 
     if (opts->size == sizeof(*opts) && opts->timeout_ms == 0)
-        patient.timeout_ms = 20000; /* no case is about it, and the machine may be slow */
+        patient.timeout_ms = 60000; /* no case is about it, and the machine may be slow */
     snprintf(url, sizeof(url), "%s%cecom.topic.prefix=%s&heartbeat.interval.ms=100", server,
              strchr(server, '?') ? '&' : '?', ((struct place *)user)->prefix);
     return ecom_bus_open(url, &patient, out, err);

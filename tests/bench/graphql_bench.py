@@ -90,6 +90,15 @@ def beside_bombs(loadgen, request):
                    for who, done in row.items()} for name, row in waits.items()}
 
 
+def growth_kib(pid, peak_mib, work):
+    """By how much a process has grown at most during some work."""
+    with open(f'/proc/{pid}/clear_refs', 'w') as reset:
+        reset.write('5')  # the peak is what there is now
+    before = peak_mib(pid)
+    work()
+    return round((peak_mib(pid) - before) * 1024)
+
+
 def measure(tools, rounds, loadgen, request, cpu_s, peak_mib):
     commands = {'ours': [f'{tools}/graphql_server'], **peers()}
     micro = json.loads(subprocess.run([f'{tools}/graphql_micro'], capture_output=True, text=True, check=True).stdout)
@@ -102,19 +111,25 @@ def measure(tools, rounds, loadgen, request, cpu_s, peak_mib):
             stack.callback(server.wait)
             stack.callback(server.terminate)
             servers[name] = (server.pid, int(server.stdout.readline()))
+
+        def sent(case, number, port):
+            query, variables, _ = CASES[case]
+            text = query.replace('Q@@@@@@@@', f'Q@@@@@@@@_{number}')  # nor cached from the last round
+            return request('POST', '/graphql', port, json.dumps({'query': text, 'variables': variables}).encode())
+
+        growth = {case: {name: growth_kib(pid, peak_mib, lambda: loadgen(port, 1, 20, sent(case, -1, port), 200))
+                         for name, (pid, port) in servers.items()} for case in CASES}
         for number in range(rounds + 1):  # the first warms up
-            for case, (query, variables, count) in CASES.items():
-                text = query.replace('Q@@@@@@@@', f'Q@@@@@@@@_{number}')  # nor cached from the last round
-                body = json.dumps({'query': text, 'variables': variables}).encode()
+            for case, (_, _, count) in CASES.items():
                 for name, (pid, port) in servers.items():
                     before = cpu_s(pid)
-                    done = loadgen(port, 8, count, request('POST', '/graphql', port, body), 200)
+                    done = loadgen(port, 8, count, sent(case, number, port), 200)
                     if number:
                         us[case][name].append((cpu_s(pid) - before) / done['requests'] * 1e6)
         peaks = {name: round(peak_mib(pid), 1) for name, (pid, _) in servers.items()}
     return {'us': {case: {name: round(statistics.median(values), 1) for name, values in row.items()}
                    for case, row in us.items()},
-            'peak_mib': peaks, 'engine': micro, 'bombs_ms': beside_bombs(loadgen, request)}
+            'peak_mib': peaks, 'growth_kib': growth, 'engine': micro, 'bombs_ms': beside_bombs(loadgen, request)}
 
 
 def show(result):
@@ -124,7 +139,10 @@ def show(result):
     for case, row in result['us'].items():
         print(f'{case:24}' + ''.join(f'{row[name]:>13.1f}' + (f' {row[name] / row["ours"]:>7.1f}x' if name != 'ours' else ' ' * 9)
                                      for name in names))
-    print(f'{"peak, MiB":24}' + ''.join(f'{result["peak_mib"][name]:>13.1f}{"":9}' for name in names))
+    print('by how much a new process grows for the first of them, one at a time, KiB')
+    for case, row in result['growth_kib'].items():
+        print(f'{case:24}' + ''.join(f'{row[name]:>13}{"":9}' for name in names))
+    print(f'{"peak of all, MiB":24}' + ''.join(f'{result["peak_mib"][name]:>13.1f}{"":9}' for name in names))
     worst = {who: max((row[who]['max_ms'], name) for name, row in result['bombs_ms'].items() if who in row)
              for who in ('bomb', 'small')}
     alone = result['bombs_ms']['nothing']['small']['max_ms']

@@ -65,8 +65,8 @@ static void send_next(struct load *load, struct connection *c)
         die("write");
 }
 
-/* Bytes of the whole answer; 0: not known yet. */
-static size_t answer_bytes(const struct connection *c)
+/* Is the answer whole? Without a length it is one in chunks, whose end no JSON has within it. */
+static int is_whole(const struct connection *c)
 {
     const char *end = memmem(c->answer, c->have, "\r\n\r\n", 4), *p;
 
@@ -74,8 +74,10 @@ static size_t answer_bytes(const struct connection *c)
         return 0;
     for (p = c->answer; p < end; p = (const char *)memchr(p, '\n', (size_t)(end + 2 - p)) + 1)
         if (strncasecmp(p, "content-length:", 15) == 0)
-            return (size_t)(end + 4 - c->answer) + strtoul(p + 15, NULL, 10);
-    return (size_t)(end + 4 - c->answer);
+            return c->have >= (size_t)(end + 4 - c->answer) + strtoul(p + 15, NULL, 10);
+        else if (strncasecmp(p, "transfer-encoding:", 18) == 0)
+            return memcmp(c->answer + c->have - 5, "0\r\n\r\n", 5) == 0;
+    return 1;
 }
 
 static void receive(struct load *load, struct connection *c)
@@ -86,8 +88,7 @@ static void receive(struct load *load, struct connection *c)
         die("the server closed a connection");
     c->have += (size_t)n;
     c->answer[c->have] = '\0';
-    size_t whole = answer_bytes(c);
-    if (!whole || c->have < whole)
+    if (!is_whole(c))
         return;
     load->failed += atoi(c->answer + 9) != load->expected;
     load->latency_us[load->finished++] = (uint32_t)((now_ns() - c->sent_ns) / 1000);

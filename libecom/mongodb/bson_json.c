@@ -79,9 +79,16 @@ static int make_decimal(ecom_str literal, bson_decimal128_t *out)
     return 1;
 }
 
-static int append_number(bson_t *to, ecom_str name, const ecom_json *value)
+/* How long the text is that comes back, for values that come back as they were. */
+struct measure {
+    size_t bytes;
+    int differs;
+};
+
+static int append_number(bson_t *to, ecom_str name, const ecom_json *value, struct measure *back)
 {
     bson_decimal128_t decimal;
+    char again[BSON_DECIMAL128_STRING];
     int64_t whole;
 
     if (is_whole(value->text) && ecom_json_int(value, &whole, NULL) == ECOM_OK) {
@@ -89,20 +96,27 @@ static int append_number(bson_t *to, ecom_str name, const ecom_json *value)
             return bson_append_int32(to, name.p, (int)name.n, (int32_t)whole);
         return bson_append_int64(to, name.p, (int)name.n, whole);
     }
-    return make_decimal(value->text, &decimal) &&
-           bson_append_decimal128(to, name.p, (int)name.n, &decimal);
+    if (!make_decimal(value->text, &decimal))
+        return 0;
+    bson_decimal128_to_string(&decimal, again);
+    back->differs |= !ecom_str_eq(ecom_str_of(again), value->text);
+    return bson_append_decimal128(to, name.p, (int)name.n, &decimal);
 }
 
-static int append_scalar(bson_t *to, ecom_str name, const ecom_json *value)
+static int append_scalar(bson_t *to, ecom_str name, const ecom_json *value, struct measure *back)
 {
     switch ((ecom_json_kind)value->kind) {
     case ECOM_JSON_NULL:
+        back->bytes += 4;
         return bson_append_null(to, name.p, (int)name.n);
     case ECOM_JSON_BOOL:
+        back->bytes += value->truth ? 4 : 5;
         return bson_append_bool(to, name.p, (int)name.n, value->truth);
     case ECOM_JSON_NUMBER:
-        return append_number(to, name, value);
+        back->bytes += value->text.n;
+        return append_number(to, name, value, back);
     case ECOM_JSON_STRING:
+        back->bytes += value->text.n + 2;
         return append_string(to, name, value->text);
     case ECOM_JSON_ARRAY:
     case ECOM_JSON_OBJECT:
@@ -119,8 +133,10 @@ struct level {
     int is_array;
 };
 
-static int open_level(bson_t *to, ecom_str name, const ecom_json *value, struct level *level)
+static int open_level(bson_t *to, ecom_str name, const ecom_json *value, struct level *level,
+                      struct measure *back)
 {
+    back->bytes += 2;
     level->next = value->first;
     level->index = 0;
     level->is_array = value->kind == ECOM_JSON_ARRAY;
@@ -134,8 +150,26 @@ static int close_level(bson_t *to, struct level *level)
                            : bson_append_document_end(to, &level->bson);
 }
 
+/* The name of a level's next member; `number` holds that of an item. 0: BSON cannot have it. */
+static int name_of(struct level *level, const ecom_json *value, char number[16], ecom_str *name,
+                   struct measure *back)
+{
+    back->bytes += level->index != 0; /* the comma */
+    if (level->is_array) {
+        const char *digits;
+        name->n = bson_uint32_to_string(level->index++, &digits, number, 16);
+        name->p = digits;
+        return 1;
+    }
+    level->index++;
+    *name = value->name;
+    back->bytes += name->n + 3;
+    return is_name(*name);
+}
+
 /* The parser allows no more than MOST_DEPTH levels. */
-static int append_members(const ecom_json *object, bson_t *out, struct level *levels)
+static int append_members(const ecom_json *object, bson_t *out, struct level *levels,
+                          struct measure *back)
 {
     int depth = 0;
 
@@ -156,31 +190,25 @@ static int append_members(const ecom_json *object, bson_t *out, struct level *le
             continue;
         }
         level->next = value->next;
-        name = value->name;
-        if (level->is_array)
-            name =
-                (ecom_str){number, (size_t)snprintf(number, sizeof(number), "%u", level->index++)};
-        else if (!is_name(name))
-            return 0;
-        if (to->len > MOST_BYTES)
+        if (!name_of(level, value, number, &name, back) || to->len > MOST_BYTES)
             return 0;
         if (value->kind != ECOM_JSON_ARRAY && value->kind != ECOM_JSON_OBJECT) {
-            if (!append_scalar(to, name, value))
+            if (!append_scalar(to, name, value, back))
                 return 0;
-        } else if (!open_level(to, name, value, &levels[++depth])) {
+        } else if (!open_level(to, name, value, &levels[++depth], back)) {
             return 0;
         }
     }
 }
 
-static int convert(const ecom_json *object, bson_t *out)
+static int convert(const ecom_json *object, bson_t *out, struct measure *back)
 {
     struct level *levels = malloc((MOST_DEPTH + 1) * sizeof(*levels));
 
     if (!levels)
         return ECOM_E_NOMEM;
     bson_init(out);
-    int done = append_members(object, out, levels) && out->len <= MOST_BYTES;
+    int done = append_members(object, out, levels, back) && out->len <= MOST_BYTES;
     free(levels);
     if (done)
         return ECOM_OK;
@@ -189,7 +217,22 @@ static int convert(const ecom_json *object, bson_t *out)
     return ECOM_E_NOTSUP;
 }
 
-int ecom__bson_from_json(ecom_str json, bson_t *out)
+/* Without escapes there is one way to write each value, apart from numbers, which are looked at one
+ * by one: a text that is no longer than what comes back has nothing between its values, and is the
+ * same. */
+static int comes_back(ecom_str json, const bson_t *fields, const struct measure *back)
+{
+    ecom_buf again = {0};
+
+    if (back->differs || !memchr(json.p, '\\', json.n))
+        return !back->differs && back->bytes == json.n;
+    int same = ecom__bson_to_json(fields, &again, NULL) == ECOM_OK &&
+               ecom_str_eq(json, ecom_buf_str(&again));
+    ecom_buf_free(&again);
+    return same;
+}
+
+int ecom__bson_from_json(ecom_str json, bson_t *out, int *exact)
 {
     const ecom_json_limits limits = {.size = sizeof(limits),
                                      .max_bytes = 16 << 20,
@@ -197,16 +240,19 @@ int ecom__bson_from_json(ecom_str json, bson_t *out)
                                      .max_keys = 1000,
                                      .max_nodes = 200000};
     ecom_arena *arena = ecom_arena_new(ARENA_BYTES);
+    struct measure back = {.bytes = 2};
     const ecom_json *root = NULL;
 
     if (!arena)
         return ECOM_E_NOMEM;
     int r = ecom_json_parse(json, &limits, arena, &root, NULL);
     if (r == ECOM_OK)
-        r = root->kind == ECOM_JSON_OBJECT ? convert(root, out) : ECOM_E_NOTSUP;
+        r = root->kind == ECOM_JSON_OBJECT ? convert(root, out, &back) : ECOM_E_NOTSUP;
     else if (r != ECOM_E_NOMEM)
         r = ECOM_E_NOTSUP;
     ecom_arena_free(arena);
+    if (r == ECOM_OK && exact)
+        *exact = comes_back(json, out, &back);
     return r;
 }
 

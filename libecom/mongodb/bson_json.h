@@ -6,9 +6,10 @@
 
 #include "ecom/base.h"
 
-/* @param out  initialised here on success; ends with bson_destroy().
+/* @param out    initialised here on success; ends with bson_destroy().
+ * @param exact  out, nullable: whether ecom__bson_to_json() gives back every byte.
  * @return ECOM_OK; ECOM_E_NOTSUP: BSON cannot have it as fields; ECOM_E_NOMEM. */
-int ecom__bson_from_json(ecom_str json, bson_t *out);
+int ecom__bson_from_json(ecom_str json, bson_t *out, int *exact);
 
 /* Appends a document as compact JSON. ECOM_E_CORRUPT: it has a value that JSON cannot have, or is
  * too deep; ECOM_E_NOMEM. The buffer is then as before. */

@@ -12,7 +12,7 @@ static char *fields_of(const char *json)
     bson_t doc;
     char *text, *two;
 
-    if (ecom__bson_from_json(ecom_str_of(json), &doc) < 0)
+    if (ecom__bson_from_json(ecom_str_of(json), &doc, NULL) < 0)
         return NULL;
     text = bson_as_canonical_extended_json(&doc, NULL);
     bson_destroy(&doc);
@@ -70,13 +70,100 @@ static void what_the_fields_say_comes_back_to_the_byte(void)
         bson_t doc;
         ecom_buf out = {0};
         ecom_error e;
-        CHECK(ecom__bson_from_json(ecom_str_of(texts[i]), &doc) == ECOM_OK, "%s", texts[i]);
+        int exact = 0;
+        CHECK(ecom__bson_from_json(ecom_str_of(texts[i]), &doc, &exact) == ECOM_OK, "%s", texts[i]);
+        CHECK(exact, "%s is taken for one that does not come back", texts[i]);
         CHECK_CODE(ECOM_OK, ecom__bson_to_json(&doc, &out, &e), e);
         int same = strcmp(texts[i], out.p) == 0;
         CHECK(same, "%s came back as %s", texts[i], out.p);
         ecom_buf_free(&out);
         bson_destroy(&doc);
     }
+}
+
+static void say(ecom_buf *text, const char *piece)
+{
+    if (ecom_buf_append(text, ecom_str_of(piece)) < 0)
+        abort();
+}
+
+/* A text of chance: each piece in one of the ways in which JSON has it. */
+static void say_value(ecom_buf *text, int depth)
+{
+    static const char *const pieces[] = {"null",
+                                         "true",
+                                         "false",
+                                         "0",
+                                         "-0",
+                                         "7",
+                                         "-12",
+                                         "2147483648",
+                                         "1.5",
+                                         "0.10",
+                                         "-0.00",
+                                         "0.0000001",
+                                         "1e5",
+                                         "1E+5",
+                                         "1E5",
+                                         "12.5E-3",
+                                         "\"\"",
+                                         "\"x\"",
+                                         "\"\\n\"",
+                                         "\"\\u000a\"",
+                                         "\"/\"",
+                                         "\"\\/\"",
+                                         "\"\xC3\xA9\"",
+                                         "\"\\u001F\"",
+                                         "\"\\u001f\"",
+                                         "\"\\u00e9\"",
+                                         "\"\x7F\"",
+                                         "\"2026-11-22T18:25:43.511Z\"",
+                                         "\"2026-11-22T18:25:43.511+00:00\"",
+                                         "99999999999999999999"};
+    const int kind = rand() % (depth < 4 ? 4 : 2), n = rand() % 3;
+
+    if (kind < 2) {
+        say(text, pieces[(size_t)rand() % (sizeof(pieces) / sizeof(pieces[0]))]);
+        return;
+    }
+    say(text, kind == 2 ? "[" : "{");
+    for (int i = 0; i < n; i++) {
+        say(text, i ? "," : "");
+        say(text, rand() % 9 ? "" : " ");
+        if (kind == 3) {
+            say(text, i ? "\"b" : "\"a");
+            say(text, rand() % 9 ? "\":" : "\\u0061\":");
+            say(text, rand() % 9 ? "" : "\t");
+        }
+        say_value(text, depth + 1);
+    }
+    say(text, kind == 2 ? "]" : "}");
+}
+
+static void whether_a_text_comes_back_is_known_before_it_does(void)
+{
+    int back = 0, not_back = 0;
+
+    srand(1);
+    for (int i = 0; i < 20000; i++) {
+        ecom_buf text = {0}, again = {0};
+        bson_t doc;
+        int exact = -1;
+        say(&text, "{\"a\":");
+        say_value(&text, 0);
+        say(&text, rand() % 9 ? "}" : "} ");
+        if (ecom__bson_from_json(ecom_buf_str(&text), &doc, &exact) == ECOM_OK) {
+            CHECK_I64(ECOM_OK, ecom__bson_to_json(&doc, &again, NULL));
+            int same = ecom_str_eq(ecom_buf_str(&text), ecom_buf_str(&again));
+            CHECK(same == exact, "%s and %s", text.p, again.p);
+            back += same;
+            not_back += !same;
+            bson_destroy(&doc);
+        }
+        ecom_buf_free(&text);
+        ecom_buf_free(&again);
+    }
+    CHECK(back > 2000 && not_back > 2000, "%d come back, %d do not", back, not_back);
 }
 
 static void what_mongodb_cannot_have_as_fields_is_refused(void)
@@ -148,7 +235,7 @@ static void failing_memory_loses_nothing(void)
 
     for (int n = 1; n <= 4; n++) { /* the driver itself ends the process when memory does */
         check_alloc_fail_at(n);
-        int r = ecom__bson_from_json(ecom_str_of(text), &made);
+        int r = ecom__bson_from_json(ecom_str_of(text), &made, NULL);
         check_alloc_fail_at(0);
         CHECK(r == ECOM_OK || r == ECOM_E_NOMEM, "allocation %d: %s", n, check_code(r));
         if (r == ECOM_OK)
@@ -168,6 +255,7 @@ static void failing_memory_loses_nothing(void)
 static const struct check_case cases[] = {
     CASE(types_are_those_that_people_query),
     CASE(what_the_fields_say_comes_back_to_the_byte),
+    CASE(whether_a_text_comes_back_is_known_before_it_does),
     CASE(what_mongodb_cannot_have_as_fields_is_refused),
     CASE(depth_is_bounded_on_the_way_in),
     CASE(what_others_wrote_reads_as_json_or_is_told),

@@ -9,8 +9,28 @@ static const char registry[] = "ecom.collections";
 
 enum { LIST_US = 1000000, KEEP_REMOVED_S = 30 * 24 * 3600 };
 
-int ecom__mdb_take(ecom__mdb *db, const char *name, ecom__mdb_use *use, ecom_error *err)
+int64_t ecom__mdb_until(const ecom__mdb *db)
 {
+    return db->env->monotonic_us(db->env->self) + (int64_t)db->timeout_ms * 1000;
+}
+
+int ecom__mdb_check_time(const ecom__mdb *db, int64_t until_us, ecom_error *err)
+{
+    if (db->env->monotonic_us(db->env->self) + db->longest_us <= until_us)
+        return ECOM_OK;
+    return ecom_fail(err, ECOM_E_UNAVAILABLE, "MongoDB has not answered in time: %d ms for a call",
+                     db->timeout_ms);
+}
+
+int ecom__mdb_take(ecom__mdb *db, const char *name, int64_t until_us, ecom__mdb_use *use,
+                   ecom_error *err)
+{
+    int r = ecom__mdb_check_time(db, until_us, err);
+
+    if (r < 0)
+        return r;
+    use->until_us = until_us;
+    use->broken = 0;
     use->client = mongoc_client_pool_pop(db->pool);
     if (!use->client)
         return ecom_fail(err, ECOM_E_UNAVAILABLE, "all connections were busy for %d ms",
@@ -119,6 +139,8 @@ int ecom__mdb_prepare(ecom__mdb *db, ecom__mdb_use *use, const char *name, ecom_
         return ECOM_OK;
     int r = make_indexes(db, use, name, err);
     if (r == ECOM_OK)
+        r = ecom__mdb_check_time(db, use->until_us, err);
+    if (r == ECOM_OK)
         r = enter_in_registry(db, use, name, err);
     if (r == ECOM_OK) {
         pthread_mutex_lock(&db->lock);
@@ -128,13 +150,13 @@ int ecom__mdb_prepare(ecom__mdb *db, ecom__mdb_use *use, const char *name, ecom_
     return r;
 }
 
-static int read_registry(ecom__mdb *db, ecom_error *err)
+static int read_registry(ecom__mdb *db, int64_t until_us, ecom_error *err)
 {
-    ecom__mdb_use use = {NULL, NULL};
+    ecom__mdb_use use = {0};
     const bson_t *doc;
     bson_error_t cause;
     bson_t filter = BSON_INITIALIZER;
-    int r = ecom__mdb_take(db, registry, &use, err);
+    int r = ecom__mdb_take(db, registry, until_us, &use, err);
 
     if (r < 0)
         return r;
@@ -157,7 +179,8 @@ static int read_registry(ecom__mdb *db, ecom_error *err)
     return r;
 }
 
-int ecom__mdb_list(ecom__mdb *db, char (*out)[ECOM__MDB_NAME], size_t *n, ecom_error *err)
+int ecom__mdb_list(ecom__mdb *db, int64_t until_us, char (*out)[ECOM__MDB_NAME], size_t *n,
+                   ecom_error *err)
 {
     int64_t now_us = db->env->monotonic_us(db->env->self);
     int r = ECOM_OK;
@@ -165,7 +188,7 @@ int ecom__mdb_list(ecom__mdb *db, char (*out)[ECOM__MDB_NAME], size_t *n, ecom_e
     pthread_mutex_lock(&db->lock);
     int fresh = db->listed_us >= 0 && now_us - db->listed_us < LIST_US && db->ncollections;
     pthread_mutex_unlock(&db->lock);
-    if (!fresh && (r = read_registry(db, err)) < 0)
+    if (!fresh && (r = read_registry(db, until_us, err)) < 0)
         return r;
     pthread_mutex_lock(&db->lock);
     if (!fresh)

@@ -121,7 +121,13 @@ int ecom__mdb_fail(const bson_error_t *cause, ecom_error *err)
     return r;
 }
 
-const bson_t *ecom__mdb_first(mongoc_cursor_t *cursor, int *r, ecom_error *err)
+int ecom__mdb_fail_in(ecom__mdb_use *use, const bson_error_t *cause, ecom_error *err)
+{
+    use->broken = ecom__mdb_is_unknown(cause, NULL);
+    return ecom__mdb_fail(cause, err);
+}
+
+const bson_t *ecom__mdb_first(mongoc_cursor_t *cursor, ecom__mdb_use *use, int *r, ecom_error *err)
 {
     const bson_t *doc = NULL;
     bson_error_t cause;
@@ -129,7 +135,7 @@ const bson_t *ecom__mdb_first(mongoc_cursor_t *cursor, int *r, ecom_error *err)
     if (mongoc_cursor_next(cursor, &doc))
         return doc;
     if (mongoc_cursor_error(cursor, &cause))
-        *r = ecom__mdb_fail(&cause, err);
+        *r = ecom__mdb_fail_in(use, &cause, err);
     return NULL;
 }
 

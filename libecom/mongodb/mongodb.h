@@ -14,8 +14,9 @@ typedef struct ecom__mdb {
     char *database;
     const ecom_env *env;
     int32_t timeout_ms;
-    int32_t await_ms; /* how long a change stream is asked to wait for something to tell */
-    int alone;        /* the pool holds one client: none can be kept to listen with */
+    int64_t longest_us; /* that one command may take, if all that can go wrong does */
+    int32_t await_ms;   /* how long a change stream is asked to wait for something to tell */
+    int alone;          /* the pool holds one client: none can be kept to listen with */
 
     pthread_mutex_t lock;
     uint64_t last; /* revision given out */
@@ -28,14 +29,24 @@ typedef struct ecom__mdb {
     int64_t listed_us; /* when they were last asked for; below 0: never */
 } ecom__mdb;
 
-/* A client of the pool, and one collection: for one call. */
+/* A client of the pool, and one collection: for one call, or a part of it. */
 typedef struct ecom__mdb_use {
     mongoc_client_t *client;
     mongoc_collection_t *collection;
+    int64_t until_us; /* when the call must be over */
+    int broken;       /* the last command failed in a way that may not happen again */
 } ecom__mdb_use;
 
-/* @param name  of a collection, as it is called there. ECOM_E_UNAVAILABLE: all clients are busy. */
-int ecom__mdb_take(ecom__mdb *db, const char *name, ecom__mdb_use *use, ecom_error *err);
+/* When a call that begins now must be over, on the monotonic clock. The driver knows no such time:
+ * a call begins a command only if it will end before, come what may. */
+int64_t ecom__mdb_until(const ecom__mdb *db);
+/* ECOM_E_UNAVAILABLE: one more command may take too long. */
+int ecom__mdb_check_time(const ecom__mdb *db, int64_t until_us, ecom_error *err);
+
+/* @param name  of a collection, as it is called there. ECOM_E_UNAVAILABLE: all clients are busy, or
+ * too little time is left. */
+int ecom__mdb_take(ecom__mdb *db, const char *name, int64_t until_us, ecom__mdb_use *use,
+                   ecom_error *err);
 void ecom__mdb_give(ecom__mdb *db, ecom__mdb_use *use);
 
 /* What a collection of the caller's is called there: MongoDB keeps some names to itself. */
@@ -43,7 +54,8 @@ void ecom__mdb_name(ecom_str collection, char out[ECOM__MDB_NAME]);
 /* Before the first write to a collection: makes its indexes, and notes it where pending() looks. */
 int ecom__mdb_prepare(ecom__mdb *db, ecom__mdb_use *use, const char *name, ecom_error *err);
 /* The collections where events may wait: `out` holds ECOM__MDB_MAX_COLLECTIONS names. */
-int ecom__mdb_list(ecom__mdb *db, char (*out)[ECOM__MDB_NAME], size_t *n, ecom_error *err);
+int ecom__mdb_list(ecom__mdb *db, int64_t until_us, char (*out)[ECOM__MDB_NAME], size_t *n,
+                   ecom_error *err);
 /* A revision above @p stored and above all that this handle gave out: about the time in us. */
 uint64_t ecom__mdb_next_rev(ecom__mdb *db, uint64_t stored);
 
@@ -54,7 +66,9 @@ int ecom__mdb_is_unknown(const bson_error_t *cause, const bson_t *reply);
 
 /* The first document of an answer, borrowed from the cursor. NULL: there is none, or it could not
  * be had, as @p r then says. */
-const bson_t *ecom__mdb_first(mongoc_cursor_t *cursor, int *r, ecom_error *err);
+const bson_t *ecom__mdb_first(mongoc_cursor_t *cursor, ecom__mdb_use *use, int *r, ecom_error *err);
+/* What went wrong with a command of this use, as ecom__mdb_fail() has it. */
+int ecom__mdb_fail_in(ecom__mdb_use *use, const bson_error_t *cause, ecom_error *err);
 
 /* A reply's field, or 0. */
 int64_t ecom__mdb_number(const bson_t *reply, const char *name);

@@ -8,10 +8,10 @@ enum { SELECTION_MS = 2000, DEFAULT_TIMEOUT_MS = 5000, MOST_AWAIT_MS = 500 };
 static int mdb_ping(void *self, ecom_error *err)
 {
     ecom__mdb *db = self;
-    ecom__mdb_use use = {NULL, NULL};
+    ecom__mdb_use use = {0};
     bson_error_t cause;
     bson_t *ping;
-    int r = ecom__mdb_take(db, "ecom.collections", &use, err);
+    int r = ecom__mdb_take(db, "ecom.collections", ecom__mdb_until(db), &use, err);
 
     if (r < 0)
         return r;
@@ -67,16 +67,32 @@ static void set_default(mongoc_uri_t *uri, const char *option, int32_t value)
         mongoc_uri_set_option_as_int32(uri, option, value);
 }
 
-/* From a server that falls silent it takes an answer that does not come, a connection that is not
- * made and a server that is not found until a call gives up: a third of its time each. */
+/* At worst a command waits for a server to be found, for a connection to it, and for an answer that
+ * does not come. So much of a call's time that behind a server that fell silent there is enough
+ * left to try once more. That is for us to do, not for the driver, which would take all these times
+ * again. */
 static void set_times(mongoc_uri_t *uri, int32_t timeout_ms)
 {
-    int32_t part = timeout_ms / 3 + 1, selection = part < SELECTION_MS ? part : SELECTION_MS;
+    int32_t part = timeout_ms / 5 + 1, selection = part < SELECTION_MS ? part : SELECTION_MS;
 
     set_default(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, selection);
     set_default(uri, MONGOC_URI_CONNECTTIMEOUTMS, selection);
-    set_default(uri, MONGOC_URI_SOCKETTIMEOUTMS, part);
-    set_default(uri, MONGOC_URI_WAITQUEUETIMEOUTMS, part);
+    set_default(uri, MONGOC_URI_SOCKETTIMEOUTMS, timeout_ms / 4 + 1);
+    set_default(uri, MONGOC_URI_WAITQUEUETIMEOUTMS, timeout_ms / 4 + 1);
+    mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYREADS, false);
+    mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYWRITES, false);
+}
+
+/* At most two thirds of a call's time, or none would ever be sent: whoever has longer times in the
+ * URL has longer calls. */
+static int64_t longest_us(const mongoc_uri_t *uri, int32_t timeout_ms)
+{
+    int64_t ms = mongoc_uri_get_option_as_int32(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, 0) +
+                 mongoc_uri_get_option_as_int32(uri, MONGOC_URI_CONNECTTIMEOUTMS, 0) +
+                 mongoc_uri_get_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, 0);
+    int64_t most = (int64_t)timeout_ms * 2 / 3;
+
+    return (ms < most ? ms : most) * 1000;
 }
 
 static int set_concerns(mongoc_uri_t *uri, int32_t timeout_ms, ecom_error *err)
@@ -88,7 +104,7 @@ static int set_concerns(mongoc_uri_t *uri, int32_t timeout_ms, ecom_error *err)
     if (mongoc_write_concern_get_w(write) == MONGOC_WRITE_CONCERN_W_DEFAULT)
         mongoc_write_concern_set_w(write, MONGOC_WRITE_CONCERN_W_MAJORITY);
     if (!mongoc_write_concern_get_wtimeout_int64(write))
-        mongoc_write_concern_set_wtimeout_int64(write, timeout_ms / 3 + 1);
+        mongoc_write_concern_set_wtimeout_int64(write, timeout_ms / 4 + 1);
     mongoc_write_concern_set_journal(write, true);
     if (mongoc_write_concern_get_w(write) == 0)
         r = ecom_fail_field(err, ECOM_E_INVAL, "url", "has w=0: what is saved must be confirmed");
@@ -145,6 +161,7 @@ static int make_pool(ecom__mdb *db, const mongoc_uri_t *uri, ecom_error *err)
     if (!db->pool)
         return ecom_fail_field(err, ECOM_E_INVAL, "url", "cannot be used: %s", cause.message);
     mongoc_client_pool_set_error_api(db->pool, MONGOC_ERROR_API_VERSION_2);
+    db->longest_us = longest_us(uri, db->timeout_ms);
     /* Less than the time in which an answer must come. */
     int32_t answer_ms =
         mongoc_uri_get_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, db->timeout_ms);

@@ -168,14 +168,16 @@ static int gather(ecom__mdb_use *use, struct page *page, const char *collection,
 }
 
 /* The first look of a relay comes soon after the start: it makes indexes that are missing. */
-static int look_into(ecom__mdb *db, struct page *page, const char *collection, ecom_error *err)
+static int look_into(ecom__mdb *db, struct page *page, const char *collection, int64_t until_us,
+                     ecom_error *err)
 {
-    ecom__mdb_use use = {NULL, NULL};
-    int r = ecom__mdb_take(db, collection, &use, err);
+    ecom__mdb_use use = {0};
+    int r = ecom__mdb_take(db, collection, until_us, &use, err);
 
     if (r < 0)
         return r;
-    if ((r = ecom__mdb_prepare(db, &use, collection, err)) == ECOM_OK)
+    if ((r = ecom__mdb_prepare(db, &use, collection, err)) == ECOM_OK &&
+        (r = ecom__mdb_check_time(db, until_us, err)) == ECOM_OK)
         r = gather(&use, page, collection, err);
     ecom__mdb_give(db, &use);
     return r;
@@ -221,12 +223,13 @@ static int tell(struct page *page, ecom_pending_fn row, void *user, ecom_error *
     return r;
 }
 
-static int list(ecom__mdb *db, char (**names)[ECOM__MDB_NAME], size_t *n, ecom_error *err)
+static int list(ecom__mdb *db, int64_t until_us, char (**names)[ECOM__MDB_NAME], size_t *n,
+                ecom_error *err)
 {
     *names = malloc(ECOM__MDB_MAX_COLLECTIONS * sizeof(**names));
     if (!*names)
         return ecom_fail(err, ECOM_E_NOMEM, "no memory for names of collections");
-    int r = ecom__mdb_list(db, *names, n, err);
+    int r = ecom__mdb_list(db, until_us, *names, n, err);
     if (r < 0)
         free(*names);
     return r;
@@ -239,13 +242,14 @@ int ecom__mdb_pending(void *self, ecom_str origin, int64_t before_ms, uint32_t l
     struct page page = {
         .origin = origin, .before_ms = before_ms < last_ms ? before_ms : last_ms, .limit = limit};
     char(*names)[ECOM__MDB_NAME];
+    int64_t until_us = ecom__mdb_until(db);
     size_t n = 0;
-    int r = list(db, &names, &n, err);
+    int r = list(db, until_us, &names, &n, err);
 
     if (r < 0)
         return r;
     for (size_t i = 0; r == ECOM_OK && i < n; i++)
-        r = look_into(db, &page, names[i], err);
+        r = look_into(db, &page, names[i], until_us, err);
     if (r == ECOM_OK)
         r = tell(&page, row, user, err);
     page_clear(&page);
@@ -253,12 +257,12 @@ int ecom__mdb_pending(void *self, ecom_str origin, int64_t before_ms, uint32_t l
     return r;
 }
 
-static int count(ecom__mdb *db, const char *collection, uint64_t *total, int64_t *oldest_ms,
-                 ecom_error *err)
+static int count(ecom__mdb *db, const char *collection, int64_t until_us, uint64_t *total,
+                 int64_t *oldest_ms, ecom_error *err)
 {
-    ecom__mdb_use use = {NULL, NULL};
+    ecom__mdb_use use = {0};
     bson_iter_t at;
-    int r = ecom__mdb_take(db, collection, &use, err);
+    int r = ecom__mdb_take(db, collection, until_us, &use, err);
 
     if (r < 0)
         return r;
@@ -271,7 +275,7 @@ static int count(ecom__mdb *db, const char *collection, uint64_t *total, int64_t
     /* clang-format on */
     mongoc_cursor_t *cursor =
         mongoc_collection_aggregate(use.collection, MONGOC_QUERY_NONE, stages, NULL, NULL);
-    const bson_t *doc = ecom__mdb_first(cursor, &r, err);
+    const bson_t *doc = ecom__mdb_first(cursor, &use, &r, err);
     if (doc) {
         *total += (uint64_t)ecom__mdb_number(doc, "n");
         if (bson_iter_init_find(&at, doc, "oldest") && BSON_ITER_HOLDS_DATE_TIME(&at) &&
@@ -290,13 +294,14 @@ int ecom__mdb_backlog(void *self, uint64_t *total, int64_t *oldest_ms, ecom_erro
     char(*names)[ECOM__MDB_NAME];
     uint64_t waiting = 0;
     int64_t oldest = 0;
+    int64_t until_us = ecom__mdb_until(db);
     size_t n = 0;
-    int r = list(db, &names, &n, err);
+    int r = list(db, until_us, &names, &n, err);
 
     if (r < 0)
         return r;
     for (size_t i = 0; r == ECOM_OK && i < n; i++)
-        r = count(db, names[i], &waiting, &oldest, err);
+        r = count(db, names[i], until_us, &waiting, &oldest, err);
     free(names);
     if (r == ECOM_OK) {
         *total = waiting;

@@ -176,20 +176,21 @@ static int execute(ecom__mdb *db, ecom__mdb_use *use, const struct token *tokens
 }
 
 /* Tokens of one collection, in order. */
-static int forget(ecom__mdb *db, const struct token *tokens, size_t n, ecom_error *err)
+static int forget(ecom__mdb *db, const struct token *tokens, size_t n, int64_t until_us,
+                  ecom_error *err)
 {
-    ecom__mdb_use use = {NULL, NULL};
+    ecom__mdb_use use = {0};
     char name[ECOM__MDB_NAME] = "";
     int64_t docs = 0, matched = 0;
 
     for (size_t i = 0; i < n; i += run_of(tokens + i, n - i, 1))
         docs++;
     memcpy(name, tokens->collection.p, tokens->collection.n);
-    int r = ecom__mdb_take(db, name, &use, err);
+    int r = ecom__mdb_take(db, name, until_us, &use, err);
     if (r < 0)
         return r;
     r = execute(db, &use, tokens, n, 0, &matched, err);
-    if (r == ECOM_OK && matched < docs)
+    if (r == ECOM_OK && matched < docs && (r = ecom__mdb_check_time(db, until_us, err)) == ECOM_OK)
         r = execute(db, &use, tokens, n, 1, NULL, err);
     ecom__mdb_give(db, &use);
     return r;
@@ -199,6 +200,7 @@ int ecom__mdb_published(void *self, const ecom_str *tokens, size_t n, ecom_error
 {
     struct token *read = malloc(n * sizeof(*read));
     size_t known = 0;
+    int64_t until_us = ecom__mdb_until(self);
     int r = ECOM_OK;
 
     if (!read)
@@ -208,7 +210,7 @@ int ecom__mdb_published(void *self, const ecom_str *tokens, size_t n, ecom_error
     qsort(read, known, sizeof(*read), token_order);
     for (size_t i = 0, run; r == ECOM_OK && i < known; i += run) {
         run = run_of(read + i, known - i, 0);
-        r = forget(self, read + i, run, err);
+        r = forget(self, read + i, run, until_us, err);
     }
     free(read);
     return r;

@@ -1,23 +1,17 @@
 #include "mongodb/document.h"
 
-int ecom__mdb_get(void *self, ecom_str collection, ecom_str id, ecom_buf *out, uint64_t *rev,
-                  ecom_error *err)
+static int get(ecom__mdb_use *use, ecom_str id, ecom_buf *out, uint64_t *rev, ecom_error *err)
 {
-    ecom__mdb *db = self;
-    ecom__mdb_use use = {NULL, NULL};
-    char name[ECOM__MDB_NAME];
     bson_iter_t at;
-
-    ecom__mdb_name(collection, name);
-    int r = ecom__mdb_take(db, name, &use, err);
-    if (r < 0)
-        return r;
+    int r = ECOM_OK;
     bson_t filter = BSON_INITIALIZER;
+
     bson_append_utf8(&filter, "_id", -1, id.p, (int)id.n);
     bson_t *opts = BCON_NEW("limit", BCON_INT64(1), "projection", "{", "doc", BCON_INT32(1), "text",
                             BCON_INT32(1), "rev", BCON_INT32(1), "gone", BCON_INT32(1), "}");
-    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(use.collection, &filter, opts, NULL);
-    const bson_t *doc = ecom__mdb_first(cursor, &r, err);
+    mongoc_cursor_t *cursor =
+        mongoc_collection_find_with_opts(use->collection, &filter, opts, NULL);
+    const bson_t *doc = ecom__mdb_first(cursor, use, &r, err);
     if (r == ECOM_OK &&
         (!doc || bson_iter_init_find(&at, doc, "gone") || ecom__mdb_number(doc, "rev") <= 0))
         r = ecom_fail(err, ECOM_E_NOTFOUND, "no such document");
@@ -26,6 +20,32 @@ int ecom__mdb_get(void *self, ecom_str collection, ecom_str id, ecom_buf *out, u
     mongoc_cursor_destroy(cursor);
     bson_destroy(opts);
     bson_destroy(&filter);
+    return r;
+}
+
+/* A connection that broke is worth one more try: the server may have been started again since it
+ * was made. */
+static int is_worth_another(const ecom__mdb *db, const ecom__mdb_use *use, int tries)
+{
+    return tries == 1 && use->broken && ecom__mdb_check_time(db, use->until_us, NULL) == ECOM_OK;
+}
+
+int ecom__mdb_get(void *self, ecom_str collection, ecom_str id, ecom_buf *out, uint64_t *rev,
+                  ecom_error *err)
+{
+    ecom__mdb *db = self;
+    ecom__mdb_use use = {0};
+    char name[ECOM__MDB_NAME];
+    int tries = 0;
+
+    ecom__mdb_name(collection, name);
+    int r = ecom__mdb_take(db, name, ecom__mdb_until(db), &use, err);
+    if (r < 0)
+        return r;
+    do {
+        use.broken = 0;
+        r = get(&use, id, out, rev, err);
+    } while (r < 0 && is_worth_another(db, &use, ++tries));
     ecom__mdb_give(db, &use);
     return r;
 }
@@ -33,6 +53,8 @@ int ecom__mdb_get(void *self, ecom_str collection, ecom_str id, ecom_buf *out, u
 /* A find under way. By an index's range a row's document is wrapped by $unwind: its `keys` is then
  * the one that was found. */
 struct find {
+    const ecom__mdb *db;
+    ecom__mdb_use *use;
     const ecom_query *query;
     ecom_row_fn row;
     void *user;
@@ -79,10 +101,13 @@ static int go_through(struct find *find, mongoc_cursor_t *cursor, ecom_error *er
     bson_error_t cause;
     int r = ECOM_OK;
 
-    while (r == ECOM_OK && !find->stopped && mongoc_cursor_next(cursor, &doc))
+    /* Each document may be the first of a page that must be asked for. */
+    while (r == ECOM_OK && !find->stopped &&
+           (r = ecom__mdb_check_time(find->db, find->use->until_us, err)) == ECOM_OK &&
+           mongoc_cursor_next(cursor, &doc))
         r = tell(find, doc, err);
     if (r == ECOM_OK && !find->stopped && mongoc_cursor_error(cursor, &cause))
-        r = ecom__mdb_fail(&cause, err);
+        r = ecom__mdb_fail_in(find->use, &cause, err);
     mongoc_cursor_destroy(cursor);
     return r;
 }
@@ -279,10 +304,7 @@ static int make_keys(struct find *find, ecom_error *err)
 static int find_by_index(struct find *find, mongoc_collection_t *collection, ecom_error *err)
 {
     const ecom_query *q = find->query;
-    int r = make_keys(find, err);
 
-    if (r < 0)
-        return r;
     return q->from.n && ecom_str_eq(q->from, q->to) ? find_by_value(find, collection, err)
                                                     : find_by_range(find, collection, err);
 }
@@ -291,16 +313,23 @@ int ecom__mdb_find(void *self, const ecom_query *query, ecom_row_fn row, void *u
                    ecom_error *err)
 {
     ecom__mdb *db = self;
-    ecom__mdb_use use = {NULL, NULL};
-    struct find find = {.query = query, .row = row, .user = user};
+    ecom__mdb_use use = {0};
+    struct find find = {.db = db, .use = &use, .query = query, .row = row, .user = user};
     char name[ECOM__MDB_NAME];
+    int tries = 0;
 
     ecom__mdb_name(query->collection, name);
-    int r = ecom__mdb_take(db, name, &use, err);
+    int r = ecom__mdb_take(db, name, ecom__mdb_until(db), &use, err);
     if (r < 0)
         return r;
-    r = query->index.n ? find_by_index(&find, use.collection, err)
-                       : find_by_id(&find, use.collection, err);
+    if (query->index.n)
+        r = make_keys(&find, err);
+    if (r == ECOM_OK)
+        do {
+            use.broken = 0;
+            r = query->index.n ? find_by_index(&find, use.collection, err)
+                               : find_by_id(&find, use.collection, err);
+        } while (r < 0 && find.n == 0 && is_worth_another(db, &use, ++tries));
     ecom__mdb_give(db, &use);
     ecom_buf_free(&find.from);
     ecom_buf_free(&find.to);

@@ -21,7 +21,7 @@ struct change {
     ecom_str id, origin;
     uint64_t expect, base, rev; /* base: at which it is written; 0: it is new */
     int over_gone, remove_at_once, sent;
-    int64_t now_ms, until_us;
+    int64_t now_ms;
     ecom__mdb_content content;
     ecom_error *err;
 };
@@ -82,7 +82,7 @@ static bson_t *state_options(const struct change *c)
     return opts;
 }
 
-static int read_state(struct change *c, struct state *state)
+static int read_state_once(struct change *c, struct state *state)
 {
     bson_t filter = BSON_INITIALIZER, *opts = state_options(c);
     int r = ECOM_OK;
@@ -91,12 +91,30 @@ static int read_state(struct change *c, struct state *state)
     append_id(&filter, c);
     mongoc_cursor_t *cursor =
         mongoc_collection_find_with_opts(c->use.collection, &filter, opts, NULL);
-    const bson_t *doc = ecom__mdb_first(cursor, &r, c->err);
+    const bson_t *doc = ecom__mdb_first(cursor, &c->use, &r, c->err);
     if (doc)
         note_state(state, c, doc);
     mongoc_cursor_destroy(cursor);
     bson_destroy(opts);
     bson_destroy(&filter);
+    return r;
+}
+
+static int has_time(const struct change *c)
+{
+    return ecom__mdb_check_time(c->db, c->use.until_us, NULL) == ECOM_OK;
+}
+
+static int read_state(struct change *c, struct state *state)
+{
+    int r = ecom__mdb_check_time(c->db, c->use.until_us, c->err);
+
+    if (r < 0)
+        return r;
+    do {
+        c->use.broken = 0;
+        r = read_state_once(c, state);
+    } while (r < 0 && c->use.broken && has_time(c));
     return r;
 }
 
@@ -296,7 +314,7 @@ static int match_keys(const struct change *c, const bson_t *ours, const bson_t *
     return ECOM_OK;
 }
 
-static int find_clash(struct change *c)
+static int find_clash_once(struct change *c)
 {
     bson_iter_t at;
     bson_t ours, filter = BSON_INITIALIZER, part;
@@ -319,12 +337,25 @@ static int find_clash(struct change *c)
         BCON_NEW("limit", BCON_INT64(1), "projection", "{", "unique", BCON_INT32(1), "}");
     mongoc_cursor_t *cursor =
         mongoc_collection_find_with_opts(c->use.collection, &filter, opts, NULL);
-    const bson_t *other = ecom__mdb_first(cursor, &r, c->err);
+    const bson_t *other = ecom__mdb_first(cursor, &c->use, &r, c->err);
     if (other)
         r = match_keys(c, &ours, other);
     mongoc_cursor_destroy(cursor);
     bson_destroy(opts);
     bson_destroy(&filter);
+    return r;
+}
+
+static int find_clash(struct change *c)
+{
+    int r = ecom__mdb_check_time(c->db, c->use.until_us, c->err);
+
+    if (r < 0)
+        return r;
+    do {
+        c->use.broken = 0;
+        r = find_clash_once(c);
+    } while (r < 0 && c->use.broken && has_time(c));
     return r;
 }
 
@@ -366,12 +397,23 @@ static int after_refusal(struct change *c)
     return find_clash(c);
 }
 
+static int fail_late(const struct change *c, int tries)
+{
+    if (tries == 0)
+        return ecom__mdb_check_time(c->db, c->use.until_us, c->err);
+    return ecom_fail(c->err, ECOM_E_UNAVAILABLE,
+                     "others changed the document again and again for %d ms", c->db->timeout_ms);
+}
+
 /* @return DONE, or a code. */
 static int attempts(struct change *c)
 {
-    int r = ECOM_OK;
+    int r = ECOM_OK, tries = 0;
 
     while (r == ECOM_OK) {
+        if (!has_time(c))
+            return c->sent ? fail_unknown(c) : fail_late(c, tries);
+        tries++;
         r = attempt(c);
         if (r == REFUSED)
             r = after_refusal(c);
@@ -379,11 +421,6 @@ static int attempts(struct change *c)
             return ECOM_E_UNAVAILABLE;
         else if (r == AWAY || r == UNKNOWN)
             r = ECOM_OK;
-        if (r == ECOM_OK && c->db->env->monotonic_us(c->db->env->self) >= c->until_us)
-            return c->sent ? fail_unknown(c)
-                           : ecom_fail(c->err, ECOM_E_UNAVAILABLE,
-                                       "others changed the document again and again for %d ms",
-                                       c->db->timeout_ms);
     }
     return r;
 }
@@ -395,8 +432,8 @@ static int run(struct change *c, ecom_str collection)
     int r;
 
     ecom__mdb_name(collection, name);
-    c->until_us = c->db->env->monotonic_us(c->db->env->self) + (int64_t)c->db->timeout_ms * 1000;
-    if ((r = ecom__mdb_take(c->db, name, &c->use, c->err)) < 0)
+    r = ecom__mdb_take(c->db, name, ecom__mdb_until(c->db), &c->use, c->err);
+    if (r < 0)
         return r;
     if (c->write)
         r = ecom__mdb_prepare(c->db, &c->use, name, c->err);

@@ -10,7 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { EXIT_USAGE = 64, EXIT_CONFIG = 78 };
+enum { EXIT_USAGE = 64, EXIT_LATE = 75, EXIT_CONFIG = 78 };
+
+/* To close what was drained; `ecom up` waits a second longer before it kills. */
+enum { CLOSING_MS = 1000 };
 
 #define LOG(d_, level_, message_, ...)                                  \
     do {                                                                \
@@ -34,8 +37,9 @@ static void print_help(const struct daemon_spec *spec)
            "Settings, from the environment or the file; the environment wins:\n\n");
     if (ecom_config_help(&settings_record, &table) == ECOM_OK)
         fwrite(table.p, 1, table.n, stdout);
-    printf("\nExit status: 0 after a drain on SIGTERM or SIGINT, 64 wrong usage, 78 wrong\n"
-           "settings, 69 a transport or the port cannot be had, 70 to 77 other failures.\n");
+    printf("\nExit status: 0 after a drain on SIGTERM or SIGINT, 75 if it took too long,\n"
+           "64 wrong usage, 78 wrong settings, 69 a transport or the port cannot be had,\n"
+           "70 to 77 other failures.\n");
     ecom_buf_free(&table);
 }
 
@@ -283,9 +287,10 @@ static int start_all(struct daemon *d, ecom_error *err)
     return r == ECOM_OK ? ecom_http_server_start(d->server, err) : r;
 }
 
-/* Calls spec->hurry() when a drain takes long. */
-struct hurry {
+/* Calls a function when something takes long. */
+struct late {
     struct daemon *d;
+    void (*fn)(struct daemon *d); /* NULL: nothing waits */
     pthread_t thread;
     int started, over;
     pthread_mutex_t lock;
@@ -293,73 +298,82 @@ struct hurry {
     struct timespec at;
 };
 
-static void *hurry(void *user)
+static void *wait_until_late(void *user)
 {
-    struct hurry *h = user;
+    struct late *late = user;
     int r = 0;
 
-    pthread_mutex_lock(&h->lock);
-    while (!h->over && r == 0)
-        r = pthread_cond_timedwait(&h->news, &h->lock, &h->at);
-    int late = !h->over;
-    pthread_mutex_unlock(&h->lock);
-    if (late)
-        h->d->spec->hurry(h->d);
+    pthread_mutex_lock(&late->lock);
+    while (!late->over && r == 0)
+        r = pthread_cond_timedwait(&late->news, &late->lock, &late->at);
+    int is_late = !late->over;
+    pthread_mutex_unlock(&late->lock);
+    if (is_late)
+        late->fn(late->d);
     return NULL;
 }
 
-static void hurry_start(struct hurry *h, struct daemon *d)
+static void late_start(struct late *late, struct daemon *d, int64_t ms,
+                       void (*fn)(struct daemon *d))
 {
-    int64_t ms = d->settings.shutdown_timeout_ms * 3 / 4;
     pthread_condattr_t attr;
 
-    *h = (struct hurry){.d = d};
-    if (!d->spec->hurry)
+    *late = (struct late){.d = d, .fn = fn};
+    if (!fn)
         return;
-    clock_gettime(CLOCK_MONOTONIC, &h->at);
-    h->at.tv_sec += (time_t)(ms / 1000) + (h->at.tv_nsec + ms % 1000 * 1000000) / 1000000000;
-    h->at.tv_nsec = (h->at.tv_nsec + ms % 1000 * 1000000) % 1000000000;
+    clock_gettime(CLOCK_MONOTONIC, &late->at);
+    late->at.tv_sec += (time_t)(ms / 1000) + (late->at.tv_nsec + ms % 1000 * 1000000) / 1000000000;
+    late->at.tv_nsec = (late->at.tv_nsec + ms % 1000 * 1000000) % 1000000000;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&h->news, &attr);
+    pthread_cond_init(&late->news, &attr);
     pthread_condattr_destroy(&attr);
-    pthread_mutex_init(&h->lock, NULL);
-    h->started = pthread_create(&h->thread, NULL, hurry, h) == 0;
+    pthread_mutex_init(&late->lock, NULL);
+    late->started = pthread_create(&late->thread, NULL, wait_until_late, late) == 0;
 }
 
-static void hurry_end(struct hurry *h)
+static void late_end(struct late *late)
 {
-    if (!h->d->spec->hurry)
+    if (!late->fn)
         return;
-    pthread_mutex_lock(&h->lock);
-    h->over = 1;
-    pthread_cond_signal(&h->news);
-    pthread_mutex_unlock(&h->lock);
-    if (h->started)
-        pthread_join(h->thread, NULL);
-    pthread_cond_destroy(&h->news);
-    pthread_mutex_destroy(&h->lock);
+    pthread_mutex_lock(&late->lock);
+    late->over = 1;
+    pthread_cond_signal(&late->news);
+    pthread_mutex_unlock(&late->lock);
+    if (late->started)
+        pthread_join(late->thread, NULL);
+    pthread_cond_destroy(&late->news);
+    pthread_mutex_destroy(&late->lock);
+}
+
+/* A call to a database or a broker that stands still may last longer than the drain may, and cannot
+ * be taken back. What was accepted is in the store, and what has not gone out goes after the next
+ * start: so the process may end under it. */
+static void give_up(struct daemon *d)
+{
+    LOG(d, WARN, "did not stop in time: ending all the same", TEXT("version", ecom_version()));
+    _exit(EXIT_LATE);
 }
 
 /* In the order of the flow: no new requests, then no new events, then out with what was caused. */
 static void stop_all(struct daemon *d)
 {
     int64_t end = ecom_env_monotonic_ms(d->env) + d->settings.shutdown_timeout_ms;
-    struct hurry h;
+    struct late hurry;
 #define LEFT \
     ((int32_t)(end > ecom_env_monotonic_ms(d->env) ? end - ecom_env_monotonic_ms(d->env) : 0))
 
-    hurry_start(&h, d);
+    late_start(&hurry, d, d->settings.shutdown_timeout_ms * 3 / 4, d->spec->hurry);
     ecom_http_server_stop(d->server, LEFT);
     if (d->consumer)
         ecom_consumer_stop(d->consumer, LEFT);
-    hurry_end(&h);
+    late_end(&hurry);
     if (d->relay)
         ecom_relay_stop(d->relay, LEFT);
 #undef LEFT
 }
 
-static void close_all(struct daemon *d)
+static void close_all(struct daemon *d, struct late *giving_up)
 {
     ecom_http_server_free(d->server);
     ecom_consumer_free(d->consumer);
@@ -368,6 +382,7 @@ static void close_all(struct daemon *d)
         d->spec->close(d);
     ecom_bus_close(d->bus);
     ecom_store_close(d->store);
+    late_end(giving_up);
     ecom_jwt_free(d->jwt);
     ecom_metrics_free(d->metrics);
     ecom_log_close(d->log);
@@ -406,7 +421,7 @@ static void print_started(const struct daemon *d)
     fflush(stdout);
 }
 
-static int serve(struct daemon *d, ecom_error *err)
+static int serve(struct daemon *d, struct late *giving_up, ecom_error *err)
 {
     sigset_t signals;
     int got = 0;
@@ -422,6 +437,7 @@ static int serve(struct daemon *d, ecom_error *err)
     print_started(d);
     sigwait(&signals, &got);
     LOG(d, INFO, "draining", TEXT("signal", got == SIGTERM ? "SIGTERM" : "SIGINT"));
+    late_start(giving_up, d, d->settings.shutdown_timeout_ms + CLOSING_MS, give_up);
     stop_all(d);
     LOG(d, INFO, "stopped", TEXT("version", ecom_version()));
     return ECOM_OK;
@@ -441,9 +457,10 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
         ecom_arena_free(d.arena);
         return EXIT_CONFIG;
     }
-    int r = serve(&d, &e);
+    struct late giving_up = {0};
+    int r = serve(&d, &giving_up, &e);
     if (r < 0)
         LOG(&d, ERROR, "cannot start", TEXT("reason", e.text), TEXT("code", ecom_code_of(r)->name));
-    close_all(&d);
+    close_all(&d, &giving_up);
     return r < 0 ? ecom_code_of(r)->exit : 0;
 }

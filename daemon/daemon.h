@@ -59,8 +59,8 @@ struct daemon_spec {
     size_t nsubscribers;
 };
 
-/* Runs to the end of the process. Returns the exit status: 0 after a drain, 64 for wrong options,
- * 78 for wrong settings, else ecom_code_info.exit of what failed. */
+/* Runs to the end of the process. Returns the exit status: 0 after a drain, 75 if it took too long,
+ * 64 for wrong options, 78 for wrong settings, else ecom_code_info.exit of what failed. */
 int daemon_main(const struct daemon_spec *spec, int argc, char **argv);
 
 #endif

@@ -137,6 +137,29 @@ def a_shop_whose_database_is_away_starts_and_waits_for_it():
         equal('PAID', shop.settled(order, token)['status'])
 
 
+def daemons_end_in_time_whatever_the_database_does():
+    """A call to a database that stands still cannot be taken back: they end all the same, without
+    being killed, and what was accepted goes on after the next start."""
+    server = Mongodb()
+    with Shop(RATE_LIMIT='off', SHUTDOWN_TIMEOUT_MS='1000', **server.settings()) as shop:
+        _, token = shop.customer()
+        load = Load(shop, token)
+        load.ask(10)
+        load.all_accepted()
+        with server.frozen(), concurrent.futures.ThreadPoolExecutor(5) as pool:
+            for _ in range(5):
+                pool.submit(shop.call, 'order-service', 'POST', '/orders', {'amount': 1}, token)
+            ready(shop, 503)
+            equal(0, shop.stop())
+            with open(os.path.join(shop.folder, 'log')) as file:
+                log = file.read()
+        assert 'does not end' not in log, log
+        shop.start()
+        for order in load.accepted:
+            equal('PAID', shop.settled(order, token)['status'])
+
+
 run_tests(no_order_is_lost_or_doubled_whatever_the_database_does,
           a_wrong_database_is_told_in_one_clear_line_without_its_secret,
-          a_shop_whose_database_is_away_starts_and_waits_for_it)
+          a_shop_whose_database_is_away_starts_and_waits_for_it,
+          daemons_end_in_time_whatever_the_database_does)

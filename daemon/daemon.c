@@ -10,6 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#ifdef DAEMON_SQLITE
+#include <sqlite3.h>
+#endif
+
 enum { EXIT_USAGE = 64, EXIT_LATE = 75, EXIT_CONFIG = 78 };
 
 /* To close what was drained; `ecom up` waits a second longer before it kills. */
@@ -411,6 +415,15 @@ static void raise_descriptors(void)
     setrlimit(RLIMIT_NOFILE, &files);
 }
 
+/* SQLite counts the memory it has, under one lock of the whole process that each allocation takes.
+ * Nobody asks it; a library would leave that to its program, which this is. */
+static void set_up_sqlite(void)
+{
+#ifdef DAEMON_SQLITE
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+#endif
+}
+
 /* The line that scripts and supervisors wait for. */
 static void print_started(const struct daemon *d)
 {
@@ -428,6 +441,7 @@ static int serve(struct daemon *d, struct late *giving_up, ecom_error *err)
 
     block_signals(&signals);
     raise_descriptors();
+    set_up_sqlite();
     umask(077); /* stores hold password hashes: what is made is for this user alone */
     int r = open_all(d, err);
     if (r == ECOM_OK)

@@ -16,8 +16,9 @@ enum {
 
 struct events {
     ecom_str topics[MAX_TOPICS];
-    size_t ntopics, nwatched; /* those behind have no member yet */
-    int all;                  /* none was named */
+    size_t ntopics, nwatched;   /* those behind have no member yet */
+    ecom_str named[MAX_TOPICS]; /* none: all are wanted */
+    size_t nnamed;
     ecom_member *members[MAX_TOPICS];
     size_t nmembers;
     struct cli_colors colors;
@@ -69,23 +70,32 @@ static int show(void *user, const ecom_msg *msg)
     return 0;
 }
 
+static int is_among(const ecom_str *topics, size_t n, ecom_str topic)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ecom_str_eq(topics[i], topic))
+            return 1;
+    return 0;
+}
+
 static int add_topic(void *user, const ecom_msg *topic)
 {
     struct events *events = user;
 
-    for (size_t i = 0; i < events->ntopics; i++)
-        if (ecom_str_eq(events->topics[i], topic->topic))
-            return 0;
+    if (is_among(events->topics, events->ntopics, topic->topic) ||
+        (events->nnamed && !is_among(events->named, events->nnamed, topic->topic)))
+        return 0;
     ecom_str name = ecom_arena_copy(events->arena, topic->topic);
     if (name.p && events->ntopics < MAX_TOPICS)
         events->topics[events->ntopics++] = name;
     return 0;
 }
 
-/* A member of its own for the topics that have come since the last time. */
+/* A member of its own for the topics that have come since the last time. Only for those that are
+ * there: to subscribe to another would make it. */
 static int look_for_topics(ecom_bus *bus, struct events *events, ecom_error *e)
 {
-    int r = events->all ? ecom_bus_topics(bus, add_topic, events, e) : ECOM_OK;
+    int r = ecom_bus_topics(bus, add_topic, events, e);
     const ecom_subscription sub = {.size = sizeof(sub),
                                    .topics = events->topics + events->nwatched,
                                    .ntopics = events->ntopics - events->nwatched};
@@ -129,13 +139,22 @@ static int is_at_end(const struct events *events, ecom_error *e)
     return 1;
 }
 
+static void tell_what_is_missing(const struct events *events)
+{
+    for (size_t i = 0; i < events->nnamed; i++)
+        if (!is_among(events->topics, events->ntopics, events->named[i]))
+            fprintf(stderr, "ecom events: there is no topic '%s' yet\n", events->named[i].p);
+    if (!events->nnamed && !events->ntopics)
+        printf("no topics yet\n");
+    fflush(stdout);
+}
+
 static int follow(ecom_bus *bus, struct events *events, int forever, ecom_error *e)
 {
     int r = look_for_topics(bus, events, e), idle = 0;
 
-    if (r == ECOM_OK && events->ntopics == 0)
-        printf("no topics yet\n");
-    fflush(stdout);
+    if (r == ECOM_OK)
+        tell_what_is_missing(events);
     for (int round = 1; r >= 0 && !interrupted; round++) {
         r = show_new(events, e);
         idle = r == 0 ? idle + 1 : 0;
@@ -158,7 +177,6 @@ static int run(struct events *events, const struct settings *settings, int forev
 
     if (r == ECOM_OK)
         r = ecom_bus_open(url, NULL, &bus, &e);
-    events->all = events->ntopics == 0;
     if (r == ECOM_OK)
         r = follow(bus, events, forever, &e);
     if (r < 0)
@@ -184,8 +202,8 @@ int cli_events(int argc, char **argv)
 
     if (status >= 0)
         return status;
-    for (int i = args.words; i < argc && events.ntopics < MAX_TOPICS; i++)
-        events.topics[events.ntopics++] = ecom_str_of(argv[i]);
+    for (int i = args.words; i < argc && events.nnamed < MAX_TOPICS; i++)
+        events.named[events.nnamed++] = ecom_str_of(argv[i]);
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
     events.arena = ecom_arena_new(0);

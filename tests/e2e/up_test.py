@@ -102,6 +102,14 @@ def the_doctor_comes_before_the_first_start():
     equal(6, out.count('missing  '), out)
 
 
+def a_topic_that_is_not_there_is_told_and_not_made():
+    with Shop() as shop:
+        asked = shop.run('events', 'order-evnts', 'order-events')
+        equal((0, '', "ecom events: there is no topic 'order-evnts' yet\n"),
+              (asked.returncode, asked.stdout, asked.stderr))
+        assert not [name for name in os.listdir(f'{shop.folder}/data/bus') if 'evnts' in name]
+
+
 def following_begins_before_there_is_anything():
     shop = Shop()
     with open(os.path.join(shop.folder, 'events'), 'w+') as out:
@@ -126,4 +134,5 @@ run_tests(a_ctrl_c_that_comes_twice_at_once_still_stops_in_order,
           an_unknown_argument_is_named_and_help_offered,
           every_help_fits_a_terminal,
           the_doctor_comes_before_the_first_start,
+          a_topic_that_is_not_there_is_told_and_not_made,
           following_begins_before_there_is_anything)

@@ -42,17 +42,20 @@ static int is_bearer(ecom_str value)
     return ecom__http_same(scheme, LIT("Bearer")) && (value.n == 6 || value.p[6] == ' ');
 }
 
-/* RFC 6750's b64token. */
+/* RFC 6750's b64token: letters, + - . / and digits, and _ ~ = at last. Without a branch a byte, so
+ * that the compiler looks at many at once. */
 static int is_token(ecom_str s)
 {
-    static const uint32_t bits[4] = {0, 0x23FFE800, 0x87FFFFFE, 0x47FFFFFE};
-    uint32_t ok = 1;
+    unsigned char others = 0;
 
     for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        ok &= (c < 128) & bits[c >> 5 & 3] >> (c & 31);
+        unsigned char c = (unsigned char)s.p[i], lower = c | 0x20;
+        unsigned char other = (unsigned char)((lower < 'a') | (lower > 'z'));
+        other &= (unsigned char)((c < '+') | (c > '9') | (c == ','));
+        other &= (unsigned char)((c != '_') & (c != '~') & (c != '='));
+        others |= other;
     }
-    return s.n && ok;
+    return s.n && !others;
 }
 
 /* Cuts a token out of `Bearer TOKEN`. */

@@ -19,6 +19,9 @@ enum { EXIT_USAGE = 64, EXIT_LATE = 75, EXIT_CONFIG = 78 };
 /* To close what was drained; `ecom up` waits a second longer before it kills. */
 enum { CLOSING_MS = 1000 };
 
+/* For a call to the store: of this a database under load has a quarter to answer in. */
+enum { STORE_MS = 10000 };
+
 #define LOG(d_, level_, message_, ...)                                  \
     do {                                                                \
         const ecom_log_field fields_[] = {__VA_ARGS__};                 \
@@ -125,6 +128,7 @@ static int open_transports(struct daemon *d, ecom_error *err)
     int r = ECOM_OK;
 
     store.env = bus.env = d->env;
+    store.timeout_ms = STORE_MS;
     store.log = bus.log = d->log;
     bus.metrics = d->metrics;
     if (d->spec->needs & DAEMON_STORE)

@@ -2,8 +2,8 @@
 ratios are what counts, of rounds that lie side by side, and medians; where it says CPU, it is the
 processor's time that a process took, by the kernel's own clock. Not a test: nothing fails by speed.
 ECOM_BENCH_ROUNDS and ECOM_BENCH_ORDERS make it shorter or longer; names of parts (http, orders,
-flow, memory, start, and graphql, lambda, kafka and mongodb, which run only when they are named, for they
-install other people's programs) as arguments run only those."""
+flow, memory, start, and graphql, lambda, kafka, mongodb and transports, which run only when they are
+named, for they install other people's programs) as arguments run only those."""
 import concurrent.futures
 import contextlib
 import json
@@ -22,6 +22,7 @@ import graphql_bench  # noqa: E402
 import kafka_bench  # noqa: E402
 import lambda_bench  # noqa: E402
 import stores  # noqa: E402
+import transports_bench  # noqa: E402
 from shop import BIN, DAEMONS, PORTS, Shop, equal, wait_until  # noqa: E402
 
 TOOLS = os.environ['ECOM_BENCH_DIR']
@@ -197,20 +198,26 @@ def check_once(shop, orders):
         shop, 'notification', 'notifications', 'SENT') == (orders, orders))
 
 
-def many_orders(shop, token):
-    """As many orders as 64 connections bring, until the last is PAID."""
+def many_orders(shop, token, pids=None, check=None, pause_s=0):
+    """As many orders as 64 connections bring, until the last is PAID. `pids`: whose processor time is
+    told; `check`: that all is as it should be; `pause_s`: between looks, which cost something too."""
+    pids = pids or {name: shop.pid(name) for name in DAEMONS}
     port = shop.port['order-service']
     connection = Connection(port)
     pending = request('GET', '/orders?status=PENDING&first=1', port, token=token)
-    cpu_before = {name: cpu_s(shop.pid(name)) for name in DAEMONS}
+    cpu_before = {name: cpu_s(pid) for name, pid in pids.items()}
     start = time.perf_counter()
     loadgen(port, 64, ORDERS, request('POST', '/orders', port, b'{"amount":1}', token), 201)
-    wait_until('all orders paid', lambda: not connection.exchange(pending)['items'])
+    while connection.exchange(pending)['items']:
+        time.sleep(pause_s)
     seconds = time.perf_counter() - start
-    check_once(shop, ORDERS + SINGLE)
+    if check:
+        check()
+    else:
+        check_once(shop, ORDERS + SINGLE)
     return {'orders': ORDERS, 'orders_s': round(ORDERS / seconds),
-            'cpu_us_per_order': {name: round((cpu_s(shop.pid(name)) - cpu_before[name]) * 1e6 /
-                                             ORDERS) for name in DAEMONS}}
+            'cpu_us_per_order': {name: round((cpu_s(pid) - cpu_before[name]) * 1e6 / ORDERS)
+                                 for name, pid in pids.items()}}
 
 
 def flow():
@@ -347,6 +354,9 @@ def main():
         kafka_bench.show(results['kafka'])
     if 'mongodb' in parts:
         results['mongodb'] = mongodb_floor()
+    if 'transports' in parts:
+        results['transports'] = transports_bench.measure(single_orders, many_orders)
+        transports_bench.show(results['transports'])
     print_floors(results)
     if 'pipeline' in results:
         print_flow(results)

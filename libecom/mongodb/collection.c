@@ -139,7 +139,7 @@ int ecom__mdb_prepare(ecom__mdb *db, ecom__mdb_use *use, const char *name, ecom_
         return ECOM_OK;
     int r = make_indexes(db, use, name, err);
     if (r == ECOM_OK)
-        r = ecom__mdb_check_time(db, use->until_us, err);
+        r = ecom__mdb_check_time(db, use->until_us - db->longest_us, err);
     if (r == ECOM_OK)
         r = enter_in_registry(db, use, name, err);
     if (r == ECOM_OK) {

@@ -69,28 +69,27 @@ static void set_default(mongoc_uri_t *uri, const char *option, int32_t value)
 
 /* At worst a command waits for a server to be found, for a connection to it, and for an answer that
  * does not come. So much of a call's time that behind a server that fell silent there is enough
- * left to try once more. That is for us to do, not for the driver, which would take all these times
- * again. */
+ * left for one more try, which for writes is the driver's: a server with sessions knows it for the
+ * same. Reads are tried again by us. */
 static void set_times(mongoc_uri_t *uri, int32_t timeout_ms)
 {
-    int32_t part = timeout_ms / 5 + 1, selection = part < SELECTION_MS ? part : SELECTION_MS;
+    int32_t part = timeout_ms / 10 + 1, selection = part < SELECTION_MS ? part : SELECTION_MS;
 
     set_default(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, selection);
     set_default(uri, MONGOC_URI_CONNECTTIMEOUTMS, selection);
     set_default(uri, MONGOC_URI_SOCKETTIMEOUTMS, timeout_ms / 4 + 1);
     set_default(uri, MONGOC_URI_WAITQUEUETIMEOUTMS, timeout_ms / 4 + 1);
     mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYREADS, false);
-    mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYWRITES, false);
 }
 
-/* At most two thirds of a call's time, or none would ever be sent: whoever has longer times in the
- * URL has longer calls. */
+/* At most nine twentieths of a call's time, or none would ever be sent: whoever has longer times in
+ * the URL has longer calls. */
 static int64_t longest_us(const mongoc_uri_t *uri, int32_t timeout_ms)
 {
     int64_t ms = mongoc_uri_get_option_as_int32(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, 0) +
                  mongoc_uri_get_option_as_int32(uri, MONGOC_URI_CONNECTTIMEOUTMS, 0) +
                  mongoc_uri_get_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, 0);
-    int64_t most = (int64_t)timeout_ms * 2 / 3;
+    int64_t most = (int64_t)timeout_ms * 9 / 20;
 
     return (ms < most ? ms : most) * 1000;
 }

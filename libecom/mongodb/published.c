@@ -190,7 +190,8 @@ static int forget(ecom__mdb *db, const struct token *tokens, size_t n, int64_t u
     if (r < 0)
         return r;
     r = execute(db, &use, tokens, n, 0, &matched, err);
-    if (r == ECOM_OK && matched < docs && (r = ecom__mdb_check_time(db, until_us, err)) == ECOM_OK)
+    if (r == ECOM_OK && matched < docs &&
+        (r = ecom__mdb_check_time(db, until_us - db->longest_us, err)) == ECOM_OK)
         r = execute(db, &use, tokens, n, 1, NULL, err);
     ecom__mdb_give(db, &use);
     return r;

@@ -400,9 +400,23 @@ static int after_refusal(struct change *c)
 static int fail_late(const struct change *c, int tries)
 {
     if (tries == 0)
-        return ecom__mdb_check_time(c->db, c->use.until_us, c->err);
+        return ecom__mdb_check_time(c->db, c->use.until_us - c->db->longest_us, c->err);
     return ecom_fail(c->err, ECOM_E_UNAVAILABLE,
                      "others changed the document again and again for %d ms", c->db->timeout_ms);
+}
+
+/* The driver may try a write twice. */
+static int has_time_for_write(const struct change *c)
+{
+    return ecom__mdb_check_time(c->db, c->use.until_us - c->db->longest_us, NULL) == ECOM_OK;
+}
+
+/* There is no time for another attempt, but to see whether one has got through there may be. */
+static int last_look(struct change *c)
+{
+    struct state state;
+
+    return read_state(c, &state) == ECOM_OK && is_ours(c, &state) ? DONE : fail_unknown(c);
 }
 
 /* @return DONE, or a code. */
@@ -411,8 +425,8 @@ static int attempts(struct change *c)
     int r = ECOM_OK, tries = 0;
 
     while (r == ECOM_OK) {
-        if (!has_time(c))
-            return c->sent ? fail_unknown(c) : fail_late(c, tries);
+        if (!has_time_for_write(c))
+            return c->sent ? last_look(c) : fail_late(c, tries);
         tries++;
         r = attempt(c);
         if (r == REFUSED)

@@ -65,18 +65,24 @@ const char *ecom__kafka_strategy(void)
     return can_cooperate() ? "cooperative-sticky" : "roundrobin,range";
 }
 
-static int check_strategy(const rd_kafka_conf_t *conf, ecom_error *err)
+int ecom__kafka_cooperates(const rd_kafka_conf_t *conf)
 {
-    char value[256] = "";
+    char value[256];
     size_t size = sizeof(value);
 
-    if (can_cooperate() || rd_kafka_conf_get(conf, "partition.assignment.strategy", value, &size) ||
-        !strstr(value, "cooperative"))
+    return !rd_kafka_conf_get(conf, "partition.assignment.strategy", value, &size) &&
+           strstr(value, "cooperative");
+}
+
+static int check_strategy(const rd_kafka_conf_t *conf, ecom_error *err)
+{
+    if (can_cooperate() || !ecom__kafka_cooperates(conf))
         return ECOM_OK;
-    return ecom_fail_field(err, ECOM_E_INVAL, "url",
-                           "partition.assignment.strategy=%.64s needs librdkafka 2.6.1 or later, "
-                           "this is %s, which can end the process",
-                           value, rd_kafka_version_str());
+    return ecom_fail_field(
+        err, ECOM_E_INVAL, "url",
+        "partition.assignment.strategy=cooperative-sticky needs librdkafka 2.6.1 "
+        "or later, this is %s, which can end the process",
+        rd_kafka_version_str());
 }
 
 rd_kafka_t *ecom__kafka_client(struct ecom__kafka *k, rd_kafka_type_t type, rd_kafka_conf_t *conf,

@@ -97,6 +97,8 @@ struct ecom__kafka_setting {
 };
 /* How a group shares its partitions, by the version of librdkafka. */
 const char *ecom__kafka_strategy(void);
+/* Do members of a group with these settings share partitions cooperatively? */
+int ecom__kafka_cooperates(const rd_kafka_conf_t *conf);
 /* A client with the settings given, and over them those of the URL. */
 rd_kafka_t *ecom__kafka_client(struct ecom__kafka *k, rd_kafka_type_t type, rd_kafka_conf_t *conf,
                                const struct ecom__kafka_setting *settings, size_t n,

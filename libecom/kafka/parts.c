@@ -97,7 +97,9 @@ void ecom__kafka_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                               rd_kafka_topic_partition_list_t *list, void *opaque)
 {
     struct ecom__kafka_member *m = opaque;
-    int cooperative = strcmp(rd_kafka_rebalance_protocol(rk), "COOPERATIVE") == 0;
+    /* Not by rd_kafka_rebalance_protocol(): it asks the client's main thread, which does not answer
+     * any more when this is called while the consumer closes. */
+    int cooperative = ecom__kafka_cooperates(rd_kafka_conf(rk));
     rd_kafka_error_t *error = NULL;
 
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && add_all(m, list) == ECOM_OK) {

@@ -12,6 +12,8 @@ struct place {
 /* Finds the server. @return 0: go on. Else what main() returns: it has said that all is skipped,
  * or, in CI, failed. */
 int place_find(struct place *place, int *status);
+/* Only one that a proxy of ours can stand before. */
+int place_find_near(struct place *place, int *status);
 /* Another database; and away with it. */
 void place_fresh(struct place *place);
 void place_clear(const struct place *place);

@@ -295,11 +295,7 @@ int main(int argc, char **argv)
 {
     int status;
 
-    if (place_find(&place, &status) < 0)
+    if (place_find_near(&place, &status) < 0)
         return status;
-    if (!place_port(&place)) {
-        printf("1..0 # SKIP the server is not at 127.0.0.1, or asks for a password\n");
-        return 0;
-    }
     return check_main("mongodb-watch", cases, sizeof(cases) / sizeof(cases[0]), argc, argv);
 }

@@ -1,5 +1,6 @@
 #include "cli.h"
 
+#include <ecom/http.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +59,7 @@ int cli_read_args(int argc, char **argv, const char *help, struct cli_args *args
 int cli_settings(const char *env_file, int needs_secret, ecom_arena *arena, struct settings *out)
 {
     ecom_buf faults = {0};
-    int r = settings_load(env_file, needs_secret, arena, out, &faults);
+    int r = settings_load(env_file, needs_secret, ecom_http_proxies_check, arena, out, &faults);
 
     if (r < 0)
         fprintf(stderr, "ecom: wrong settings:\n%s", faults.n ? faults.p : "out of memory\n");

@@ -88,7 +88,8 @@ static int read_options(const struct daemon_spec *spec, int argc, char **argv,
 static int load_settings(struct daemon *d, const char *env_file)
 {
     ecom_buf faults = {0};
-    int r = settings_load(env_file, d->spec->needs & DAEMON_JWT, d->arena, &d->settings, &faults);
+    int r = settings_load(env_file, d->spec->needs & DAEMON_JWT, ecom_http_proxies_check, d->arena,
+                          &d->settings, &faults);
 
     if (r < 0)
         fprintf(stderr, "%s: wrong settings:\n%s", d->spec->name,

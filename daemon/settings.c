@@ -1,6 +1,5 @@
 #include "settings.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -219,35 +218,22 @@ static int read_file(const char *env_file, ecom_arena *arena, ecom_dotenv *file,
     return ECOM_E_INVAL;
 }
 
-/* Up to 16 addresses between commas, as libecom-http takes them. */
-static int are_addresses(const char *list)
-{
-    unsigned char bytes[16];
-    char address[46];
-    size_t n, count = 0;
-
-    for (const char *p = list;; p += n + 1) {
-        n = strcspn(p, ",");
-        snprintf(address, sizeof(address), "%.*s", (int)n, p);
-        if (n >= sizeof(address) || ++count > 16 ||
-            (inet_pton(AF_INET, address, bytes) != 1 && inet_pton(AF_INET6, address, bytes) != 1))
-            return 0;
-        if (!p[n])
-            return 1;
-    }
-}
-
 /* What no field can check alone. */
-static int check_together(const struct settings *settings, ecom_buf *faults)
+static int check_together(const struct settings *settings, settings_proxies_fn check_proxies,
+                          ecom_buf *faults)
 {
+    char text[sizeof("TRUSTED_PROXIES") + sizeof(((ecom_error *)0)->text)];
+    ecom_error e;
     int r = ECOM_OK;
 
     if (settings->kafka_key.n && !settings->kafka_secret.n)
         r = add_fault(faults, "KAFKA_API_SECRET: must be set with KAFKA_API_KEY");
     if (settings->kafka_secret.n && !settings->kafka_key.n)
         r = add_fault(faults, "KAFKA_API_KEY: must be set with KAFKA_API_SECRET");
-    if (settings->proxies.n && !are_addresses(settings->proxies.p))
-        r = add_fault(faults, "TRUSTED_PROXIES: must be up to 16 addresses, with commas between");
+    if (settings->proxies.n && check_proxies && check_proxies(settings->proxies.p, &e) < 0) {
+        snprintf(text, sizeof(text), "TRUSTED_PROXIES%s", e.text + strlen(e.field));
+        r = add_fault(faults, text);
+    }
     return r;
 }
 
@@ -273,8 +259,8 @@ static int need_secret(const ecom_dotenv *file, ecom_buf *faults)
     return add_fault(faults, text);
 }
 
-int settings_load(const char *env_file, int needs_secret, ecom_arena *arena, struct settings *out,
-                  ecom_buf *faults)
+int settings_load(const char *env_file, int needs_secret, settings_proxies_fn check_proxies,
+                  ecom_arena *arena, struct settings *out, ecom_buf *faults)
 {
     ecom_dotenv file = {0};
     int from_file = read_file(env_file, arena, &file, faults);
@@ -284,7 +270,7 @@ int settings_load(const char *env_file, int needs_secret, ecom_arena *arena, str
     if (from_file < 0 ||
         each == ECOM_E_NOMEM) /* what seems to be missing may be in a broken line */
         return from_file < 0 ? from_file : each;
-    int together = check_together(out, faults);
+    int together = check_together(out, check_proxies, faults);
     int secret = needs_secret ? need_secret(&file, faults) : ECOM_OK;
     return each < 0 ? each : together < 0 ? together : secret;
 }

@@ -57,10 +57,14 @@ enum { INTROSPECTION_ON, INTROSPECTION_OFF };
 enum { INVALID_STATUS_400, INVALID_STATUS_422 };
 enum { PAYMENT_DECLINE_NONE, PAYMENT_DECLINE_ALL };
 
+/* ecom_http_proxies_check(), for programs that link libecom-http. */
+typedef int (*settings_proxies_fn)(const char *list, ecom_error *err);
+
 /* Reads `env_file` (nullable: ".env" if it is there) under the environment. `faults` gets every
- * fault, one a line; that JWT_SECRET is not set is one, if it is needed. */
-int settings_load(const char *env_file, int needs_secret, ecom_arena *arena, struct settings *out,
-                  ecom_buf *faults);
+ * fault, one a line; that JWT_SECRET is not set is one, if it is needed, and so are wrong
+ * TRUSTED_PROXIES, if there is a function to check them. */
+int settings_load(const char *env_file, int needs_secret, settings_proxies_fn check_proxies,
+                  ecom_arena *arena, struct settings *out, ecom_buf *faults);
 /* Makes the folder in which embedded transports lie, if `url` is of one and it is not there. */
 int settings_make_data_dir(const struct settings *settings, const char *url, ecom_error *err);
 

@@ -275,7 +275,7 @@ static int open_log(struct function *f)
 static int load_settings(struct function *f, ecom_error *err)
 {
     ecom_buf faults = {0};
-    int r = settings_load(NULL, 0, f->arena, &f->settings, &faults);
+    int r = settings_load(NULL, 0, NULL, f->arena, &f->settings, &faults);
 
     if (r < 0) {
         fprintf(stderr, "%s: wrong settings:\n%s", f->spec->name, faults.n ? faults.p : "");

@@ -19,7 +19,8 @@ typedef struct ecom_http_server ecom_http_server;
 /** One request and the response to it; lives until the response was sent. For one thread. */
 typedef struct ecom_exchange ecom_exchange;
 
-#define ECOM_HTTP_LATER 1 /**< of a handler: it is answered by ecom_exchange_finish() */
+#define ECOM_HTTP_LATER 1        /**< of a handler: it is answered by ecom_exchange_finish() */
+#define ECOM_HTTP_MAX_PROXIES 16 /**< addresses in ecom_http_options.proxies */
 
 /** Answers one request: fills the response and returns ECOM_OK, or fails, and the server answers
  *  with problem+json (RFC 9457) and the status that ecom_code_of() has for the code. Causes that
@@ -86,9 +87,13 @@ typedef struct ecom_http_options {
     int32_t body_timeout_ms;  /**< 0: 30,000; then 408 */
     int32_t idle_timeout_ms;  /**< between requests; 0: 75,000; then closed */
     int32_t write_timeout_ms; /**< a peer that does not read; 0: 30,000; then closed */
-    const char *proxies;      /**< nullable: addresses, by commas, of up to 16 proxies whose
-                               *   X-Forwarded-For is believed, see ecom_exchange_peer() */
+    const char *proxies;      /**< nullable: proxies whose X-Forwarded-For is believed, as
+                               *   ecom_http_proxies_check() has them, see ecom_exchange_peer() */
 } ecom_http_options;
+
+/** Checks a list as ecom_http_options.proxies takes it: up to ECOM_HTTP_MAX_PROXIES IP addresses,
+ *  with commas between, and blanks around each. @return ECOM_E_INVAL (field `proxies`). */
+ECOM_API ECOM_MUST_USE int ecom_http_proxies_check(const char *list, ecom_error *err);
 
 /** Checks the options and the routes. @return ECOM_E_INVAL; ECOM_E_NOMEM. */
 ECOM_API ECOM_MUST_USE int ecom_http_server_new(const ecom_http_options *opts,

@@ -53,14 +53,21 @@ int ecom__http_proxies_read(const char *list, struct proxies *out, ecom_error *e
 
     for (out->n = 0; rest.p; out->n++) {
         ecom_str one = last_of(&rest);
-        if (out->n == MAX_PROXIES)
+        if (out->n == ECOM_HTTP_MAX_PROXIES)
             return ecom_fail_field(err, ECOM_E_INVAL, "proxies", "proxies: more than %d",
-                                   MAX_PROXIES);
+                                   ECOM_HTTP_MAX_PROXIES);
         if (parse(one, &out->all[out->n]) < 0)
             return ecom_fail_field(err, ECOM_E_INVAL, "proxies", "proxies: no address: %.*s",
                                    (int)one.n, one.p);
     }
     return ECOM_OK;
+}
+
+int ecom_http_proxies_check(const char *list, ecom_error *err)
+{
+    struct proxies proxies;
+
+    return ecom__http_proxies_read(list, &proxies, err);
 }
 
 static int is_known(const struct proxies *proxies, const struct in6_addr *address)

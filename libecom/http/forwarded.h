@@ -2,15 +2,15 @@
 #ifndef ECOM_HTTP_FORWARDED_H
 #define ECOM_HTTP_FORWARDED_H
 
-#include "ecom/base.h"
+#include "ecom/http.h"
 
 #include <netinet/in.h>
 
-enum { ADDRESS_BYTES = INET6_ADDRSTRLEN, MAX_PROXIES = 16 };
+enum { ADDRESS_BYTES = INET6_ADDRSTRLEN };
 
 /* Those that are believed; IPv4 as IPv6 has it. */
 struct proxies {
-    struct in6_addr all[MAX_PROXIES];
+    struct in6_addr all[ECOM_HTTP_MAX_PROXIES];
     size_t n;
 };
 

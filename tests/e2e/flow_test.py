@@ -276,16 +276,29 @@ def wrong_settings_are_all_told_at_once():
         assert 'status 78' in str(error), error
 
 
-def faults_of_lines_and_of_values_are_told_together():
+def refused(settings, *faults):
+    """What the order service says of a file of settings, in which each of the faults is told."""
     with tempfile.NamedTemporaryFile('w', suffix='.env') as file:
-        file.write("JWT_SECRET='oops\nUSER_PORT=x\nLOG_LEVEL=loud\n1=\n1=\n1=\nKAFKA_API_KEY=k\n")
+        file.write(settings)
         file.flush()
         run = subprocess.run([os.path.join(BIN, 'order-service'), '--env-file', file.name],
                              env={'PATH': os.environ['PATH']}, capture_output=True, text=True)
     equal(78, run.returncode, run.stderr)
-    for part in ('line 1: ', 'USER_PORT: ', 'LOG_LEVEL: ', 'line 4: ', 'line 5: ', 'line 6: '):
-        assert part in run.stderr, run.stderr
-    assert 'JWT_SECRET' not in run.stderr and 'KAFKA_API_SECRET' not in run.stderr, run.stderr
+    for fault in faults:
+        assert fault in run.stderr, run.stderr
+    return run.stderr
+
+
+def faults_of_lines_and_of_values_are_told_together():
+    said = refused("JWT_SECRET='oops\nUSER_PORT=x\nLOG_LEVEL=loud\n1=\n1=\n1=\nKAFKA_API_KEY=k\n",
+                   'line 1: ', 'USER_PORT: ', 'LOG_LEVEL: ', 'line 4: ', 'line 5: ', 'line 6: ')
+    assert 'JWT_SECRET' not in said and 'KAFKA_API_SECRET' not in said, said
+
+
+def faults_that_no_setting_has_alone_are_told_with_those():
+    refused('USER_PORT=x\nKAFKA_API_KEY=k\nTRUSTED_PROXIES=::1,localhost\n',
+            'USER_PORT: ', 'KAFKA_API_SECRET: must be set with KAFKA_API_KEY',
+            'TRUSTED_PROXIES: no address: localhost', 'JWT_SECRET: must be set')
 
 
 assert set(PORTS) == set(DAEMONS)
@@ -305,4 +318,5 @@ run_tests(from_registering_to_the_paid_order_over_rest,
           data_outlives_a_restart,
           a_group_for_all_daemons_leaves_each_its_own,
           wrong_settings_are_all_told_at_once,
-          faults_of_lines_and_of_values_are_told_together)
+          faults_of_lines_and_of_values_are_told_together,
+          faults_that_no_setting_has_alone_are_told_with_those)

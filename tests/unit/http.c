@@ -474,11 +474,13 @@ static void proxies_are_addresses_and_no_more_than_16(void)
         opts.proxies = bad[i];
         CHECK(ecom_http_server_new(&opts, &server, &e) == ECOM_E_INVAL, "took %s", bad[i]);
         CHECK_STR("proxies", ecom_str_of(e.field));
+        CHECK_CODE(ECOM_E_INVAL, ecom_http_proxies_check(bad[i], &e), e);
     }
     opts.proxies =
         "1::1,1::2,1::3,1::4,1::5,1::6,1::7,1::8,1::9,1::a,1::b,1::c,1::d,1::e,1::f,1::10";
     CHECK_CODE(ECOM_OK, ecom_http_server_new(&opts, &server, &e), e);
     ecom_http_server_free(server);
+    CHECK_CODE(ECOM_OK, ecom_http_proxies_check(" 127.0.0.1\t,  ::1 ", &e), e);
 }
 
 static const struct check_case cases[] = {

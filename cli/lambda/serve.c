@@ -267,7 +267,7 @@ static int read_options(struct server *s, int argc, char **argv)
 /* NAME=BOOTSTRAP */
 static int add_function(struct server *s, char *text)
 {
-    char *equals = strchr(text, '='), path[4096];
+    char *equals = strchr(text, '='), *path;
 
     if (!equals || equals == text || s->nfunctions == MAX_FUNCTIONS) {
         fprintf(stderr, "ecom lambda serve: '%s' is no NAME=BOOTSTRAP, or one more than %d\n", text,
@@ -275,11 +275,15 @@ static int add_function(struct server *s, char *text)
         return -1;
     }
     *equals = '\0';
-    if (access(equals + 1, X_OK) < 0 || !realpath(equals + 1, path)) {
+    if (find(s, ecom_str_of(text))) {
+        fprintf(stderr, "ecom lambda serve: two functions are called '%s'\n", text);
+        return -1;
+    }
+    if (access(equals + 1, X_OK) < 0 || !(path = realpath(equals + 1, NULL))) {
         fprintf(stderr, "ecom lambda serve: '%s' is no executable\n", equals + 1);
         return -1;
     }
-    function_init(&s->functions[s->nfunctions++], text, strdup(path), &s->limits);
+    function_init(&s->functions[s->nfunctions++], text, path, &s->limits);
     return 0;
 }
 

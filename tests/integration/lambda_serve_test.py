@@ -194,6 +194,8 @@ def the_command_explains_itself():
                  ("serve", "--concurrency", "101", f"x={ODD}"), ("invoke",), ("invoke", "a", "b")):
         out = ecom(*args)
         assert out.returncode == 64 and out.stderr, (args, out)
+    out = ecom("serve", f"x={ODD}", f"y={ODD}", f"x={PAYMENT}")
+    assert out.returncode == 64 and "two functions are called 'x'" in out.stderr, out
 
 
 tap.run([

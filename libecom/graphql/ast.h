@@ -147,6 +147,7 @@ struct gql_names {
 
 struct gql_definition {
     struct gql_definition *next;
+    struct gql_definition *part; /* the next of the same type; set by whoever builds the schema */
     struct gql_name name;
     struct gql_value *description;
     struct gql_directive *directives;

@@ -31,25 +31,37 @@ static void executable_definitions(struct gql_walk *w)
             GQL_REPORT(w, d->at, "The \"%.*s\" definition is not executable.", GQL_NAME(d->name));
 }
 
-static void unique_names(struct gql_walk *w, uint8_t kind, const char *what)
+/* @p n  of them are in the document. */
+static void unique_names(struct gql_walk *w, uint8_t kind, uint32_t n, const char *what)
 {
+    const struct gql_definition **slots;
+    uint32_t nslots = 4;
+
+    while (nslots < 2 * n)
+        nslots *= 2;
+    if (!(slots = ecom_arena_alloc(w->arena, nslots * sizeof(*slots)))) {
+        w->errors->code = ECOM_E_NOMEM;
+        return;
+    }
     for (const struct gql_definition *d = w->document->first; d; d = d->next) {
-        const struct gql_definition *other = w->document->first;
+        uint32_t i = d->name.hash & (nslots - 1);
         if (d->kind != kind || !d->name.p)
             continue;
+        while (slots[i] && !gql_same(slots[i]->name, d->name))
+            i = (i + 1) & (nslots - 1);
         w->errors->event = GQL_ENTER(d->at);
-        while (other != d && !(other->kind == kind && gql_same(other->name, d->name)))
-            other = other->next;
-        if (other != d)
-            GQL_REPORT2(w, other->name.at, d->name.at, "There can be only one %s named \"%.*s\".",
-                        what, GQL_NAME(d->name));
+        if (slots[i])
+            GQL_REPORT2(w, slots[i]->name.at, d->name.at,
+                        "There can be only one %s named \"%.*s\".", what, GQL_NAME(d->name));
+        else
+            slots[i] = d;
     }
 }
 
 static void unique_operation_names(struct gql_walk *w)
 {
     if (w->document->noperations > 1)
-        unique_names(w, GQL_OPERATION, "operation");
+        unique_names(w, GQL_OPERATION, w->document->noperations, "operation");
 }
 
 static void lone_anonymous_operation(struct gql_walk *w)
@@ -64,7 +76,7 @@ static void lone_anonymous_operation(struct gql_walk *w)
 static void unique_fragment_names(struct gql_walk *w)
 {
     if (w->document->nfragments > 1)
-        unique_names(w, GQL_FRAGMENT, "fragment");
+        unique_names(w, GQL_FRAGMENT, w->document->nfragments, "fragment");
 }
 
 void ecom__gql_rules_document(struct gql_walk *w)

@@ -2,7 +2,7 @@
 
 struct gql_type *ecom__gql_type(const struct gql_schema *schema, struct gql_name name)
 {
-    struct gql_type *type = schema->by_name[name.hash % GQL_TYPE_SLOTS];
+    struct gql_type *type = schema->by_name[name.hash & (schema->nslots - 1)];
 
     while (type && !gql_same(type->name, name))
         type = type->collision;

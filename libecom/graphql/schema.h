@@ -62,8 +62,9 @@ struct gql_enum_value {
 };
 
 struct gql_type {
-    struct gql_type *next;      /* in order of definition */
-    struct gql_type *collision; /* in the table of names */
+    struct gql_type *next;                    /* in order of definition */
+    struct gql_type *collision;               /* in the table of names */
+    struct gql_definition *parts, *last_part; /* as written: definition and extensions */
     struct gql_name name;
     ecom_str description;
     uint8_t kind, builtin;
@@ -99,13 +100,12 @@ struct gql_directive_type {
     uint8_t is_skip, is_include;
 };
 
-enum { GQL_TYPE_SLOTS = 256 };
-
 struct gql_schema {
     ecom_arena *arena;
     uint32_t seed;
     struct gql_type *types, *last_type;
-    struct gql_type *by_name[GQL_TYPE_SLOTS];
+    struct gql_type **by_name; /* by hash; a power of two */
+    uint32_t nslots;
     uint32_t ntypes, ndirectives;
     struct gql_directive_type *directives;
     const struct gql_type *roots[3]; /* by enum gql_operation_kind */

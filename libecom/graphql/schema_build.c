@@ -74,6 +74,17 @@ static struct gql_name own_name(struct builder *b, struct gql_name name)
 
 /* ---- the names */
 
+static int make_slots(struct builder *b)
+{
+    struct gql_schema *schema = b->schema;
+    uint32_t n = b->documents[0].ndefinitions + b->documents[1].ndefinitions;
+
+    for (schema->nslots = 4; schema->nslots < 2 * n;)
+        schema->nslots *= 2;
+    schema->by_name = ecom_arena_alloc(schema->arena, schema->nslots * sizeof(*schema->by_name));
+    return schema->by_name ? ECOM_OK : ECOM_E_NOMEM;
+}
+
 static const uint8_t kind_of[] = {
     [GQL_SCALAR_TYPE] = GQL_KIND_SCALAR,       [GQL_OBJECT_TYPE] = GQL_KIND_OBJECT,
     [GQL_INTERFACE_TYPE] = GQL_KIND_INTERFACE, [GQL_UNION_TYPE] = GQL_KIND_UNION,
@@ -93,7 +104,7 @@ static uint8_t builtin_of(ecom_str name)
 static void add_type(struct builder *b, const struct gql_definition *d, int internal)
 {
     struct gql_schema *schema = b->schema;
-    struct gql_type *type, **slot = &schema->by_name[d->name.hash % GQL_TYPE_SLOTS];
+    struct gql_type *type, **slot = &schema->by_name[d->name.hash & (schema->nslots - 1)];
 
     type = ecom__gql_type(schema, d->name);
     if (type && type->internal && type->kind == GQL_KIND_SCALAR && d->kind == GQL_SCALAR_TYPE)
@@ -177,16 +188,24 @@ static void check_extensions(struct builder *b)
     }
 }
 
-/* The next definition or extension of a type, through both documents. */
-static const struct gql_definition *next_part(const struct builder *b, const struct gql_type *type,
-                                              const struct gql_definition *from)
+static int is_type(const struct gql_definition *d)
 {
-    const struct gql_definition *d = from ? from->next : b->documents[!type->internal].first;
+    return d->kind >= GQL_SCALAR_TYPE && d->kind <= GQL_INPUT_TYPE;
+}
 
-    while (d && !(d->kind >= GQL_SCALAR_TYPE && d->kind <= GQL_INPUT_TYPE &&
-                  kind_of[d->kind] == type->kind && gql_same(d->name, type->name)))
-        d = d->next;
-    return d;
+/* Hangs each definition and extension behind those of its type that come before it. */
+static void gather_parts(struct builder *b, int own)
+{
+    for (struct gql_definition *d = b->documents[own].first; d; d = d->next) {
+        struct gql_type *type = is_type(d) ? ecom__gql_type(b->schema, d->name) : NULL;
+        if (!type || type->internal == own || type->kind != kind_of[d->kind])
+            continue;
+        if (type->last_part)
+            type->last_part->part = d;
+        else
+            type->parts = d;
+        type->last_part = d;
+    }
 }
 
 /* ---- the members */
@@ -275,18 +294,18 @@ static void add_field(struct builder *b, struct gql_type *type, const struct gql
     index_field(type, type->nfields++);
 }
 
-static uint32_t all_members(const struct builder *b, const struct gql_type *type)
+static uint32_t all_members(const struct gql_type *type)
 {
     uint32_t n = 0;
 
-    for (const struct gql_definition *d = NULL; (d = next_part(b, type, d));)
+    for (const struct gql_definition *d = type->parts; d; d = d->part)
         n += count_members(d->members);
     return n;
 }
 
 static void build_fields(struct builder *b, struct gql_type *type)
 {
-    uint32_t n = all_members(b, type);
+    uint32_t n = all_members(type);
 
     if (n > 16000) {
         REPORT(b, type->name.at, "Type %.*s has more than 16000 fields.", NAME(type->name));
@@ -300,16 +319,16 @@ static void build_fields(struct builder *b, struct gql_type *type)
         type->nslots = 0;
         return;
     }
-    for (const struct gql_definition *d = NULL; (d = next_part(b, type, d));)
+    for (const struct gql_definition *d = type->parts; d; d = d->part)
         for (const struct gql_member *m = d->members; m; m = m->next)
             add_field(b, type, m);
 }
 
 static void build_values(struct builder *b, struct gql_type *type)
 {
-    if (!(type->values = node(b, all_members(b, type), sizeof(*type->values))))
+    if (!(type->values = node(b, all_members(type), sizeof(*type->values))))
         return;
-    for (const struct gql_definition *d = NULL; (d = next_part(b, type, d));)
+    for (const struct gql_definition *d = type->parts; d; d = d->part)
         for (const struct gql_member *m = d->members; m; m = m->next) {
             if (ecom__gql_enum_value(type, gql_str(m->name)))
                 REPORT(b, m->name.at, "Enum value \"%.*s.%.*s\" can only be defined once.",
@@ -325,8 +344,8 @@ static void build_values(struct builder *b, struct gql_type *type)
 
 static void build_input_fields(struct builder *b, struct gql_type *type)
 {
-    type->inputs.items = node(b, all_members(b, type), sizeof(*type->inputs.items));
-    for (const struct gql_definition *d = NULL; (d = next_part(b, type, d));)
+    type->inputs.items = node(b, all_members(type), sizeof(*type->inputs.items));
+    for (const struct gql_definition *d = type->parts; d; d = d->part)
         fill_inputs(b, &type->inputs, d->members, gql_str(type->name));
 }
 
@@ -351,7 +370,7 @@ static void read_directives(struct gql_type *type, const struct gql_definition *
 
 static void build_members(struct builder *b, struct gql_type *type)
 {
-    for (const struct gql_definition *d = NULL; (d = next_part(b, type, d));)
+    for (const struct gql_definition *d = type->parts; d; d = d->part)
         read_directives(type, d);
     if (type->kind == GQL_KIND_OBJECT || type->kind == GQL_KIND_INTERFACE)
         build_fields(b, type);
@@ -371,9 +390,28 @@ static int contains(const struct gql_type *const *list, uint32_t n, const struct
     return 0;
 }
 
-static void add_possible(struct gql_type *type, const struct gql_type *object)
+/* How many there will be is not known before all have come: the list doubles. */
+static int grow_possible(struct builder *b, struct gql_type *type)
 {
-    if (!type->is_possible || !type->possible || contains(type->possible, type->npossible, object))
+    uint32_t n = type->npossible;
+    const struct gql_type **more;
+
+    if (n & (n - 1))
+        return 1;
+    more = ecom_arena_alloc(b->schema->arena, (n ? 2 * n : 1) * sizeof(*more));
+    if (!more) {
+        b->errors->code = ECOM_E_NOMEM;
+        return 0;
+    }
+    if (n)
+        memcpy(more, type->possible, n * sizeof(*more));
+    type->possible = more;
+    return 1;
+}
+
+static void add_possible(struct builder *b, struct gql_type *type, const struct gql_type *object)
+{
+    if (!type->is_possible || gql_may_be(type, object) || !grow_possible(b, type))
         return;
     type->possible[type->npossible++] = object;
     type->is_possible[object->index / 8] |= (uint8_t)(1 << object->index % 8);
@@ -399,7 +437,7 @@ static void add_interface(struct builder *b, struct gql_type *type, const struct
     else {
         type->interfaces[type->ninterfaces++] = other;
         if (type->kind == GQL_KIND_OBJECT)
-            add_possible(other, type);
+            add_possible(b, other, type);
     }
 }
 
@@ -414,16 +452,16 @@ static void add_union_member(struct builder *b, struct gql_type *type, const str
                "Union type %.*s can only include Object types, it cannot include "
                "%.*s.",
                NAME(type->name), NAME(n->name));
-    else if (contains(type->possible, type->npossible, member))
+    else if (gql_may_be(type, member))
         REPORT(b, n->name.at, "Union type %.*s can only include type %.*s once.", NAME(type->name),
                NAME(n->name));
     else
-        add_possible(type, member);
+        add_possible(b, type, member);
 }
 
 static void join_type(struct builder *b, struct gql_type *type)
 {
-    for (const struct gql_definition *d = NULL; (d = next_part(b, type, d));)
+    for (const struct gql_definition *d = type->parts; d; d = d->part)
         for (const struct gql_names *n = d->names; n && !(b->errors->code == ECOM_E_NOMEM);
              n = n->next) {
             if (type->kind == GQL_KIND_UNION)
@@ -437,14 +475,12 @@ static void make_room(struct builder *b, struct gql_type *type)
 {
     uint32_t n = 0;
 
-    for (const struct gql_definition *d = NULL; (d = next_part(b, type, d));)
+    for (const struct gql_definition *d = type->parts; d; d = d->part)
         for (const struct gql_names *i = d->names; i; i = i->next)
             n++;
     type->interfaces = node(b, n, sizeof(*type->interfaces));
-    if (type->kind != GQL_KIND_INTERFACE && type->kind != GQL_KIND_UNION)
-        return;
-    type->possible = node(b, b->schema->ntypes, sizeof(*type->possible));
-    type->is_possible = node(b, b->schema->ntypes / 8 + 1, 1);
+    if (type->kind == GQL_KIND_INTERFACE || type->kind == GQL_KIND_UNION)
+        type->is_possible = node(b, b->schema->ntypes / 8 + 1, 1);
 }
 
 static void set_root(struct builder *b, const struct gql_member *m)
@@ -623,8 +659,10 @@ static void build(struct builder *b)
 {
     struct gql_schema *schema = b->schema;
 
-    add_names(b, 0);
-    add_names(b, 1);
+    for (int own = 0; own < 2; own++) {
+        add_names(b, own);
+        gather_parts(b, own);
+    }
     check_extensions(b);
     for (int own = 0; own < 2; own++)
         for (const struct gql_definition *d = b->documents[own].first; d; d = d->next)
@@ -651,7 +689,7 @@ int ecom__gql_schema_build(struct gql_schema *schema, const ecom_graphql_options
     struct builder b = {.schema = schema, .errors = errors};
     int r = parse_both(&b, options->sdl);
 
-    if (r < 0)
+    if (r < 0 || (r = make_slots(&b)) < 0)
         return r;
     build(&b);
     attach_scalars(&b, options);

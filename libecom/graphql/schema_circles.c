@@ -162,16 +162,69 @@ static const struct gql_input *endless(const struct gql_type *type, const uint8_
     return found;
 }
 
-static void find_finite(const struct gql_schema *schema, uint8_t *finite)
-{
-    int more = 1;
+/* One that waits, in the list of the type that it waits for. */
+struct waiting {
+    const struct gql_type *type;
+    struct waiting *next;
+};
 
-    while (more) {
-        more = 0;
-        for (const struct gql_type *t = schema->types; t; t = t->next)
-            if (t->kind == GQL_KIND_INPUT && !finite[t->index] && !endless(t, finite))
-                finite[t->index] = 1, more = 1;
+struct search {
+    uint8_t *finite;
+    uint32_t *left; /* by type: how many that it holds must come to an end yet */
+    struct waiting **lists, *free;
+    const struct gql_type **found; /* all that are finite, in the order in which that was seen */
+    uint32_t nfound;
+};
+
+static void wait_for_held(struct search *s, const struct gql_type *type)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < type->inputs.n; i++) {
+        const struct gql_type *holds = held(type, &type->inputs.items[i]);
+        if (!holds)
+            continue;
+        n++;
+        *s->free = (struct waiting){type, s->lists[holds->index]};
+        s->lists[holds->index] = s->free++;
     }
+    s->left[type->index] = !type->one_of ? n : n && n == type->inputs.n;
+    if (!s->left[type->index])
+        s->found[s->nfound++] = type;
+}
+
+/* From those that hold none to those that hold them, each once. */
+static void find_finite(const struct gql_schema *schema, struct search *s)
+{
+    for (const struct gql_type *t = schema->types; t; t = t->next)
+        wait_for_held(s, t);
+    for (uint32_t i = 0; i < s->nfound; i++) {
+        uint32_t index = s->found[i]->index;
+        s->finite[index] = 1;
+        for (const struct waiting *w = s->lists[index]; w; w = w->next)
+            if (s->left[w->type->index] && --s->left[w->type->index] == 0)
+                s->found[s->nfound++] = w->type;
+    }
+}
+
+/* What is needed for it lives as long as the errors. @return by type; NULL: out of memory. */
+static const uint8_t *all_finite(const struct gql_schema *schema, ecom_arena *arena)
+{
+    size_t n = schema->ntypes, fields = 0;
+
+    for (const struct gql_type *t = schema->types; t; t = t->next)
+        fields += t->inputs.n;
+    struct search s = {
+        .finite = ecom_arena_alloc(arena, n),
+        .left = ecom_arena_alloc(arena, n * sizeof(*s.left)),
+        .lists = ecom_arena_alloc(arena, n * sizeof(*s.lists)),
+        .free = ecom_arena_alloc(arena, fields * sizeof(*s.free)),
+        .found = ecom_arena_alloc(arena, n * sizeof(*s.found)),
+    };
+    if (!s.finite || !s.left || !s.lists || !s.free || !s.found)
+        return NULL;
+    find_finite(schema, &s);
+    return s.finite;
 }
 
 /* From an endless type one comes to others, and at last to one for the second time. */
@@ -199,13 +252,11 @@ static void report_circle(const struct gql_schema *schema, const struct gql_type
 
 static void check_inputs(const struct gql_schema *schema, struct gql_errors *errors)
 {
-    uint8_t *finite = calloc(schema->ntypes, 1);
-    uint32_t *seen = calloc(schema->ntypes, sizeof(*seen)), round = 0;
+    const uint8_t *finite = all_finite(schema, errors->arena);
+    uint32_t *seen = ecom_arena_alloc(errors->arena, schema->ntypes * sizeof(*seen)), round = 0;
 
     if (!finite || !seen)
         errors->code = ECOM_E_NOMEM;
-    else
-        find_finite(schema, finite);
     for (const struct gql_type *t = schema->types; t && errors->code != ECOM_E_NOMEM; t = t->next) {
         const struct gql_type *at = t;
         round++;
@@ -216,8 +267,6 @@ static void check_inputs(const struct gql_schema *schema, struct gql_errors *err
         if (seen[at->index] == round)
             report_circle(schema, at, finite, errors);
     }
-    free(finite);
-    free(seen);
 }
 
 void ecom__gql_schema_check_circles(const struct gql_schema *schema, struct gql_errors *errors)

@@ -166,7 +166,7 @@ static void definitions_may_need_others_that_come_to_an_end(void)
 /* However long the way round is. */
 static void long_circles_are_found(void)
 {
-    enum { LENGTH = 2000 };
+    enum { LENGTH = 20000 };
     ecom_graphql_options options = ECOM_GRAPHQL_OPTIONS_INIT;
     ecom_graphql *g = NULL;
     ecom_buf sdl = {0}, all = {0};

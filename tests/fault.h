@@ -38,10 +38,9 @@ int fault_end(struct fault_plan *plan, enum fault fault, int r, ecom_error *err)
 size_t fault_part(const struct fault_plan *plan, size_t n);
 
 /* The tables, and what goes with them as `self`; copy a table to replace a method. Inner handles
- * and plans stay the caller's, and outlive the outer ones. NULL when out of memory.
- * @param owned  1: the inner handle is closed with the outer one. */
+ * and plans stay the caller's, and outlive the outer ones. NULL when out of memory. */
 extern const ecom_store_ops fault_store_ops;
-void *fault_store_self(ecom_store *inner, struct fault_plan *plan, int owned);
+void *fault_store_self(ecom_store *inner, struct fault_plan *plan);
 extern const ecom_bus_ops fault_bus_ops;
 void *fault_bus_self(ecom_bus *inner, struct fault_plan *plan);
 /* The plan of a `self`, or of a member. */

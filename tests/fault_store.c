@@ -5,7 +5,6 @@
 struct fault_store {
     struct fault_plan *plan; /* first: see fault_plan_of() */
     ecom_store *inner;
-    int owned;
 };
 
 struct fault_plan *fault_plan_of(void *self)
@@ -159,15 +158,6 @@ static int fault_ping(void *self, ecom_error *err)
     return r < 0 ? r : fault_end(f->plan, fault, ecom_store_ping(f->inner, err), err);
 }
 
-static void fault_close(void *self)
-{
-    struct fault_store *f = self;
-
-    if (f->owned)
-        ecom_store_close(f->inner);
-    free(f);
-}
-
 /* Concurrent: no lock is held while a plan lets others run. */
 const ecom_store_ops fault_store_ops = {
     .size = sizeof(ecom_store_ops),
@@ -181,14 +171,14 @@ const ecom_store_ops fault_store_ops = {
     .published = fault_published,
     .backlog = fault_backlog,
     .ping = fault_ping,
-    .close = fault_close,
+    .close = free,
 };
 
-void *fault_store_self(ecom_store *inner, struct fault_plan *plan, int owned)
+void *fault_store_self(ecom_store *inner, struct fault_plan *plan)
 {
     struct fault_store *f = malloc(sizeof(*f));
 
     if (f)
-        *f = (struct fault_store){plan, inner, owned};
+        *f = (struct fault_store){plan, inner};
     return f;
 }

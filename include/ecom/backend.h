@@ -102,6 +102,7 @@ typedef struct ecom_bus_ops {
 } ecom_bus_ops;
 
 /** Makes a handle from a backend. On success the handle owns @p self; on failure it is still yours.
+ *  @param ops  copied. But its name is not.
  *  @return ECOM_E_INVAL: the table is too small, or a method is NULL; ECOM_E_NOMEM. */
 ECOM_API ECOM_MUST_USE int ecom_store_new(const ecom_store_ops *ops, void *self,
                                           const ecom_store_options *opts, ecom_store **out,
@@ -109,6 +110,27 @@ ECOM_API ECOM_MUST_USE int ecom_store_new(const ecom_store_ops *ops, void *self,
 ECOM_API ECOM_MUST_USE int ecom_bus_new(const ecom_bus_ops *ops, void *self,
                                         const ecom_bus_options *opts, ecom_bus **out,
                                         ecom_error *err);
+
+/**
+ * Completes a table for a backend over another store, which does some things otherwise: each method
+ * that is NULL hands its call on. For that, `self` is a struct whose first member is the
+ * `ecom_store *` it goes to; what watch() gives is an `ecom_watch *`. put_later stays as it is, so
+ * that nothing goes past a put of yours. close() closes the inner store and frees nothing else: who
+ * allocates `self` has one of his own.
+ *
+ *     struct counting { ecom_store *inner; atomic_int puts; };
+ *
+ *     ecom_store_ops ops = {.size = sizeof(ops), .caps = ECOM_CAP_CONCURRENT,
+ *                           .name = "counting", .put = counting_put};
+ *     ecom_store_forward(&ops);
+ *     int r = ecom_store_new(&ops, &counting, NULL, &store, err);
+ *
+ * @param ops  of the size that it says; its caps are yours to say. Since: 0.1
+ */
+ECOM_API void ecom_store_forward(ecom_store_ops *ops);
+/** The same for a bus: `self` begins with an `ecom_bus *`. What subscribe() gives is an
+ *  `ecom_member *`, for the methods that get a member. */
+ECOM_API void ecom_bus_forward(ecom_bus_ops *ops);
 
 /** How a scheme is opened. @p url is the whole of it. Either opener may be NULL. */
 typedef struct ecom_scheme {

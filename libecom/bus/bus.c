@@ -21,7 +21,7 @@ enum {
 #define DEFAULT_RETENTION_MS (INT64_C(7) * 86400000)
 
 struct ecom_bus {
-    const ecom_bus_ops *ops;
+    ecom_bus_ops ops;
     void *self;
     ecom_bus_options opts;
     struct ecom__room room;
@@ -116,7 +116,7 @@ int ecom_bus_new(const ecom_bus_ops *ops, void *self, const ecom_bus_options *op
     ecom_bus *bus = calloc(1, sizeof(*bus));
     if (!bus)
         return ecom_fail(err, ECOM_E_NOMEM, "opening a bus");
-    bus->ops = ops;
+    bus->ops = *ops;
     bus->self = self;
     bus->opts = filled;
     pthread_mutex_init(&bus->serial, NULL);
@@ -137,14 +137,14 @@ static int enter(ecom_bus *bus, ecom_error *err)
     pthread_mutex_unlock(&bus->mutex);
     if (closing)
         return ecom_fail(err, ECOM_E_CLOSED, "the bus is closing");
-    if (!(bus->ops->caps & ECOM_CAP_CONCURRENT))
+    if (!(bus->ops.caps & ECOM_CAP_CONCURRENT))
         pthread_mutex_lock(&bus->serial);
     return ECOM_OK;
 }
 
 static int leave(ecom_bus *bus, int r)
 {
-    if (!(bus->ops->caps & ECOM_CAP_CONCURRENT))
+    if (!(bus->ops.caps & ECOM_CAP_CONCURRENT))
         pthread_mutex_unlock(&bus->serial);
     pthread_mutex_lock(&bus->mutex);
     if (--bus->in_flight == 0)
@@ -163,7 +163,7 @@ void ecom_bus_close(ecom_bus *bus)
         pthread_cond_wait(&bus->idle, &bus->mutex);
     pthread_mutex_unlock(&bus->mutex);
     assert(bus->members == 0);
-    bus->ops->close(bus->self);
+    bus->ops.close(bus->self);
     pthread_cond_destroy(&bus->idle);
     pthread_mutex_destroy(&bus->mutex);
     pthread_mutex_destroy(&bus->serial);
@@ -201,14 +201,14 @@ static int publish_stamped(ecom_bus *bus, const ecom_msg *msgs, size_t n, size_t
     while (bare < n && msgs[bare].time_ms != 0)
         bare++;
     if (bare == n)
-        return bus->ops->publish(bus->self, msgs, n, done, err);
+        return bus->ops.publish(bus->self, msgs, n, done, err);
     if (n > FEW && !(copy = malloc(n * sizeof(*copy))))
         return ecom_fail(err, ECOM_E_NOMEM, "publishing %zu messages", n);
     memcpy(copy, msgs, n * sizeof(*copy));
     int64_t now = ecom_env_now_ms(bus->opts.env);
     for (size_t i = bare; i < n; i++)
         copy[i].time_ms = copy[i].time_ms ? copy[i].time_ms : now;
-    int r = bus->ops->publish(bus->self, copy, n, done, err);
+    int r = bus->ops.publish(bus->self, copy, n, done, err);
     if (copy != few)
         free(copy);
     return r;
@@ -216,7 +216,7 @@ static int publish_stamped(ecom_bus *bus, const ecom_msg *msgs, size_t n, size_t
 
 static void log_failure(const ecom_bus *bus, const char *what, const ecom_error *e)
 {
-    ecom_log_field fields[] = {{"backend", ecom_str_of(bus->ops->name), 0},
+    ecom_log_field fields[] = {{"backend", ecom_str_of(bus->ops.name), 0},
                                {"code", ecom_str_of(ecom_code_of(e->code)->name), 0},
                                {"error", ecom_str_of(e->text), 0}};
 
@@ -257,8 +257,8 @@ int ecom_bus_create_topic(ecom_bus *bus, ecom_str topic, int32_t partitions, eco
         r = ecom_fail_field(err, ECOM_E_INVAL, "partitions", "must be 0 to %d, not %" PRId32,
                             ECOM_BUS_MAX_PARTITIONS, partitions);
     if (r == ECOM_OK)
-        r = bus->ops->create_topic(bus->self, topic, partitions ? partitions : bus->opts.partitions,
-                                   err);
+        r = bus->ops.create_topic(bus->self, topic, partitions ? partitions : bus->opts.partitions,
+                                  err);
     return leave(bus, r);
 }
 
@@ -266,7 +266,7 @@ int ecom_bus_topics(ecom_bus *bus, ecom_msg_fn row, void *user, ecom_error *err)
 {
     int r = enter(bus, err);
 
-    return r < 0 ? r : leave(bus, bus->ops->topics(bus->self, row, user, err));
+    return r < 0 ? r : leave(bus, bus->ops.topics(bus->self, row, user, err));
 }
 
 int ecom_bus_ping(ecom_bus *bus, ecom_error *err)
@@ -275,7 +275,7 @@ int ecom_bus_ping(ecom_bus *bus, ecom_error *err)
 
     if (r < 0)
         return r;
-    r = bus->ops->ping(bus->self, err);
+    r = bus->ops.ping(bus->self, err);
     if (r == ECOM_OK)
         r = ecom__room_check(&bus->room, bus->opts.env, err);
     return leave(bus, r);
@@ -326,7 +326,7 @@ static int join(ecom_bus *bus, const ecom_subscription *sub, ecom_member **out, 
     if (!filled.session_timeout_ms)
         filled.session_timeout_ms = DEFAULT_SESSION_MS;
     *member = (ecom_member){bus, NULL};
-    int r = bus->ops->subscribe(bus->self, &filled, &member->self, err);
+    int r = bus->ops.subscribe(bus->self, &filled, &member->self, err);
     if (r < 0) {
         free(member);
         return r;
@@ -371,7 +371,7 @@ int ecom_member_poll(ecom_member *member, int32_t timeout_ms, uint32_t max, ecom
         return ecom_fail_field(err, ECOM_E_INVAL, "fn", "is needed to hand messages over");
     ecom_error unread;
     err = err ? err : &unread;
-    int r = member->bus->ops->poll(member->self, timeout_ms, max, fn, user, err);
+    int r = member->bus->ops.poll(member->self, timeout_ms, max, fn, user, err);
     if (r < 0 && r != ECOM_E_TIMEOUT)
         log_failure(member->bus, "poll failed", err);
     return r;
@@ -380,7 +380,7 @@ int ecom_member_poll(ecom_member *member, int32_t timeout_ms, uint32_t max, ecom
 void ecom_member_wake(ecom_member *member)
 {
     if (member)
-        member->bus->ops->wake(member->self);
+        member->bus->ops.wake(member->self);
 }
 
 int ecom_member_ack(ecom_member *member, ecom_str topic, int32_t partition, int64_t offset,
@@ -397,14 +397,14 @@ int ecom_member_ack(ecom_member *member, ecom_str topic, int32_t partition, int6
     if (offset < 0)
         return ecom_fail_field(err, ECOM_E_INVAL, "offset", "must be at least 0, not %" PRId64,
                                offset);
-    return member->bus->ops->ack(member->self, topic, partition, offset, err);
+    return member->bus->ops.ack(member->self, topic, partition, offset, err);
 }
 
 int ecom_member_lag(ecom_member *member, uint64_t *lag, ecom_error *err)
 {
     if (!member)
         return ecom_fail(err, ECOM_E_INVAL, "no member");
-    return member->bus->ops->lag(member->self, lag, err);
+    return member->bus->ops.lag(member->self, lag, err);
 }
 
 void ecom_member_close(ecom_member *member)
@@ -412,7 +412,7 @@ void ecom_member_close(ecom_member *member)
     if (!member)
         return;
     ecom_bus *bus = member->bus;
-    bus->ops->leave(member->self);
+    bus->ops.leave(member->self);
     free(member);
     pthread_mutex_lock(&bus->mutex);
     bus->members--;

@@ -17,7 +17,7 @@
 enum { DEFAULT_TIMEOUT_MS = 5000, DEFAULT_PAGE = 100 };
 
 struct ecom_store {
-    const ecom_store_ops *ops;
+    ecom_store_ops ops; /* what an older table does not have yet is NULL */
     void *self;
     const ecom_env *env;
     int32_t timeout_ms;
@@ -93,7 +93,7 @@ int ecom_store_new(const ecom_store_ops *ops, void *self, const ecom_store_optio
     ecom_store *store = calloc(1, sizeof(*store));
     if (!store)
         return ecom_fail(err, ECOM_E_NOMEM, "no memory for a store");
-    store->ops = ops;
+    ecom__options_copy(&store->ops, sizeof(store->ops), ops);
     store->self = self;
     store->env = options.env;
     store->timeout_ms = options.timeout_ms;
@@ -137,7 +137,7 @@ int ecom__store_open_sqlite(const char *path, const ecom_store_options *opts, ec
 /* Lets a call in: at once, or, where the backend takes one at a time, when its turn comes. */
 static int enter(ecom_store *store, ecom_error *err)
 {
-    unsigned room = store->ops->caps & ECOM_CAP_CONCURRENT ? UINT32_MAX : 1;
+    unsigned room = store->ops.caps & ECOM_CAP_CONCURRENT ? UINT32_MAX : 1;
     int r = ECOM_OK;
 
     pthread_mutex_lock(&store->lock);
@@ -219,7 +219,7 @@ void ecom_store_close(ecom_store *store)
     while (store->inside || store->waiting || store->listening)
         pthread_cond_wait(&store->left, &store->lock);
     pthread_mutex_unlock(&store->lock);
-    store->ops->close(store->self);
+    store->ops.close(store->self);
     pthread_cond_destroy(&store->left);
     pthread_mutex_destroy(&store->lock);
     free(store);
@@ -314,7 +314,7 @@ int ecom_store_put(ecom_store *store, const ecom_change *change, uint64_t *rev, 
     if (r < 0 || (r = enter(store, err)) < 0)
         return r;
     const ecom_store_write write = write_of(store, change);
-    r = store->ops->put(store->self, &write, &written, err);
+    r = store->ops.put(store->self, &write, &written, err);
     ecom__room_note(&store->room, store->env, r);
     if (r == ECOM_OK && rev)
         *rev = written;
@@ -349,12 +349,11 @@ static void on_done(void *user, int r, uint64_t rev, ecom_error *err)
 
 static int put_later(ecom_store *store, struct later *later, ecom_error *err)
 {
-    const ecom_store_ops *ops = store->ops;
+    const ecom_store_ops *ops = &store->ops;
     ecom_error why = {0};
     uint64_t rev = 0;
 
-    if (ops->size >= offsetof(ecom_store_ops, watch) && ops->put_later &&
-        ops->caps & ECOM_CAP_CONCURRENT)
+    if (ops->put_later && ops->caps & ECOM_CAP_CONCURRENT)
         return ops->put_later(store->self, &later->write, on_done, later, err);
     int r = ops->put(store->self, &later->write, &rev, &why);
     on_done(later, r, rev, &why);
@@ -389,7 +388,7 @@ int ecom_store_get(ecom_store *store, ecom_str collection, ecom_str id, ecom_buf
 
     if (r < 0 || (r = enter(store, err)) < 0)
         return r;
-    r = store->ops->get(store->self, collection, id, doc, &read, err);
+    r = store->ops.get(store->self, collection, id, doc, &read, err);
     if (r == ECOM_OK && rev)
         *rev = read;
     leave(store);
@@ -406,7 +405,7 @@ int ecom_store_remove(ecom_store *store, ecom_str collection, ecom_str id, uint6
                             "is 0: what is removed has a revision, or ECOM_REV_ANY");
     if (r < 0 || (r = enter(store, err)) < 0)
         return r;
-    r = store->ops->remove(store->self, collection, id, expect, err);
+    r = store->ops.remove(store->self, collection, id, expect, err);
     ecom__room_note(&store->room, store->env, r);
     leave(store);
     return r;
@@ -459,7 +458,7 @@ int ecom_store_find(ecom_store *store, const ecom_query *query, ecom_row_fn row,
 
     if (r < 0 || (r = enter(store, err)) < 0)
         return r;
-    r = store->ops->find(store->self, &checked, row, user, &cut, err);
+    r = store->ops.find(store->self, &checked, row, user, &cut, err);
     if (r == ECOM_OK && more)
         *more = cut;
     leave(store);
@@ -474,7 +473,7 @@ int ecom_store_pending(ecom_store *store, int64_t before_ms, uint32_t limit, eco
 
     if (r < 0 || (r = enter(store, err)) < 0)
         return r;
-    r = store->ops->pending(store->self, origin, before_ms, limit, row, user, err);
+    r = store->ops.pending(store->self, origin, before_ms, limit, row, user, err);
     leave(store);
     return r;
 }
@@ -485,7 +484,7 @@ int ecom_store_published(ecom_store *store, const ecom_str *tokens, size_t n, ec
 
     if (r < 0 || n == 0 || (r = enter(store, err)) < 0)
         return r;
-    r = store->ops->published(store->self, tokens, n, err);
+    r = store->ops.published(store->self, tokens, n, err);
     ecom__room_note(&store->room, store->env, r);
     leave(store);
     return r;
@@ -499,7 +498,7 @@ int ecom_store_backlog(ecom_store *store, uint64_t *count, int64_t *oldest_ms, e
 
     if (r < 0)
         return r;
-    r = store->ops->backlog(store->self, &waiting, &oldest, err);
+    r = store->ops.backlog(store->self, &waiting, &oldest, err);
     if (r == ECOM_OK && count)
         *count = waiting;
     if (r == ECOM_OK && oldest_ms)
@@ -514,7 +513,7 @@ int ecom_store_ping(ecom_store *store, ecom_error *err)
 
     if (r < 0)
         return r;
-    r = store->ops->ping(store->self, err);
+    r = store->ops.ping(store->self, err);
     if (r == ECOM_OK)
         r = ecom__room_check(&store->room, store->env, err);
     leave(store);
@@ -528,23 +527,22 @@ struct ecom_watch {
 
 int ecom__store_can_watch(const ecom_store *store)
 {
-    const ecom_store_ops *ops = store->ops;
+    const ecom_store_ops *ops = &store->ops;
 
-    return ops->size >= offsetof(ecom_store_ops, unwatch) + sizeof(ops->unwatch) && ops->watch &&
-           ops->wait && ops->unwatch && ops->caps & ECOM_CAP_CONCURRENT;
+    return ops->watch && ops->wait && ops->unwatch && ops->caps & ECOM_CAP_CONCURRENT;
 }
 
 int ecom_store_watch(ecom_store *store, ecom_watch **out, ecom_error *err)
 {
     if (!ecom__store_can_watch(store))
         return ecom_fail(err, ECOM_E_NOTSUP, "\"%s\" does not tell of others' events",
-                         store->ops->name);
+                         store->ops.name);
     ecom_watch *watch = calloc(1, sizeof(*watch));
     int r = watch ? enter(store, err) : ecom_fail(err, ECOM_E_NOMEM, "no memory for a watch");
     if (r == ECOM_OK) {
         const ecom_str origin = {store->origin.s, sizeof(store->origin.s) - 1};
         watch->store = store;
-        r = store->ops->watch(store->self, origin, &watch->self, err);
+        r = store->ops.watch(store->self, origin, &watch->self, err);
         leave(store);
     }
     if (r == ECOM_OK)
@@ -558,13 +556,13 @@ int ecom_watch_wait(ecom_watch *watch, int32_t timeout_ms, ecom_error *err)
 {
     if (timeout_ms < 0)
         return ecom_fail_field(err, ECOM_E_INVAL, "timeout_ms", "is %d, less than 0", timeout_ms);
-    return watch->store->ops->wait(watch->self, timeout_ms, err);
+    return watch->store->ops.wait(watch->self, timeout_ms, err);
 }
 
 void ecom_watch_close(ecom_watch *watch)
 {
     if (!watch)
         return;
-    watch->store->ops->unwatch(watch->self);
+    watch->store->ops.unwatch(watch->self);
     free(watch);
 }

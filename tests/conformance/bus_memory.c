@@ -2,6 +2,10 @@
 
 #include <stdio.h>
 
+#ifndef SCHEME
+#define SCHEME "memory" /* or "plug", whose library is found and loaded */
+#endif
+
 /* Each case has a memory of its own, under a name that all of its handles share. */
 static int fresh(void *user, ecom_error *err)
 {
@@ -14,7 +18,7 @@ static int open_bus(void *user, const ecom_bus_options *opts, ecom_bus **out, ec
 {
     char url[32];
 
-    snprintf(url, sizeof(url), "memory:case-%d", *(int *)user);
+    snprintf(url, sizeof(url), SCHEME ":case-%d", *(int *)user);
     return ecom_bus_open(url, opts, out, err);
 }
 
@@ -24,7 +28,7 @@ int main(int argc, char **argv)
     ecom_bus_fixture fixture = {
         .size = sizeof(fixture),
         .flags = ECOM_TEST_SHARED | ECOM_TEST_CLOCK,
-        .name = "memory",
+        .name = SCHEME,
         .user = &number,
         .fresh = fresh,
         .open = open_bus,

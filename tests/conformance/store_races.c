@@ -313,46 +313,6 @@ static int slow_put(void *self, const ecom_store_write *write, uint64_t *rev, ec
     return ecom_store_put(s->inner, write->change, rev, err);
 }
 
-static int slow_get(void *self, ecom_str collection, ecom_str id, ecom_buf *doc, uint64_t *rev,
-                    ecom_error *err)
-{
-    return ecom_store_get(((struct slow *)self)->inner, collection, id, doc, rev, err);
-}
-
-static int slow_remove(void *self, ecom_str collection, ecom_str id, uint64_t expect,
-                       ecom_error *err)
-{
-    return ecom_store_remove(((struct slow *)self)->inner, collection, id, expect, err);
-}
-
-static int slow_find(void *self, const ecom_query *query, ecom_row_fn row, void *user, int *more,
-                     ecom_error *err)
-{
-    return ecom_store_find(((struct slow *)self)->inner, query, row, user, more, err);
-}
-
-static int slow_pending(void *self, ecom_str origin, int64_t before_ms, uint32_t limit,
-                        ecom_pending_fn row, void *user, ecom_error *err)
-{
-    (void)origin;
-    return ecom_store_pending(((struct slow *)self)->inner, before_ms, limit, row, user, err);
-}
-
-static int slow_published(void *self, const ecom_str *tokens, size_t n, ecom_error *err)
-{
-    return ecom_store_published(((struct slow *)self)->inner, tokens, n, err);
-}
-
-static int slow_backlog(void *self, uint64_t *count_, int64_t *oldest_ms, ecom_error *err)
-{
-    return ecom_store_backlog(((struct slow *)self)->inner, count_, oldest_ms, err);
-}
-
-static int slow_ping(void *self, ecom_error *err)
-{
-    return ecom_store_ping(((struct slow *)self)->inner, err);
-}
-
 static void slow_close(void *self)
 {
     struct slow *s = self;
@@ -360,26 +320,19 @@ static void slow_close(void *self)
     s->closed += s->inside == 0;
 }
 
-static const ecom_store_ops slow_ops = {
-    sizeof(ecom_store_ops),
-    ECOM_CAP_CONCURRENT,
-    "slow",
-    slow_get,
-    slow_put,
-    slow_remove,
-    slow_find,
-    slow_pending,
-    slow_published,
-    slow_backlog,
-    slow_ping,
-    slow_close,
-};
-
-static void slow_init(struct slow *s, ecom_store *inner)
+static int slow_open(struct slow *s, struct store_test *t, ecom_store **out, ecom_error *err)
 {
-    *s = (struct slow){.inner = inner};
+    ecom_store_ops ops = {.size = sizeof(ops),
+                          .caps = ECOM_CAP_CONCURRENT,
+                          .name = "slow",
+                          .put = slow_put,
+                          .close = slow_close};
+
+    *s = (struct slow){.inner = t->store};
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
+    ecom_store_forward(&ops);
+    return ecom_store_new(&ops, s, &t->opts, out, err);
 }
 
 static void slow_go(struct slow *s)
@@ -419,8 +372,7 @@ static void close_waits_for_calls_in_flight(struct store_test *t)
     pthread_t closer;
     ecom_error e;
 
-    slow_init(&slow, t->store);
-    CHECK_CODE(ECOM_OK, ecom_store_new(&slow_ops, &slow, &t->opts, &racer.store, &e), e);
+    CHECK_CODE(ECOM_OK, slow_open(&slow, t, &racer.store, &e), e);
     CHECK(pthread_create(&racer.thread, NULL, put_one, &racer) == 0, "no thread");
     slow_await(&slow, 1);
     CHECK(pthread_create(&closer, NULL, close_it, racer.store) == 0, "no thread");

@@ -52,11 +52,10 @@ static int put_blindly(void *self, const ecom_store_write *write, uint64_t *rev,
 
 ecom_store *wrong_store(struct process *p, const ecom_store_options *opts)
 {
-    static ecom_store_ops ops;
+    ecom_store_ops ops = fault_store_ops;
     ecom_store *store = NULL;
-    void *self = fault_store_self(p->inner, &p->plan, 0);
+    void *self = fault_store_self(p->inner, &p->plan);
 
-    ops = fault_store_ops;
     if (sim_wrong == 1)
         ops.put = put_and_publish;
     if (sim_wrong == 9)
@@ -145,11 +144,10 @@ static int poll_otherwise(void *member, int32_t timeout_ms, uint32_t max, ecom_m
 
 ecom_bus *wrong_bus(struct process *p, const ecom_bus_options *opts)
 {
-    static ecom_bus_ops ops;
+    ecom_bus_ops ops = fault_bus_ops;
     ecom_bus *bus = NULL;
     void *self = fault_bus_self(p->w->bus, &p->plan);
 
-    ops = fault_bus_ops;
     if (sim_wrong == 3)
         ops.publish = publish_and_hope;
     if (sim_wrong == 4)

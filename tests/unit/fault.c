@@ -51,7 +51,7 @@ static int world_open(struct world *w)
     if (r == ECOM_OK)
         r = ecom_bus_open("memory:", &opts, &w->inner_bus, &w->e);
     if (r == ECOM_OK)
-        r = ecom_store_new(&fault_store_ops, fault_store_self(w->inner, &w->plan, 0), NULL,
+        r = ecom_store_new(&fault_store_ops, fault_store_self(w->inner, &w->plan), NULL,
                            &w->store, &w->e);
     if (r == ECOM_OK)
         r = ecom_bus_new(&fault_bus_ops, fault_bus_self(w->inner_bus, &w->plan), &opts, &w->bus,

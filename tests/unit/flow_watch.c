@@ -17,51 +17,6 @@ struct deaf {
     atomic_int watches; /* how often watch() was called */
 };
 
-static int deaf_put(void *self, const ecom_store_write *write, uint64_t *rev, ecom_error *err)
-{
-    return ecom_store_put(((struct deaf *)self)->inner, write->change, rev, err);
-}
-
-static int deaf_get(void *self, ecom_str collection, ecom_str id, ecom_buf *doc, uint64_t *rev,
-                    ecom_error *err)
-{
-    return ecom_store_get(((struct deaf *)self)->inner, collection, id, doc, rev, err);
-}
-
-static int deaf_remove(void *self, ecom_str collection, ecom_str id, uint64_t expect,
-                       ecom_error *err)
-{
-    return ecom_store_remove(((struct deaf *)self)->inner, collection, id, expect, err);
-}
-
-static int deaf_find(void *self, const ecom_query *query, ecom_row_fn row, void *user, int *more,
-                     ecom_error *err)
-{
-    return ecom_store_find(((struct deaf *)self)->inner, query, row, user, more, err);
-}
-
-static int deaf_pending(void *self, ecom_str origin, int64_t before_ms, uint32_t limit,
-                        ecom_pending_fn row, void *user, ecom_error *err)
-{
-    (void)origin;
-    return ecom_store_pending(((struct deaf *)self)->inner, before_ms, limit, row, user, err);
-}
-
-static int deaf_published(void *self, const ecom_str *tokens, size_t n, ecom_error *err)
-{
-    return ecom_store_published(((struct deaf *)self)->inner, tokens, n, err);
-}
-
-static int deaf_backlog(void *self, uint64_t *count, int64_t *oldest_ms, ecom_error *err)
-{
-    return ecom_store_backlog(((struct deaf *)self)->inner, count, oldest_ms, err);
-}
-
-static int deaf_ping(void *self, ecom_error *err)
-{
-    return ecom_store_ping(((struct deaf *)self)->inner, err);
-}
-
 static void deaf_close(void *self)
 {
     (void)self;
@@ -87,29 +42,6 @@ static int deaf_wait(void *watch, int32_t timeout_ms, ecom_error *err)
     return ecom_watch_wait(watch, timeout_ms < 10 ? timeout_ms : 10, err);
 }
 
-static void deaf_unwatch(void *watch)
-{
-    ecom_watch_close(watch);
-}
-
-static const ecom_store_ops deaf_ops = {
-    .size = sizeof(ecom_store_ops),
-    .caps = ECOM_CAP_CONCURRENT,
-    .name = "deaf",
-    .get = deaf_get,
-    .put = deaf_put,
-    .remove = deaf_remove,
-    .find = deaf_find,
-    .pending = deaf_pending,
-    .published = deaf_published,
-    .backlog = deaf_backlog,
-    .ping = deaf_ping,
-    .close = deaf_close,
-    .watch = deaf_watch,
-    .wait = deaf_wait,
-    .unwatch = deaf_unwatch,
-};
-
 static struct world {
     struct fake_bus bus;
     ecom_store *ours, *others;
@@ -133,12 +65,19 @@ static const ecom_log note = {.fn = note_line, .level = ECOM_LOG_INFO};
 static int open_world(const char *url, int code, int32_t sweep_ms)
 {
     ecom_relay_options opts = ECOM_RELAY_OPTIONS_INIT;
+    ecom_store_ops ops = {.size = sizeof(ops),
+                          .caps = ECOM_CAP_CONCURRENT,
+                          .name = "deaf",
+                          .close = deaf_close,
+                          .watch = deaf_watch,
+                          .wait = deaf_wait};
 
+    ecom_store_forward(&ops);
     memset(&w, 0, sizeof(w));
     w.deaf.code = code;
     if (fake_bus_open(&w.bus, NULL) < 0 || ecom_store_open(url, NULL, &w.others, &w.e) < 0 ||
         ecom_store_open(url, NULL, &w.deaf.inner, &w.e) < 0 ||
-        ecom_store_new(&deaf_ops, &w.deaf, NULL, &w.ours, &w.e) < 0)
+        ecom_store_new(&ops, &w.deaf, NULL, &w.ours, &w.e) < 0)
         return -1;
     opts.store = w.ours;
     opts.bus = w.bus.bus;

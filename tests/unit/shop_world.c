@@ -69,54 +69,18 @@ static int world_find(void *self, const ecom_query *query, ecom_row_fn row, void
     WITH_FAULT(world, ecom_store_find(world->inner, query, row, user, more, err), err);
 }
 
-static int world_pending(void *self, ecom_str origin, int64_t before_ms, uint32_t limit,
-                         ecom_pending_fn row, void *user, ecom_error *err)
-{
-    struct shop_world *world = self;
-
-    (void)origin;
-    return ecom_store_pending(world->inner, before_ms, limit, row, user, err);
-}
-
-static int world_published(void *self, const ecom_str *tokens, size_t n, ecom_error *err)
-{
-    return ecom_store_published(((struct shop_world *)self)->inner, tokens, n, err);
-}
-
-static int world_backlog(void *self, uint64_t *count, int64_t *oldest_ms, ecom_error *err)
-{
-    return ecom_store_backlog(((struct shop_world *)self)->inner, count, oldest_ms, err);
-}
-
-static int world_ping(void *self, ecom_error *err)
-{
-    return ecom_store_ping(((struct shop_world *)self)->inner, err);
-}
-
-static void world_close(void *self)
-{
-    ecom_store_close(((struct shop_world *)self)->inner);
-}
-
-static const ecom_store_ops ops = {
-    .size = sizeof(ops),
-    .caps = ECOM_CAP_CONCURRENT,
-    .name = "fault",
-    .get = world_get,
-    .put = world_put,
-    .remove = world_remove,
-    .find = world_find,
-    .pending = world_pending,
-    .published = world_published,
-    .backlog = world_backlog,
-    .ping = world_ping,
-    .close = world_close,
-};
-
 void shop_world_open(struct shop_world *world)
 {
     ecom_store_options opts = ECOM_STORE_OPTIONS_INIT;
+    ecom_store_ops ops = {.size = sizeof(ops),
+                          .caps = ECOM_CAP_CONCURRENT,
+                          .name = "fault",
+                          .get = world_get,
+                          .put = world_put,
+                          .remove = world_remove,
+                          .find = world_find};
 
+    ecom_store_forward(&ops);
     *world = (struct shop_world){0};
     check_world_init(&world->clock, 1);
     opts.env = &world->clock.env;

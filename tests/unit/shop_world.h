@@ -13,8 +13,8 @@ enum shop_fault {
 };
 
 struct shop_world {
+    ecom_store *inner, *store; /* inner first: see ecom_store_forward() */
     struct check_world clock;
-    ecom_store *inner, *store;
     ecom_arena *arena;
     unsigned fail_at; /* 1: the next call; 0: none */
     enum shop_fault fault;

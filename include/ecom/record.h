@@ -56,7 +56,7 @@ enum {
     ECOM_REQUIRED = 1 << 0, /**< must be there, and not null */
     ECOM_SECRET = 1 << 1,   /**< never in an answer, a log or an error: only in the store */
     ECOM_PRIVATE = 1 << 2,  /**< only in the store, but no secret */
-    ECOM_INDEX = 1 << 3,    /**< an index of the same name goes by this field */
+    ECOM_INDEX = 1 << 3,    /**< found by it: see ecom_store_put_record() */
     ECOM_UNIQUE = 1 << 4,   /**< and it is unique */
     ECOM_READONLY = 1 << 5, /**< set by the server: not in a request's schema */
     ECOM_LINES = 1 << 6,    /**< a string that may hold line feeds, carriage returns and tabs */

@@ -10,6 +10,7 @@
 #define ECOM_STORE_H
 
 #include "bus.h"
+#include "record.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -133,6 +134,34 @@ ECOM_API ECOM_MUST_USE int ecom_store_put_later(ecom_store *store, const ecom_ch
  *  @return ECOM_E_NOTFOUND, or as put. */
 ECOM_API ECOM_MUST_USE int ecom_store_get(ecom_store *store, ecom_str collection, ecom_str id,
                                           ecom_buf *doc, uint64_t *rev, ecom_error *err);
+
+/**
+ * Writes a record as a document: ecom_store_put() with what the record's table says. The document
+ * is the struct in ECOM_VIEW_STORE. Each field with ECOM_INDEX or ECOM_UNIQUE that is there and not
+ * empty is an entry of the index called as the field: a text as it is, an enum by its name, a bool
+ * as 0 or 1, a time as ecom_time_format() writes it, a number as 16 hexadecimal digits of the
+ * number and 2^63, so that values sort as the numbers do. A field of a record or a list has none.
+ *
+ *     const ecom_change change = {.collection = ecom_str_of("notes"), .id = note.id};
+ *     r = ecom_store_put_record(store, &change, &note_record, &note, arena, NULL, &e);
+ *
+ * @param change  `doc` is not looked at; `entries` are those beside the record's.
+ * @param in      the record's struct.
+ * @param arena   holds the entries.
+ * @return ECOM_E_INVAL with the field of the record; or as ecom_store_put().   Since: 0.1
+ */
+ECOM_API ECOM_MUST_USE int ecom_store_put_record(ecom_store *store, const ecom_change *change,
+                                                 const ecom_record *record, const void *in,
+                                                 ecom_arena *arena, uint64_t *rev, ecom_error *err);
+/** Reads a document as a record.
+ *  @param arena  holds the strings and lists.
+ *  @param out    record->size bytes; on failure its content is undefined.
+ *  @param rev    out, nullable.
+ *  @return ECOM_E_CORRUPT: what is stored is no such record; or as ecom_store_get(). */
+ECOM_API ECOM_MUST_USE int ecom_store_get_record(ecom_store *store, ecom_str collection,
+                                                 ecom_str id, const ecom_record *record,
+                                                 ecom_arena *arena, void *out, uint64_t *rev,
+                                                 ecom_error *err);
 
 /** Removes a document and its entries; its pending events stay until they are published.
  *  @return ECOM_E_NOTFOUND; ECOM_E_CONFLICT; or as put. */

@@ -1,10 +1,5 @@
 #include "shop/collection.h"
 
-#include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-
 int ecom__nomem(ecom_error *err)
 {
     return ecom_fail(err, ECOM_E_NOMEM, "out of memory");
@@ -23,96 +18,6 @@ int ecom__check_store(const ecom_store *store, ecom_error *err)
 {
     if (!store)
         return ecom_fail_field(err, ECOM_E_INVAL, "store", "store: is missing");
-    return ECOM_OK;
-}
-
-static int make_room(struct ecom__entries *entries)
-{
-    if (entries->n < entries->room)
-        return ECOM_OK;
-    size_t room = entries->room ? entries->room * 2 : 8;
-    ecom_entry *v = ecom_arena_alloc(entries->arena, room * sizeof(*v));
-    if (!v)
-        return ECOM_E_NOMEM;
-    if (entries->n)
-        memcpy(v, entries->v, entries->n * sizeof(*v));
-    entries->v = v;
-    entries->room = room;
-    return ECOM_OK;
-}
-
-int ecom__entries_add(struct ecom__entries *entries, const char *index, ecom_str value, int unique)
-{
-    if (value.n == 0)
-        return ECOM_OK;
-    if (make_room(entries) < 0)
-        return ECOM_E_NOMEM;
-    entries->v[entries->n++] = (ecom_entry){ecom_str_of(index), value, unique};
-    return ECOM_OK;
-}
-
-/* A number as text that sorts as numbers do: all bits in hexadecimal, negative ones first. */
-static ecom_str sortable(int64_t n, char text[25])
-{
-    if (n == ECOM_ABSENT)
-        return (ecom_str){NULL, 0};
-    snprintf(text, 25, "%016" PRIx64, (uint64_t)n ^ UINT64_C(1) << 63);
-    return ecom_str_of(text);
-}
-
-static ecom_str time_text(int64_t ms, char text[25])
-{
-    if (ms == ECOM_ABSENT)
-        return (ecom_str){NULL, 0};
-    ecom_time_format(ms, text);
-    return ecom_str_of(text);
-}
-
-/* The value of a field in its index; empty when it is absent. */
-static ecom_str index_value(const ecom_field *field, const void *in, char text[25])
-{
-    const void *member = (const char *)in + field->offset;
-
-    switch ((ecom_type)field->type) {
-    case ECOM_TYPE_STRING:
-    case ECOM_TYPE_ID:
-    case ECOM_TYPE_EMAIL:
-    case ECOM_TYPE_CURRENCY:
-        return *(const ecom_str *)member;
-    case ECOM_TYPE_INT:
-    case ECOM_TYPE_MONEY:
-        return sortable(*(const int64_t *)member, text);
-    case ECOM_TYPE_TIME:
-        return time_text(*(const int64_t *)member, text);
-    case ECOM_TYPE_ENUM: {
-        int32_t i = *(const int32_t *)member;
-        return i == ECOM_ABSENT32 ? (ecom_str){NULL, 0} : ecom_str_of(field->names[i]);
-    }
-    case ECOM_TYPE_BOOL: {
-        int32_t truth = *(const int32_t *)member;
-        return truth == ECOM_ABSENT32 ? (ecom_str){NULL, 0} : ecom_str_of(truth ? "1" : "0");
-    }
-    case ECOM_TYPE_RECORD:
-    case ECOM_TYPE_LIST:
-        break;
-    }
-    return (ecom_str){NULL, 0};
-}
-
-int ecom__entries_derive(struct ecom__entries *entries, const ecom_record *record, const void *in)
-{
-    for (size_t i = 0; i < record->nfields; i++) {
-        const ecom_field *field = &record->fields[i];
-        char text[25];
-
-        if (!(field->flags & (ECOM_INDEX | ECOM_UNIQUE)))
-            continue;
-        ecom_str value = index_value(field, in, text);
-        if (value.p == text && !(value = ecom_arena_copy(entries->arena, value)).p)
-            return ECOM_E_NOMEM;
-        if (ecom__entries_add(entries, field->name, value, !!(field->flags & ECOM_UNIQUE)) < 0)
-            return ECOM_E_NOMEM;
-    }
     return ECOM_OK;
 }
 
@@ -155,25 +60,16 @@ static int prepare(const struct ecom__collection *c, const void *item, uint64_t 
     int r = ecom_record_check(c->record, item, err);
 
     *s = (struct saving){.entries = {.arena = arena}};
-    if (r < 0)
-        return r;
-    if (ecom__entries_derive(&s->entries, c->record, item) < 0 ||
-        (c->entries && c->entries(item, &s->entries) < 0) ||
-        ecom_record_write(c->record, item, ECOM_VIEW_STORE, &s->doc) < 0) {
-        ecom_buf_free(&s->doc);
-        return ecom__nomem(err);
-    }
     s->change = (ecom_change){
         .collection = ecom_str_of(c->name),
         .id = id_of(item),
-        .doc = ecom_buf_str(&s->doc),
         .expect = expect,
-        .entries = s->entries.v,
-        .nentries = s->entries.n,
         .events = event,
         .nevents = event ? 1 : 0,
     };
-    return ECOM_OK;
+    if (r == ECOM_OK && c->entries && c->entries(item, &s->entries) < 0)
+        r = ecom__nomem(err);
+    return r < 0 ? r : ecom__record_change(c->record, item, &s->entries, &s->doc, &s->change, err);
 }
 
 int ecom__save(const struct ecom__collection *c, const void *item, uint64_t expect,
@@ -218,15 +114,7 @@ int ecom__save_later(const struct ecom__collection *c, const void *item, uint64_
 int ecom__read(const struct ecom__collection *c, ecom_str id, ecom_str doc, ecom_arena *arena,
                void *out, ecom_error *err)
 {
-    ecom_error why = {0};
-    int r = ecom_record_read(c->record, doc, NULL, arena, out, &why);
-
-    if (r == ECOM_OK)
-        return ECOM_OK;
-    if (r == ECOM_E_NOMEM)
-        return ecom__nomem(err);
-    return ecom_fail(err, ECOM_E_CORRUPT, "stored document %s/%.*s: %s", c->name, (int)id.n, id.p,
-                     why.text);
+    return ecom__record_of_doc(c->record, ecom_str_of(c->name), id, doc, arena, out, err);
 }
 
 static int storable(ecom_str id)
@@ -247,20 +135,12 @@ int ecom__not_found(const struct ecom__collection *c, ecom_error *err)
 int ecom__load(const struct ecom__collection *c, ecom_str id, ecom_arena *arena, void *out,
                uint64_t *rev, ecom_error *err)
 {
-    ecom_buf doc = {0};
-    uint64_t read = 0;
     int r = ECOM_E_NOTFOUND;
 
     if (storable(id))
-        r = ecom_store_get(c->store, ecom_str_of(c->name), id, &doc, &read, err);
-    if (r == ECOM_OK)
-        r = ecom__read(c, id, ecom_buf_str(&doc), arena, out, err);
-    else if (r == ECOM_E_NOTFOUND)
-        r = ecom__not_found(c, err);
-    if (r == ECOM_OK && rev)
-        *rev = read;
-    ecom_buf_free(&doc);
-    return r;
+        r = ecom_store_get_record(c->store, ecom_str_of(c->name), id, c->record, arena, out, rev,
+                                  err);
+    return r == ECOM_E_NOTFOUND ? ecom__not_found(c, err) : r;
 }
 
 /* What load_by() finds: at most one row. */

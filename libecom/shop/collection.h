@@ -6,19 +6,7 @@
 #include "base/options.h"
 #include "ecom/shop.h"
 #include "ecom/store.h"
-
-/* Index entries as they gather, in an arena. */
-struct ecom__entries {
-    ecom_arena *arena;
-    ecom_entry *v;
-    size_t n, room;
-};
-
-/* Adds one; an empty value is none. */
-int ecom__entries_add(struct ecom__entries *entries, const char *index, ecom_str value, int unique);
-/* Adds those that the record's ECOM_INDEX and ECOM_UNIQUE fields give. Values sort as the fields
- * do; a field of a record or a list has none. */
-int ecom__entries_derive(struct ecom__entries *entries, const ecom_record *record, const void *in);
+#include "store/record.h"
 
 struct ecom__collection {
     ecom_store *store;
@@ -38,7 +26,6 @@ int ecom__save(const struct ecom__collection *c, const void *item, uint64_t expe
 int ecom__save_later(const struct ecom__collection *c, const void *item, uint64_t expect,
                      const ecom_msg *event, ecom_arena *arena, ecom_put_fn fn, void *user,
                      ecom_error *err);
-/* Reads a stored document. One that does not fit the record is damage, not bad input: CORRUPT. */
 int ecom__read(const struct ecom__collection *c, ecom_str id, ecom_str doc, ecom_arena *arena,
                void *out, ecom_error *err);
 /* The answer NOTFOUND. */

@@ -48,14 +48,11 @@ static int on_greeting(void *user, const ecom_delivery *delivery, ecom_error *er
 
 static int consume(ecom_bus *bus, ecom_error *e)
 {
-    const ecom_str topic = ecom_str_of("greetings");
     const ecom_subscriber subscriber = {&contract, on_greeting};
     const ecom_consumer_options opts = {
         .size = sizeof(opts),
         .bus = bus,
         .group = ecom_str_of("greeter"),
-        .topics = &topic,
-        .ntopics = 1,
         .subscribers = &subscriber,
         .nsubscribers = 1,
     };

@@ -7,7 +7,6 @@
 #include <ecom/ecom.h>
 #include <signal.h>
 #include <stdio.h>
-#include <unistd.h>
 
 struct points {
     ecom_envelope envelope;
@@ -17,7 +16,8 @@ struct points {
 
 static const ecom_field fields[] = {
     ECOM_ENVELOPE_FIELDS(struct points),
-    ECOM_FIELD(struct points, user_id, "userId", STRING, .flags = ECOM_REQUIRED, .max = 128),
+    ECOM_FIELD(struct points, user_id, "userId", STRING, .flags = ECOM_REQUIRED | ECOM_INDEX,
+               .max = 128),
     ECOM_FIELD(struct points, points, "points", INT, .flags = ECOM_REQUIRED, .max = 1000000),
 };
 static const ecom_record record = ECOM_RECORD("Points", struct points, fields);
@@ -25,49 +25,34 @@ static const ecom_contract granted = {"POINTS_GRANTED", "loyalty-events", "userI
 
 /* The payment's event id is the document's id: a redelivery finds it there. The document and the
  * event that tells of it are one write; the relay publishes the event from there. */
-static int on_payment(void *user, const ecom_delivery *delivery, ecom_error *err)
+static int on_payment(void *store, const ecom_delivery *delivery, ecom_error *err)
 {
     const ecom_payment_completed *paid = delivery->event;
     const ecom_id id = ecom_id_new(ecom_env_system());
     struct points points = {paid->envelope, paid->user_id, paid->amount / 100};
-    ecom_buf doc = {0};
-    ecom_msg msg;
+    ecom_msg event;
 
     points.envelope.type = ecom_str_of(granted.type);
     points.envelope.id = ecom_str_of(id.s); /* time and correlation id stay the payment's */
-    int r = ecom_event_encode(&granted, (ecom_str){0}, &points, delivery->arena, &msg, err);
+    int r = ecom_event_encode(&granted, (ecom_str){0}, &points, delivery->arena, &event, err);
+    ecom_change change = {.collection = ecom_str_of("points"), .id = paid->envelope.id};
+    change.events = &event, change.nevents = 1;
     if (r == ECOM_OK)
-        r = ecom_record_write(&record, &points, ECOM_VIEW_STORE, &doc);
-    if (r == ECOM_OK) {
-        const ecom_entry by_user = {ecom_str_of("userId"), points.user_id, 0};
-        const ecom_change change = {
-            .collection = ecom_str_of("points"),
-            .id = paid->envelope.id,
-            .doc = ecom_buf_str(&doc),
-            .entries = &by_user,
-            .nentries = 1,
-            .events = &msg,
-            .nevents = 1,
-        };
-        r = ecom_store_put(user, &change, NULL, err);
-    }
-    ecom_buf_free(&doc);
+        r = ecom_store_put_record(store, &change, &record, &points, delivery->arena, NULL, err);
     if (r == ECOM_OK)
-        printf("%lld points for %.*s\n", (long long)points.points, (int)points.user_id.n,
-               points.user_id.p);
+        printf("%d points for %.*s\n", (int)points.points, (int)points.user_id.n, points.user_id.p);
     fflush(stdout);
     return r == ECOM_E_CONFLICT ? ECOM_OK : r; /* there already */
 }
 
 int main(int argc, char **argv)
 {
-    const ecom_str topic = ecom_str_of("payment-events");
     const ecom_subscriber subscriber = {&ecom_payment_completed_contract, on_payment};
     ecom_consumer_options to_consume = {.size = sizeof(to_consume)};
     ecom_relay_options to_relay = {.size = sizeof(to_relay)};
     ecom_consumer *consumer = NULL;
     ecom_relay *relay = NULL;
-    ecom_error e;
+    ecom_error e = {.text = "usage: loyalty BUS-URL STORE-URL"};
     sigset_t stop;
     int got;
 
@@ -75,36 +60,23 @@ int main(int argc, char **argv)
     sigaddset(&stop, SIGINT);
     sigaddset(&stop, SIGTERM);
     sigprocmask(SIG_BLOCK, &stop, NULL); /* before any thread is started */
-    to_consume.group = ecom_str_of("loyalty");
-    to_consume.topics = &topic;
-    to_consume.ntopics = 1;
-    to_consume.subscribers = &subscriber;
-    to_consume.nsubscribers = 1;
-    to_consume.ignore = ecom_shop_contracts;
-    int r = argc != 3 ? ecom_fail(&e, ECOM_E_INVAL, "usage: loyalty BUS-URL STORE-URL")
-                      : ecom_bus_open(argv[1], NULL, &to_consume.bus, &e);
-    if (r == ECOM_OK)
-        r = ecom_store_open(argv[2], NULL, &to_relay.store, &e);
-    to_consume.user = to_relay.store;
-    to_relay.bus = to_consume.bus;
-    if (r == ECOM_OK)
-        r = ecom_relay_new(&to_relay, &relay, &e);
-    if (r == ECOM_OK)
-        r = ecom_consumer_new(&to_consume, &consumer, &e);
-    if (r == ECOM_OK)
-        r = ecom_relay_start(relay, &e);
-    if (r == ECOM_OK)
-        r = ecom_consumer_start(consumer, &e);
-    if (r == ECOM_OK) {
+    int ok = argc == 3 && ecom_bus_open(argv[1], NULL, &to_relay.bus, &e) == ECOM_OK &&
+             ecom_store_open(argv[2], NULL, &to_relay.store, &e) == ECOM_OK;
+    to_consume.bus = to_relay.bus, to_consume.user = to_relay.store;
+    to_consume.subscribers = &subscriber, to_consume.nsubscribers = 1;
+    to_consume.group = ecom_str_of("loyalty"), to_consume.ignore = ecom_shop_contracts;
+    ok = ok && ecom_relay_new(&to_relay, &relay, &e) == ECOM_OK &&
+         ecom_consumer_new(&to_consume, &consumer, &e) == ECOM_OK &&
+         ecom_relay_start(relay, &e) == ECOM_OK && ecom_consumer_start(consumer, &e) == ECOM_OK;
+    if (ok)
         sigwait(&stop, &got);
-        ecom_consumer_stop(consumer, 5000);
-        ecom_relay_stop(relay, 5000);
-    } else {
+    else
         fprintf(stderr, "loyalty: %s\n", e.text);
-    }
+    ecom_consumer_stop(consumer, 5000);
     ecom_consumer_free(consumer);
+    ecom_relay_stop(relay, 5000);
     ecom_relay_free(relay);
     ecom_store_close(to_relay.store);
-    ecom_bus_close(to_consume.bus);
-    return r < 0;
+    ecom_bus_close(to_relay.bus);
+    return !ok;
 }

@@ -14,15 +14,13 @@ static int on_paid(void *user, const ecom_delivery *delivery, ecom_error *err)
 
 int main(int argc, char **argv)
 {
-    const ecom_str topic = ecom_str_of("payment-events");
     const ecom_subscriber paid = {&ecom_payment_completed_contract, on_paid};
     ecom_consumer_options opts = {.size = sizeof(opts), .group = ecom_str_of("watch")};
     ecom_consumer *consumer = NULL;
     ecom_error e;
 
-    opts.topics = &topic, opts.ntopics = 1;
     opts.subscribers = &paid, opts.nsubscribers = 1;
-    opts.ignore = ecom_shop_contracts; /* the other types on the topic */
+    opts.ignore = ecom_shop_contracts; /* the other types on its topic */
     int r = ecom_bus_open(argc > 1 ? argv[1] : "sqlite:data/bus", NULL, &opts.bus, &e);
     if (r == ECOM_OK)
         r = ecom_consumer_new(&opts, &consumer, &e);

@@ -23,6 +23,8 @@
 extern "C" {
 #endif
 
+/** One member of a consumer group, with handlers. May be used from any thread, except for
+ *  ecom_consumer_step(). */
 typedef struct ecom_consumer ecom_consumer;
 
 /** One event at a handler. All is borrowed for the call. */
@@ -56,10 +58,11 @@ typedef struct ecom_consumer_options {
     const ecom_env *env;    /**< NULL: ecom_env_system() */
     const ecom_log *log;    /**< nullable */
     ecom_metrics *metrics;  /**< nullable: ecom_consumer_* */
-    ecom_str group;         /**< copied */
-    const ecom_str *topics; /**< 1 to 64, copied; at most 124 bytes each, for ".dlq" to fit */
+    ecom_str group;         /**< 1 to 128 bytes; copied */
+    const ecom_str *topics; /**< 1 to 64, copied; at most 124 bytes each, for ".dlq" to fit. NULL:
+                                 those of the subscribers' contracts */
     size_t ntopics;
-    const ecom_subscriber *subscribers; /**< copied */
+    const ecom_subscriber *subscribers; /**< 1 to 256, copied */
     size_t nsubscribers;
     /** Types that a topic may carry and this consumer has no use for: passed over. Ends with NULL;
      *  nullable. A type that is neither here nor subscribed to is a dead letter. */
@@ -93,7 +96,8 @@ ECOM_API int64_t ecom_consumer_next_due_ms(const ecom_consumer *consumer);
 ECOM_API ECOM_MUST_USE int ecom_consumer_start(ecom_consumer *consumer, ecom_error *err);
 /** Takes no more, finishes what is in flight for at most @p deadline_ms, acks, leaves the group.
  *  Retries that wait are not waited for: they come again, as does what did not get done. A handler
- *  that is still running then is waited for, but its group goes on without it. */
+ *  that is still running then is waited for, but its group goes on without it. NULL is fine, and so
+ *  is one that does not run. */
 ECOM_API void ecom_consumer_stop(ecom_consumer *consumer, int32_t deadline_ms);
 
 /** How it goes: for readiness and metrics. */

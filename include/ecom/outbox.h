@@ -14,6 +14,7 @@
 extern "C" {
 #endif
 
+/** Publishes the events of one store handle. */
 typedef struct ecom_relay ecom_relay;
 
 /** Start from ECOM_RELAY_OPTIONS_INIT; zero always means the default. No wait is longer than an
@@ -53,12 +54,13 @@ ECOM_API ECOM_MUST_USE int ecom_relay_new(const ecom_relay_options *opts, ecom_r
  *  @return how many events went out, or why none could: step again after @p wait_ms. */
 ECOM_API int ecom_relay_step(ecom_relay *relay, int32_t *wait_ms, ecom_error *err);
 /** Runs steps on a thread of its own, woken by the store (ecom_store_on_events(), and for what
- * other handles leave by ecom_store_watch(), where it can): one running relay a store handle. Behind
- * 12 events and more it lets the next ones come together, a millisecond for each 12, 20 at most.
+ * other handles leave by ecom_store_watch(), where it can): one running relay a store handle.
+ * Behind 12 events and more it lets the next ones come together, a millisecond for each 12, 20 at
+ * most.
  * @return ECOM_E_INVAL: it runs already; ECOM_E_NOMEM: no thread. */
 ECOM_API ECOM_MUST_USE int ecom_relay_start(ecom_relay *relay, ecom_error *err);
 /** Publishes what waits, for at most @p deadline_ms and the call then in progress, and ends the
- *  thread. */
+ *  thread. NULL is fine, and so is one that does not run. */
 ECOM_API void ecom_relay_stop(ecom_relay *relay, int32_t deadline_ms);
 /** Stops at once if it runs. NULL is fine. */
 ECOM_API void ecom_relay_free(ecom_relay *relay);

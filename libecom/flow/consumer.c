@@ -30,9 +30,9 @@ static int check_topics(const ecom_consumer_options *o, ecom_error *err)
 {
     const size_t max = ECOM_BUS_MAX_NAME - (sizeof(ECOM__DLQ_SUFFIX) - 1);
 
-    if (!o->topics || o->ntopics == 0 || o->ntopics > ECOM_BUS_MAX_TOPICS)
+    if (o->ntopics == 0 || o->ntopics > ECOM_BUS_MAX_TOPICS)
         return ecom_fail_field(err, ECOM_E_INVAL, "topics", "must be 1 to %d topics, not %zu",
-                               ECOM_BUS_MAX_TOPICS, o->topics ? o->ntopics : 0);
+                               ECOM_BUS_MAX_TOPICS, o->ntopics);
     for (size_t i = 0; i < o->ntopics; i++)
         if (o->topics[i].n > max)
             return ecom_fail_field(err, ECOM_E_INVAL, "topics",
@@ -92,10 +92,29 @@ static int check(const ecom_consumer_options *o, ecom_error *err)
     if (o->group.n == 0 || o->group.n > ECOM_BUS_MAX_NAME)
         return ecom_fail_field(err, ECOM_E_INVAL, "group", "must be 1 to %d bytes, not %zu",
                                ECOM_BUS_MAX_NAME, o->group.n);
-    int r = check_topics(o, err);
-    if (r == ECOM_OK)
-        r = check_subscribers(o, err);
+    int r = check_subscribers(o, err);
+    if (r == ECOM_OK && o->topics)
+        r = check_topics(o, err);
     return r == ECOM_OK ? check_numbers(o, err) : r;
+}
+
+/* Those of the subscribers' contracts, each once. */
+static int take_topics_of_contracts(ecom_consumer_options *o, ecom_str room[ECOM_BUS_MAX_TOPICS],
+                                    ecom_error *err)
+{
+    o->topics = room;
+    for (size_t i = 0, k; i < o->nsubscribers; i++) {
+        const ecom_str topic = ecom_str_of(o->subscribers[i].contract->topic);
+        for (k = 0; k < o->ntopics && !ecom_str_eq(room[k], topic); k++)
+            ;
+        if (k == ECOM_BUS_MAX_TOPICS)
+            return ecom_fail_field(err, ECOM_E_INVAL, "topics",
+                                   "the subscribers' contracts have more than %d topics",
+                                   ECOM_BUS_MAX_TOPICS);
+        if (k == o->ntopics)
+            room[o->ntopics++] = topic;
+    }
+    return check_topics(o, err);
 }
 
 static int copy_subscribers(ecom_consumer *c, const ecom_consumer_options *o)
@@ -213,13 +232,12 @@ static int join(ecom_consumer *c, ecom_error *err)
     return ECOM_OK;
 }
 
-int ecom_consumer_new(const ecom_consumer_options *opts, ecom_consumer **out, ecom_error *err)
+/* @param opts  checked. */
+static int consumer_new(const ecom_consumer_options *opts, ecom_consumer **out, ecom_error *err)
 {
-    int r = check(opts, err);
-
-    if (r < 0)
-        return r;
     ecom_consumer *c = calloc(1, sizeof(*c));
+    int r = ECOM_E_NOMEM;
+
     if (!c)
         return ecom_fail(err, ECOM_E_NOMEM, "a consumer");
     take_numbers(c, opts);
@@ -231,7 +249,6 @@ int ecom_consumer_new(const ecom_consumer_options *opts, ecom_consumer **out, ec
     c->series = calloc(opts->ntopics, sizeof(*c->series));
     c->arena = ecom_arena_new(0);
     c->workers = calloc(c->threads, sizeof(*c->workers));
-    r = ECOM_E_NOMEM;
     if (!c->window || !c->series || !c->arena || !c->workers || copy_subscribers(c, opts) < 0) {
         ecom_fail(err, r, "a consumer");
         goto fail;
@@ -247,6 +264,21 @@ int ecom_consumer_new(const ecom_consumer_options *opts, ecom_consumer **out, ec
 fail:
     ecom_consumer_free(c);
     return r;
+}
+
+int ecom_consumer_new(const ecom_consumer_options *opts, ecom_consumer **out, ecom_error *err)
+{
+    ecom_str of_contracts[ECOM_BUS_MAX_TOPICS];
+    int r = check(opts, err);
+
+    if (r < 0)
+        return r;
+    ecom_consumer_options filled = *opts;
+    if (!filled.topics) {
+        filled.ntopics = 0;
+        r = take_topics_of_contracts(&filled, of_contracts, err);
+    }
+    return r < 0 ? r : consumer_new(&filled, out, err);
 }
 
 void ecom_consumer_free(ecom_consumer *c)

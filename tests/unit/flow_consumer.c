@@ -748,6 +748,39 @@ static void each_allocation_of_making_one_may_fail(void)
     world_close(&w);
 }
 
+static void without_topics_it_takes_those_of_its_contracts(void)
+{
+    static const ecom_subscriber two[] = {{&ecom_order_created_contract, handle},
+                                          {&ecom_payment_completed_contract, handle},
+                                          {&ecom_payment_failed_contract, handle}};
+    static ecom_contract many[ECOM_BUS_MAX_TOPICS + 1];
+    static char names[ECOM_BUS_MAX_TOPICS + 1][8];
+    static ecom_subscriber each[ECOM_BUS_MAX_TOPICS + 1];
+    struct world w;
+
+    for (int i = 0; i <= ECOM_BUS_MAX_TOPICS; i++) {
+        snprintf(names[i], sizeof(names[i]), "t%d", i);
+        many[i] = ecom_order_created_contract;
+        many[i].type = many[i].topic = names[i];
+        each[i] = (ecom_subscriber){&many[i], handle};
+    }
+    world_prepare(&w);
+    w.opts.topics = NULL;
+    w.opts.subscribers = two, w.opts.nsubscribers = 3, w.opts.ignore = NULL;
+    CHECK(world_start(&w) == ECOM_OK, "%s", w.e.text);
+    CHECK_U64(2, w.bus.sub.ntopics);
+    ecom_consumer_free(w.consumer);
+    w.consumer = NULL;
+    w.opts.subscribers = each, w.opts.nsubscribers = ECOM_BUS_MAX_TOPICS;
+    CHECK(world_start(&w) == ECOM_OK, "%s", w.e.text);
+    ecom_consumer_free(w.consumer);
+    w.consumer = NULL;
+    w.opts.nsubscribers++;
+    CHECK_CODE(ECOM_E_INVAL, world_start(&w), w.e);
+    CHECK_STR("topics", ecom_str_of(w.e.field));
+    world_close(&w);
+}
+
 static void options_are_checked(void)
 {
     struct world w;
@@ -824,6 +857,7 @@ static const struct check_case cases[] = {
     CASE(a_bus_that_is_away_at_the_start_is_joined_when_it_is_there),
     CASE(a_message_that_could_not_be_kept_comes_again_in_order),
     CASE(each_allocation_of_making_one_may_fail),
+    CASE(without_topics_it_takes_those_of_its_contracts),
     CASE(options_are_checked),
 };
 

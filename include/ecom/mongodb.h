@@ -36,8 +36,8 @@ extern "C" {
  * Opens a store. Nothing is sent before the first call: a server that is away is its answer.
  * @param url  mongodb:// or mongodb+srv://, with the options that MongoDB's drivers know. Its path
  *             is the database; without one it is "ecom". Unless the URL says otherwise:
- *             socketTimeoutMS a third of timeout_ms, serverSelectionTimeoutMS and
- *             connectTimeoutMS as much and at most 2000, readConcernLevel majority. Writes are
+ *             socketTimeoutMS a quarter of timeout_ms, serverSelectionTimeoutMS and
+ *             connectTimeoutMS a tenth and at most 2000, readConcernLevel majority. Writes are
  *             always acknowledged, by a majority unless it says w, and journaled. w=0 and a
  *             readPreference are refused.
  * @return ECOM_E_INVAL: the URL, or an option that cannot be kept; ECOM_E_NOMEM.

@@ -99,6 +99,10 @@ static int fail_selection(const char *message, ecom_error *err)
         return ecom_fail(err, ECOM_E_UNAVAILABLE,
                          "MongoDB cannot be reached over TLS: the files that tlsCAFile and "
                          "tlsCertificateKeyFile name must be there, and in PEM");
+    if (strstr(message, "[Failed to read"))
+        return ecom_fail(err, ECOM_E_UNAVAILABLE,
+                         "MongoDB does not answer; does it ask for TLS (tls=true)? %s",
+                         why ? why : message);
     return ecom_fail(err, ECOM_E_UNAVAILABLE, "MongoDB cannot be reached: %s", why ? why : message);
 }
 
@@ -111,7 +115,7 @@ int ecom__mdb_fail(const bson_error_t *cause, ecom_error *err)
         r = ecom_fail(err, ECOM_E_UNAVAILABLE, "MongoDB refuses the user or the password");
     else if (is_server(cause) && cause->code == UNAUTHORIZED)
         r = ecom_fail(err, ECOM_E_UNAVAILABLE,
-                      "MongoDB does not allow it: the user needs the role readWrite");
+                      "MongoDB does not allow it: a user with the role readWrite is needed");
     else if (cause->domain == MONGOC_ERROR_SERVER_SELECTION)
         r = fail_selection(cause->message, err);
     else

@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import tempfile
+from urllib.parse import quote
 
 from shop import BIN, DAEMONS, PATIENCE_S, Shop, equal, run_tests, wait_until
 from stores import Mongodb
@@ -101,10 +102,20 @@ def a_wrong_database_is_told_in_one_clear_line_without_its_secret():
     server = Mongodb(tls=True, auth=True)
     assert SECRET in server.url, server.url
     bare, ca = server.url.split('?')[0], f'{server.folder}/mongodb/tls/ca.pem'
+    trusted = f'authSource=admin&tls=true&tlsCAFile={ca}'
+    subprocess.run([server.python(), '-c', f"""if True:
+        import pymongo
+        pymongo.MongoClient('{server.url}').admin.command(
+            'createUser', 'reader', pwd='{SECRET}', roles=[{{'role': 'read', 'db': 'ecom'}}])"""],
+                   check=True, timeout=PATIENCE_S)
     cases = [
         (server.url, 'ok '),
         (server.url.replace(SECRET, SECRET + 'x'), 'MongoDB refuses the user or the password'),
         (server.url.replace('ecom:', 'eve:'), 'MongoDB refuses the user or the password'),
+        (bare.replace('ecom:', 'reader:').replace(SECRET, quote(SECRET, '')) + f'?{trusted}',
+         'a user with the role readWrite is needed'),
+        (f'mongodb://localhost:{server.port}/ecom?{trusted}', 'a user with the role readWrite'),
+        (f'{bare}?authSource=admin', 'does it ask for TLS (tls=true)?'),
         (f'{bare}?authSource=admin&tls=true', "MongoDB's certificate is not trusted"),
         (f'{bare}?authSource=admin&tls=true&tlsCAFile={ca}.none', 'tlsCAFile'),
         (f'mongodb://ecom:{SECRET}@127.0.0.1:1/x', 'cannot be reached: [Failed to connect'),

@@ -12,4 +12,4 @@ from servers import Server  # noqa: E402
 
 server = Server('mongodb', ECOM_MONGO_SERVER='java', ECOM_MONGO_TLS='0', ECOM_MONGO_AUTH='0')
 sys.exit(subprocess.run(sys.argv[1:], env={
-    **os.environ, 'ECOM_MONGODB_URL': server.lines['ECOM_MONGODB_URL']}).returncode)
+    **os.environ, 'ECOM_STORE_URL': server.lines['ECOM_MONGODB_URL']}).returncode)

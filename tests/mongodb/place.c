@@ -36,18 +36,29 @@ static const char *started_url(void)
     return url[0] ? url : NULL;
 }
 
+static const char *setting(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && *value ? value : NULL;
+}
+
 int place_find(struct place *place, int *status)
 {
-    const char *given = getenv("ECOM_MONGODB_URL"), *ci = getenv("CI");
+    const char *ci = getenv("CI");
 
-    *place = (struct place){.server = given && *given ? given : started_url()};
+    *place = (struct place){.server = setting("ECOM_STORE_URL")};
+    if (!place->server)
+        place->server = setting("ECOM_MONGODB_URL");
+    if (!place->server)
+        place->server = started_url();
     if (place->server)
         return 0;
     *status = ci && strcmp(ci, "true") == 0;
     if (*status)
         printf("Bail out! no server: scripts/servers start mongodb\n");
     else
-        printf("1..0 # SKIP no server: scripts/servers start mongodb, or set ECOM_MONGODB_URL\n");
+        printf("1..0 # SKIP no server: scripts/servers start mongodb, or set ECOM_STORE_URL\n");
     return -1;
 }
 

@@ -1,5 +1,5 @@
-/* Databases of our own on a server of MongoDB's protocol: that of ECOM_MONGODB_URL, or the one that
- * `scripts/servers start mongodb` left running. */
+/* Databases of our own on a server of MongoDB's protocol: that of ECOM_STORE_URL, which may be any,
+ * or the one that `scripts/servers start mongodb` left running, or named in ECOM_MONGODB_URL. */
 #ifndef MONGODB_PLACE_H
 #define MONGODB_PLACE_H
 

@@ -43,6 +43,10 @@ static const ecom_field fields[] = {
             .doc = "Put before the names of topics and groups: several shops, one cluster."),
     SETTING(kafka_instance, "KAFKA_INSTANCE_ID", STRING, .min = 1, .max = 128,
             .doc = "A name for this process alone: its partitions wait for its restart."),
+    SETTING(kafka_options, "KAFKA_OPTIONS", STRING, .flags = ECOM_SECRET, .min = 1, .max = 1024,
+            .doc =
+                "OPTION=VALUE[&OPTION=VALUE]...: librdkafka's, and ecom.partitions and the like; "
+                "see docs/kafka.md."),
     SETTING(bus_url, "ECOM_BUS_URL", STRING, .flags = ECOM_SECRET, .min = 1, .max = 2048,
             .doc = "Any bus by its URL; wins over KAFKA_*."),
     SETTING(user_store, "USER_MONGODB_URI", STRING, .flags = ECOM_SECRET, .min = 1, .max = 2048,
@@ -228,6 +232,9 @@ static int check_together(const struct settings *settings, settings_proxies_fn c
 
     if (settings->kafka_key.n && !settings->kafka_secret.n)
         r = add_fault(faults, "KAFKA_API_SECRET: must be set with KAFKA_API_KEY");
+    if (settings->kafka_servers.n && strpbrk(settings->kafka_servers.p, "/?"))
+        r = add_fault(faults, "KAFKA_BOOTSTRAP_SERVERS: must be host:port[,host:port]..., without "
+                              "SASL_SSL:// or options");
     if (settings->kafka_secret.n && !settings->kafka_key.n)
         r = add_fault(faults, "KAFKA_API_KEY: must be set with KAFKA_API_SECRET");
     if (settings->proxies.n && check_proxies && check_proxies(settings->proxies.p, &e) < 0) {
@@ -341,6 +348,9 @@ static const char *kafka_url(const struct settings *settings, ecom_arena *arena)
         r = add_option(&url, "ecom.topic.prefix", settings->kafka_prefix);
     if (r == ECOM_OK && settings->kafka_instance.n)
         r = add_option(&url, "group.instance.id", settings->kafka_instance);
+    if (r == ECOM_OK && settings->kafka_options.n)
+        r = ecom_buf_printf(&url, "%c%s", strchr(url.p, '?') ? '&' : '?',
+                            settings->kafka_options.p);
     if (r == ECOM_OK)
         copy = ecom_arena_copy(arena, ecom_buf_str(&url)).p;
     ecom_buf_free(&url);

@@ -11,7 +11,7 @@ struct settings {
     int64_t jwt_ttl_s;
 
     ecom_str kafka_servers, kafka_key, kafka_secret, kafka_ca_file, kafka_prefix, kafka_instance,
-        bus_url;
+        kafka_options, bus_url;
     ecom_str user_store, product_store, order_store, payment_store, notification_store;
     ecom_str data_dir;
     ecom_str order_topic, payment_topic, group;

@@ -9,18 +9,19 @@
  *
  *     ecom.topic.prefix        put before the names of topics and groups (up to 64 bytes)
  *     ecom.create.topics       false: topics that are missing are not made
- *     ecom.replication.factor  of topics that are made; default: the cluster's
+ *     ecom.partitions          of topics that are made, 1 to 256; default: the bus's options'
+ *     ecom.replication.factor  of topics that are made, 1 to 100; default: the cluster's
  *
  * What is not told otherwise: the producer is idempotent and waits for all replicas (`acks=all`),
  * with one request at a time to each broker (more of them can lose messages that were confirmed,
  * when a partition's first batches meet a change of its leader: seen with Kafka 3.9 on new topics),
  * keys go to the partitions that Java's clients choose, and offsets are committed by acks alone.
- * Groups rebalance cooperatively from librdkafka 2.6.1 on; before, where that could end the process,
- * all partitions are given up and shared out anew whenever a group changes. The members of a group
- * must be of one kind: set `partition.assignment.strategy` where they are not. A member whose process dies has left after its session's time-out,
- * one that lives and does not poll after `max.poll.interval.ms`, 30 s. With `group.instance.id` the
- * membership is static. Topics are made for messages of up to 2 MiB, with as many partitions as the
- * bus's options say.
+ * Groups rebalance cooperatively from librdkafka 2.6.1 on; before, where that could end the
+ * process, all partitions are given up and shared out anew whenever a group changes. The members of
+ * a group must be of one kind: set `partition.assignment.strategy` where they are not. A member
+ * whose process dies has left after its session's time-out, one that lives and does not poll after
+ * `max.poll.interval.ms`, 30 s. With `group.instance.id` the membership is static. Topics are made
+ * for messages of up to 2 MiB.
  */
 #ifndef ECOM_KAFKA_H
 #define ECOM_KAFKA_H

@@ -33,19 +33,32 @@ static const ecom_bus_ops kafka_ops = {
 };
 
 /* The core's defaults, for those who call without it. */
-static ecom_bus_options filled(const ecom_bus_options *opts)
+static void fill(ecom_bus_options *opts)
 {
-    ecom_bus_options o = ECOM_BUS_OPTIONS_INIT;
+    opts->timeout_ms = opts->timeout_ms > 0 ? opts->timeout_ms : DEFAULT_TIMEOUT_MS;
+    opts->partitions = opts->partitions > 0 ? opts->partitions : DEFAULT_PARTITIONS;
+}
 
-    if (opts)
-        o = *opts;
-    o.timeout_ms = o.timeout_ms > 0 ? o.timeout_ms : DEFAULT_TIMEOUT_MS;
-    o.partitions = o.partitions > 0 ? o.partitions : DEFAULT_PARTITIONS;
-    return o;
+/* The core is told of what the URL says, too. */
+static int begin(struct ecom__kafka *k, const char *url, ecom_bus_options opts, ecom_bus **out,
+                 ecom_error *err)
+{
+    int r = ecom__kafka_url_parse(url, &k->url, err);
+
+    if (r < 0)
+        return r;
+    if (k->url.partitions)
+        opts.partitions = k->url.partitions;
+    k->opts = opts;
+    fill(&k->opts);
+    ecom__kafka_metrics_open(k);
+    r = ecom__kafka_producer_new(k, &k->producer, err);
+    return r == ECOM_OK ? ecom_bus_new(&kafka_ops, k, &opts, out, err) : r;
 }
 
 int ecom_kafka_open(const char *url, const ecom_bus_options *opts, ecom_bus **out, ecom_error *err)
 {
+    const ecom_bus_options none = ECOM_BUS_OPTIONS_INIT;
     ecom_error why = {0};
 
     if (opts && opts->size < sizeof(*opts))
@@ -54,15 +67,9 @@ int ecom_kafka_open(const char *url, const ecom_bus_options *opts, ecom_bus **ou
     struct ecom__kafka *k = calloc(1, sizeof(*k));
     if (!k)
         return ecom_fail(err, ECOM_E_NOMEM, "opening a bus");
-    k->opts = filled(opts);
-    ecom__kafka_metrics_open(k);
     pthread_mutex_init(&k->mutex, NULL);
     pthread_mutex_init(&k->trouble.mutex, NULL);
-    int r = ecom__kafka_url_parse(url, &k->url, &why);
-    if (r == ECOM_OK)
-        r = ecom__kafka_producer_new(k, &k->producer, &why);
-    if (r == ECOM_OK)
-        r = ecom_bus_new(&kafka_ops, k, opts, out, &why);
+    int r = begin(k, url, opts ? *opts : none, out, &why);
     if (r < 0) {
         kafka_close(k);
         if (err)

@@ -14,7 +14,7 @@ static const struct ecom__kafka_setting common[] = {
     {"reconnect.backoff.max.ms", "1000"},
     {"topic.metadata.refresh.fast.interval.ms", "100"},
     {"message.max.bytes", "2097152"},
-    {"log.connection.close", "false"},
+    {"log.connection.close", "true"}, /* or who asks for a key just falls silent */
 };
 
 /* Says which option, and never its value: that may be a password. */
@@ -104,7 +104,11 @@ rd_kafka_t *ecom__kafka_client(struct ecom__kafka *k, rd_kafka_type_t type, rd_k
     if (rk)
         return rk; /* which has the conf now */
     rd_kafka_conf_destroy(conf);
-    if (r == ECOM_OK) /* options that do not go together, or a file that cannot be read */
+    if (r == ECOM_OK && strstr(why, "ssl.ca.location"))
+        ecom_fail_field(err, ECOM_E_INVAL, "url",
+                        "the file that KAFKA_CA_FILE (ssl.ca.location) names must be there, and in "
+                        "PEM");
+    else if (r == ECOM_OK) /* options that do not go together, or another file */
         ecom_fail_field(err, ECOM_E_INVAL, "url", "librdkafka: %s", why);
     return NULL;
 }

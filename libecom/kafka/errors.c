@@ -65,6 +65,8 @@ void ecom__kafka_on_error(rd_kafka_t *rk, int number, const char *reason, void *
     if (code != RD_KAFKA_RESP_ERR__AUTHENTICATION && code != RD_KAFKA_RESP_ERR__SSL &&
         code != RD_KAFKA_RESP_ERR__RESOLVE && code != RD_KAFKA_RESP_ERR__TRANSPORT)
         return; /* "all brokers are down" says less than what each of them said */
+    if (strstr(reason, "Disconnected (after"))
+        return; /* brokers end connections that are idle: what comes of the next one tells */
     pthread_mutex_lock(&t->mutex);
     t->code = code;
     describe(code, reason, t->text, sizeof(t->text));

@@ -27,6 +27,7 @@ struct ecom__kafka_url {
     char prefix[ECOM__KAFKA_MAX_PREFIX + 1];
     size_t prefix_n;
     int create_topics;
+    int32_t partitions;  /* of topics that are made; 0: as the bus's options say */
     int32_t replication; /* -1: the cluster's default */
 };
 
@@ -149,6 +150,7 @@ struct ecom__kafka_member {
     char *names;
     atomic_int woken;
     int closing, paused, grouped, dead;
+    int refused; /* by the group: said once by librdkafka, which goes on trying */
     uint64_t commit_seq;
     int64_t made_ms; /* when topics that went missing were last made */
     size_t nparts, cap;

@@ -237,6 +237,19 @@ static void make_topics_again(struct ecom__kafka_member *m)
     ecom__kafka_producer_unref(p);
 }
 
+static int fail_forbidden(const char *what, const char *name, ecom_error *err)
+{
+    return ecom_fail(err, ECOM_E_FORBIDDEN, "the key may not read %s %s: allow it to, by an ACL",
+                     what, name);
+}
+
+static int fail_refused(const struct ecom__kafka_member *m, ecom_error *err)
+{
+    char name[ECOM__KAFKA_MAX_NAME];
+
+    return fail_forbidden("as group", ecom__kafka_name(m->kafka, m->sub.group, name), err);
+}
+
 /* What came in place of a message. @return 0: go on. */
 static int look_into(struct ecom__kafka_member *m, const rd_kafka_message_t *message,
                      ecom_error *err)
@@ -250,7 +263,10 @@ static int look_into(struct ecom__kafka_member *m, const rd_kafka_message_t *mes
         make_topics_again(m);
         return ECOM_OK;
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+        return fail_forbidden("topic", message->rkt ? rd_kafka_topic_name(message->rkt) : "", err);
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+        m->refused = 1;
+        return fail_refused(m, err);
     case RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT:
     case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
         return ecom__kafka_fail(m->kafka, message->err, "consuming from Kafka", err);
@@ -402,7 +418,9 @@ int ecom__kafka_poll(void *member, int32_t timeout_ms, uint32_t max, ecom_msg_fn
         }
         left = ecom__kafka_left_ms(deadline_ms);
     } while (!stop && (given ? given < max && r > 0 : left > 0 || (r > 0 && !stash_full(m))));
-    return given ? (int)given : ecom_fail(err, ECOM_E_TIMEOUT, "no message came");
+    if (given)
+        return (int)given;
+    return m->refused ? fail_refused(m, err) : ecom_fail(err, ECOM_E_TIMEOUT, "no message came");
 }
 
 void ecom__kafka_wake(void *member)

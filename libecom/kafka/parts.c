@@ -104,6 +104,7 @@ void ecom__kafka_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && add_all(m, list) == ECOM_OK) {
         m->paused = 0; /* not all are, any more */
+        m->refused = 0;
         if (cooperative)
             error = rd_kafka_incremental_assign(rk, list);
         else

@@ -156,14 +156,20 @@ end:
     return code;
 }
 
-/* A managed cluster lets only some make topics: it says what to do. */
-static int forbidden(struct ecom__kafka *k, const char *name, int32_t partitions, ecom_error *err)
+/* A managed cluster lets only some make topics: what to do about it. Who may not see a topic is not
+ * told whether it is there. */
+static int forbidden(struct ecom__kafka *k, const char *name, int32_t partitions, int hidden,
+                     ecom_error *err)
 {
     return ecom_fail(err, ECOM_E_FORBIDDEN,
-                     "no topic %s, and %s: run 'confluent kafka topic create %s --partitions "
-                     "%" PRId32 "'",
-                     name, k->url.create_topics ? "may not make it" : "told not to make it", name,
-                     partitions);
+                     "%s topic %s, and %s: run 'confluent kafka topic create %s --partitions "
+                     "%" PRId32 "'%s",
+                     hidden ? "the key may not see a" : "no", name,
+                     k->url.create_topics ? "may not make it" : "told not to make it", name,
+                     partitions,
+                     hidden ? " if it is not there, and allow the key to read, write and "
+                              "describe it"
+                            : "");
 }
 
 static int make_one(struct ecom__kafka_producer *p, const char *name, int32_t partitions,
@@ -193,7 +199,7 @@ static int make_one(struct ecom__kafka_producer *p, const char *name, int32_t pa
         if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
             code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED ||
             code == RD_KAFKA_RESP_ERR_POLICY_VIOLATION)
-            return forbidden(k, name, partitions, err);
+            return forbidden(k, name, partitions, r == ECOM_E_FORBIDDEN, err);
         return ecom__kafka_fail(k, code, "making a topic", err);
     }
     if (err)

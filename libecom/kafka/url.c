@@ -3,7 +3,7 @@
 
 #include "kafka/kafka.h"
 
-enum { MAX_URL = 4096 };
+enum { MAX_URL = 4096, MAX_REPLICATION = 100 };
 
 static int hex(char c)
 {
@@ -52,14 +52,15 @@ static int take_prefix(struct ecom__kafka_url *url, const char *value, ecom_erro
     return ECOM_OK;
 }
 
-static int take_replication(struct ecom__kafka_url *url, const char *value, ecom_error *err)
+static int take_number(const char *option, const char *value, int most, int32_t *out,
+                       ecom_error *err)
 {
     char *end;
     long number = strtol(value, &end, 10);
 
-    if (end == value || *end || number < 1 || number > 100)
-        return bad(err, "ecom.replication.factor must be 1 to 100");
-    url->replication = (int32_t)number;
+    if (end == value || *end || number < 1 || number > most)
+        return ecom_fail_field(err, ECOM_E_INVAL, "url", "%s must be 1 to %d", option, most);
+    *out = (int32_t)number;
     return ECOM_OK;
 }
 
@@ -82,8 +83,10 @@ static int take_option(struct ecom__kafka_url *url, char *option, ecom_error *er
         return bad(err, "has a '%' that no two hexadecimal digits follow");
     if (strcmp(option, "ecom.topic.prefix") == 0)
         return take_prefix(url, value, err);
+    if (strcmp(option, "ecom.partitions") == 0)
+        return take_number(option, value, ECOM_BUS_MAX_PARTITIONS, &url->partitions, err);
     if (strcmp(option, "ecom.replication.factor") == 0)
-        return take_replication(url, value, err);
+        return take_number(option, value, MAX_REPLICATION, &url->replication, err);
     if (strcmp(option, "ecom.create.topics") == 0)
         return take_create(url, value, err);
     if (url->noptions == ECOM__KAFKA_MAX_OPTIONS)

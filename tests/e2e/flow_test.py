@@ -296,8 +296,9 @@ def faults_of_lines_and_of_values_are_told_together():
 
 
 def faults_that_no_setting_has_alone_are_told_with_those():
-    refused('USER_PORT=x\nKAFKA_API_KEY=k\nTRUSTED_PROXIES=::1,localhost\n',
+    refused('USER_PORT=x\nKAFKA_API_KEY=k\nKAFKA_BOOTSTRAP_SERVERS=SASL_SSL://a:1\nTRUSTED_PROXIES=::1,localhost\n',
             'USER_PORT: ', 'KAFKA_API_SECRET: must be set with KAFKA_API_KEY',
+            'KAFKA_BOOTSTRAP_SERVERS: must be host:port[,host:port]..., without SASL_SSL:// or options',
             'TRUSTED_PROXIES: no address: localhost', 'JWT_SECRET: must be set')
 
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import secrets
+import shlex
 import subprocess
 import sys
 import threading
@@ -51,6 +52,11 @@ def await_ready(shop, daemon, status):
 def peak_kib(pid):
     with open(f'/proc/{pid}/status') as status:
         return next(int(line.split()[1]) for line in status if line.startswith('VmHWM'))
+
+
+def said(shop):
+    with open(os.path.join(shop.folder, 'log')) as log:
+        return log.read()
 
 
 def sleep_until(moment):
@@ -261,7 +267,7 @@ def what_comes_too_late_or_of_nothing_changes_no_order():
 
 
 def our_events_are_read_by_others():
-    with shop_on(kafka.settings()) as shop:
+    with shop_on(kafka.settings(**{'ecom.partitions': 3})) as shop:
         orders = place(shop, shop.token, 3)
         check_paid_once(shop, shop.token, orders)
         read = kafkajs('consume', shop.topic('order-events'))
@@ -278,7 +284,62 @@ def our_events_are_read_by_others():
         assert all('x-correlation-id' in m['headers'] for m in read), read
         metrics = shop.call('payment-worker', 'GET', '/metrics').body.decode()
         assert 'ecom_kafka_published_total 3' in metrics, metrics
-        assert 'ecom_kafka_assigned_partitions 8' in metrics, metrics
+        assert 'ecom_kafka_assigned_partitions 3' in metrics, metrics
+
+
+def commands_of_the_docs(*verb):
+    """Those for Confluent Cloud in docs/kafka.md, as the options that each has."""
+    with open(f'{os.path.dirname(os.path.dirname(HERE))}/docs/kafka.md') as file:
+        lines = file.read().replace('\\\n', ' ').splitlines()
+    commands = [shlex.split(line) for line in lines if line.startswith('    confluent ')]
+    words = [command[4:] for command in commands if command[1:4] == list(verb)]
+    return [dict(zip(w, [*w[1:], ''])) | {'name': w[0]} for w in words]
+
+
+def acls_of_the_docs(prefix):
+    for options in commands_of_the_docs('kafka', 'acl', 'create'):
+        what = ({'type': 'TOPIC', 'name': prefix + options['--topic']} if '--topic' in options else
+                {'type': 'GROUP', 'name': options['--consumer-group']} if '--consumer-group' in options
+                else {'type': 'CLUSTER', 'name': 'kafka-cluster'})
+        assert what['type'] != 'CLUSTER' or '--cluster-scope' in options, options
+        for operation in options['--operations'].split(','):
+            yield {**what, 'operation': operation.upper().replace('-', '_'),
+                   'pattern': 'PREFIXED' if '--prefix' in options else 'LITERAL'}
+
+
+def a_key_needs_no_more_than_the_commands_of_the_docs_and_is_told_what_it_lacks():
+    settings = {**kafka.settings(sasl=True), 'KAFKA_API_KEY': kafka.lines['ECOM_KAFKA_GUEST'],
+                'KAFKA_OPTIONS': 'ecom.partitions=5'}
+    prefix = settings['KAFKA_TOPIC_PREFIX']
+    shop = Shop(**settings)
+
+    def check_refusal(*texts):
+        done = subprocess.run([os.path.join(BIN, 'payment-worker')], cwd=shop.folder, env=shop.env,
+                              capture_output=True, text=True, timeout=PATIENCE_S)
+        equal((77, ''), (done.returncode, done.stdout))
+        for text in (f"confluent kafka topic create {prefix}order-events --partitions 5'", *texts):
+            assert text in done.stderr, done.stderr
+    check_refusal('may not see', 'allow the key to read, write and describe it')
+    acls = list(acls_of_the_docs(prefix))
+    equal(8, len(acls))
+    kafkajs('allow', settings['KAFKA_API_KEY'],
+            messages=[acl for acl in acls if acl['type'] != 'GROUP'])
+    check_refusal(f'no topic {prefix}order-events, and may not make it')
+    topics = commands_of_the_docs('kafka', 'topic', 'create')
+    kafkajs('create', messages=[{'topic': prefix + topic['name'],
+                                 'numPartitions': int(topic['--partitions'])} for topic in topics])
+    with shop:
+        for _ in range(2):  # it does not only say so once
+            await_ready(shop, 'payment-worker', 503)
+            wait_until('what it lacks', lambda: f'as group {prefix}payment-worker' in said(shop))
+        kafkajs('allow', settings['KAFKA_API_KEY'],
+                messages=[acl for acl in acls if acl['type'] == 'GROUP'])
+        for daemon in ON_BUS:
+            await_ready(shop, daemon, 200)
+        _, token = shop.customer()
+        kafkajs('produce', prefix + 'order-events', messages=[{'key': 'p', 'value': 'not JSON'}])
+        check_paid_once(shop, token, place(shop, token, 16))
+        wait_until('the dead letter', lambda: shop.run('events', 'order-events.dlq').stdout)
 
 
 def one_of_three_brokers_is_killed():
@@ -305,5 +366,6 @@ TESTS = (a_broker_that_is_stopped_for_half_a_minute_or_killed_and_comes_back,
          events_of_others_are_accepted_and_count_once,
          what_comes_too_late_or_of_nothing_changes_no_order,
          our_events_are_read_by_others,
+         a_key_needs_no_more_than_the_commands_of_the_docs_and_is_told_what_it_lacks,
          one_of_three_brokers_is_killed)
 run_tests(*(test for test in TESTS if not sys.argv[2:] or test.__name__ in sys.argv[2:]))

@@ -87,6 +87,9 @@ static void our_own_options_are_checked(void)
         "ecom.topic.prefix=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
         "ecom.replication.factor=0",
         "ecom.replication.factor=x",
+        "ecom.replication.factor=101",
+        "ecom.partitions=0",
+        "ecom.partitions=257",
         "ecom.create.topics=maybe",
     };
     char url[256];
@@ -155,15 +158,28 @@ static void a_certificate_that_nobody_trusts_is_told_from_other_faults(void)
     CHECK_TEXT("KAFKA_CA_FILE", e);
 }
 
+static void a_file_of_certificates_that_is_none_is_told_from_other_faults(void)
+{
+    ecom_error e;
+
+    CHECK_CODE(ECOM_E_INVAL,
+               attempt("kafka://127.0.0.1:1?security.protocol=SSL&ssl.ca.location=/x", &e), e);
+    CHECK_TEXT("KAFKA_CA_FILE", e);
+}
+
 static void a_key_forgotten_is_told_from_other_faults(void)
 {
     const char *servers = server_setting("KAFKA_BOOTSTRAP_SERVERS");
+    const char *ca = server_setting("KAFKA_CA_FILE");
     char url[2048];
     ecom_error e;
 
-    if (!servers || !server_setting("KAFKA_API_KEY"))
+    if (!servers || !ca || !server_setting("KAFKA_API_KEY"))
         SKIP("this Kafka has no SASL_SSL listener");
     snprintf(url, sizeof(url), "kafka://%s", servers);
+    CHECK_CODE(ECOM_E_UNAVAILABLE, attempt(url, &e), e);
+    CHECK_TEXT("KAFKA_API_KEY", e);
+    snprintf(url, sizeof(url), "kafka://%s?security.protocol=SSL&ssl.ca.location=%s", servers, ca);
     CHECK_CODE(ECOM_E_UNAVAILABLE, attempt(url, &e), e);
     CHECK_TEXT("KAFKA_API_KEY", e);
 }
@@ -196,6 +212,7 @@ static const struct check_case cases[] = {
     CASE(a_host_that_does_not_exist_is_named),
     CASE(a_wrong_secret_is_told_from_other_faults),
     CASE(a_certificate_that_nobody_trusts_is_told_from_other_faults),
+    CASE(a_file_of_certificates_that_is_none_is_told_from_other_faults),
     CASE(a_key_forgotten_is_told_from_other_faults),
     CASE(a_topic_that_may_not_be_made_comes_with_the_command_that_makes_it),
 };

@@ -138,11 +138,12 @@ int ecom__mdb_prepare(ecom__mdb *db, ecom__mdb_use *use, const char *name, ecom_
     if (ready)
         return ECOM_OK;
     int r = make_indexes(db, use, name, err);
-    if (r == ECOM_OK)
-        r = ecom__mdb_check_time(db, use->until_us - db->longest_us, err);
-    if (r == ECOM_OK)
-        r = enter_in_registry(db, use, name, err);
     if (r == ECOM_OK) {
+        use->until_us = ecom__mdb_until(db);
+        r = enter_in_registry(db, use, name, err);
+    }
+    if (r == ECOM_OK) {
+        use->until_us = ecom__mdb_until(db);
         pthread_mutex_lock(&db->lock);
         slot->ready = 1;
         pthread_mutex_unlock(&db->lock);

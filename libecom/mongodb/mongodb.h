@@ -51,7 +51,8 @@ void ecom__mdb_give(ecom__mdb *db, ecom__mdb_use *use);
 
 /* What a collection of the caller's is called there: MongoDB keeps some names to itself. */
 void ecom__mdb_name(ecom_str collection, char out[ECOM__MDB_NAME]);
-/* Before the first write to a collection: makes its indexes, and notes it where pending() looks. */
+/* Before the first write to a collection: makes its indexes, and notes it where pending() looks.
+ * That may take long, and once only: the call's time begins anew behind it. */
 int ecom__mdb_prepare(ecom__mdb *db, ecom__mdb_use *use, const char *name, ecom_error *err);
 /* The collections where events may wait: `out` holds ECOM__MDB_MAX_COLLECTIONS names. */
 int ecom__mdb_list(ecom__mdb *db, int64_t until_us, char (*out)[ECOM__MDB_NAME], size_t *n,

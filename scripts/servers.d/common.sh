@@ -68,7 +68,8 @@ end_all() {
 }
 
 # A certificate authority of our own and a server's certificate for localhost, once, in tls/:
-# ca.pem, and server.pem with key, certificate and CA together.
+# ca.pem, and server.pem with key, certificate and CA together. Tests with a name server have
+# hosts in ecom.example.
 make_certificates() {
     local tls=$home/tls
     [ ! -f "$tls/server.pem" ] || return 0
@@ -79,7 +80,7 @@ make_certificates() {
         openssl req -x509 -newkey rsa:2048 -nodes -sha256 -days 3650 -subj '/CN=CA of libecom tests' \
             -addext 'keyUsage=critical,keyCertSign,cRLSign' -keyout ca.key -out ca.pem
         openssl req -newkey rsa:2048 -nodes -subj '/CN=localhost' -keyout server.key -out server.csr
-        echo 'subjectAltName=DNS:localhost,IP:127.0.0.1' >extensions
+        echo 'subjectAltName=DNS:localhost,DNS:*.ecom.example,IP:127.0.0.1' >extensions
         openssl x509 -req -sha256 -days 3650 -in server.csr -extfile extensions \
             -CA ca.pem -CAkey ca.key -CAcreateserial -out server.crt
         cat server.key server.crt ca.pem >server.pem.new

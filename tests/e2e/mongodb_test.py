@@ -1,15 +1,18 @@
 """A database that stops, stands still or crashes under the whole shop; and what people are told when
-they name a wrong one."""
+they name a wrong one.
+   mongodb_test.py NAME-SERVER-MODULE [CASE...]"""
 import collections
 import concurrent.futures
 import contextlib
 import os
 import subprocess
+import sys
 import tempfile
 from urllib.parse import quote
 
+import name_server as dns
 from shop import BIN, DAEMONS, PATIENCE_S, Shop, equal, run_tests, wait_until
-from stores import Mongodb
+from stores import SERVICES, Mongodb
 
 SECRET = 'test%2Fpassword%2Bwith%3Dodd%40characters'
 
@@ -172,7 +175,24 @@ def daemons_end_in_time_whatever_the_database_does():
             equal('PAID', shop.settled(order, token)['status'])
 
 
-run_tests(no_order_is_lost_or_doubled_whatever_the_database_does,
-          a_wrong_database_is_told_in_one_clear_line_without_its_secret,
-          a_shop_whose_database_is_away_starts_and_waits_for_it,
-          daemons_end_in_time_whatever_the_database_does)
+def a_url_such_as_atlas_gives_finds_its_server_by_dns():
+    """One name for the cluster: DNS says which hosts and options it has, and TLS is on by itself."""
+    server = Mongodb(tls=True, auth=True)
+    cluster, host = 'cluster0.ecom.example', 'shard-00.ecom.example'
+    records = ((f'_mongodb._tcp.{cluster}', dns.SRV, dns.srv(host, server.port)),
+               (cluster, dns.TXT, dns.txt('authSource=admin')))
+    urls = {f'{name}_MONGODB_URI': f'mongodb+srv://ecom:{SECRET}@{cluster}/srv_{name.lower()}'
+            f'?retryWrites=true&w=majority&appName=Cluster0&tlsCAFile={server.folder}/mongodb/tls/ca.pem'
+            for name in SERVICES}
+    with dns.names(os.path.abspath(sys.argv[1]), *records) as asking, Shop(**urls, **asking) as shop:
+        _, token = shop.customer()
+        order = shop.order_surely(token, 'first')
+        equal('PAID', shop.settled(order, token)['status'])
+
+
+TESTS = (no_order_is_lost_or_doubled_whatever_the_database_does,
+         a_wrong_database_is_told_in_one_clear_line_without_its_secret,
+         a_url_such_as_atlas_gives_finds_its_server_by_dns,
+         a_shop_whose_database_is_away_starts_and_waits_for_it,
+         daemons_end_in_time_whatever_the_database_does)
+run_tests(*(test for test in TESTS if not sys.argv[2:] or test.__name__ in sys.argv[2:]))

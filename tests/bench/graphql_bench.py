@@ -117,7 +117,7 @@ def measure(tools, rounds, loadgen, request, cpu_s, peak_mib):
             text = query.replace('Q@@@@@@@@', f'Q@@@@@@@@_{number}')  # nor cached from the last round
             return request('POST', '/graphql', port, json.dumps({'query': text, 'variables': variables}).encode())
 
-        growth = {case: {name: growth_kib(pid, peak_mib, lambda: loadgen(port, 1, 20, sent(case, -1, port), 200))
+        growth = {case: {name: growth_kib(pid, peak_mib, lambda: loadgen(port, 1, 20, sent(case, 'first', port), 200))
                          for name, (pid, port) in servers.items()} for case in CASES}
         for number in range(rounds + 1):  # the first warms up
             for case, (_, _, count) in CASES.items():

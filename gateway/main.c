@@ -1,6 +1,7 @@
 /* graphql-gateway: one GraphQL schema in front of the services. */
 #include "daemon/daemon.h"
 #include "events.h"
+#include "gate.h"
 #include "hub.h"
 #include "live.h"
 #include "options.h"
@@ -25,6 +26,7 @@ struct gateway {
     struct upstream upstream;
     struct hub *hub; /* NULL: subscriptions are off */
     struct live_world live;
+    struct gate gate;
     ecom_graphql_subscriber subscribers[2];
 };
 
@@ -38,9 +40,9 @@ static int answer(ecom_exchange *x, const ecom_graphql_http_answer *answer, ecom
     return ECOM_OK;
 }
 
-static int handle_graphql(void *user, ecom_exchange *x, ecom_error *err)
+/* @param gate  that it is inside of, or NULL */
+static int run_graphql(const struct daemon *d, ecom_exchange *x, struct gate *gate, ecom_error *err)
 {
-    const struct daemon *d = user;
     struct gateway *gateway = d->domain;
     const struct caller caller = upstream_caller(x);
     struct request context = upstream_request(&gateway->upstream, &caller);
@@ -56,13 +58,55 @@ static int handle_graphql(void *user, ecom_exchange *x, ecom_error *err)
     };
     ecom_graphql_http_answer found;
 
-    if (live_wants_events(x) && !ecom_str_eq(http.method, ecom_str_of("HEAD")))
-        return live_events(&gateway->live, x, err);
+    context.gate = gate;
     options_fill_http(&d->settings, &http);
     int r = ecom_graphql_handle_http(gateway->graphql, &http, &request, ecom_exchange_arena(x),
                                      ecom_exchange_out(x), &found, err);
-
+    upstream_leave_gate(&context);
     return r < 0 ? r : answer(x, &found, err);
+}
+
+/* A request that waits in line; in the exchange's arena. */
+struct large {
+    struct gate_turn turn; /* first, so that one is the other */
+    const struct daemon *d;
+    ecom_exchange *x;
+};
+
+static void run_large(struct gate_turn *turn, int cancelled)
+{
+    const struct large *large = (const struct large *)(const void *)turn;
+    ecom_exchange *x = large->x;
+    ecom_error err;
+    int r = cancelled ? ecom_fail(&err, ECOM_E_UNAVAILABLE, "the server is about to end")
+                      : run_graphql(large->d, x, turn->gate, &err);
+
+    ecom_exchange_finish(x, r, &err);
+}
+
+static int handle_large(const struct daemon *d, ecom_exchange *x, ecom_error *err)
+{
+    struct gate *gate = &((struct gateway *)d->domain)->gate;
+    struct large *large = ecom_arena_alloc(ecom_exchange_arena(x), sizeof(*large));
+
+    if (!large)
+        return ecom_fail(err, ECOM_E_NOMEM, "a GraphQL request");
+    *large = (struct large){{.run = run_large}, d, x};
+    int r = gate_enter(gate, &large->turn, err);
+    if (r == 0)
+        return ECOM_HTTP_LATER;
+    return r < 0 ? r : run_graphql(d, x, gate, err);
+}
+
+static int handle_graphql(void *user, ecom_exchange *x, ecom_error *err)
+{
+    const struct daemon *d = user;
+    int is_head = ecom_str_eq(ecom_exchange_method(x), ecom_str_of("HEAD"));
+
+    if (live_wants_events(x) && !is_head)
+        return live_events(&((struct gateway *)d->domain)->live, x, err);
+    return ecom_exchange_body(x).n > GATE_LARGE_BYTES ? handle_large(d, x, err)
+                                                      : run_graphql(d, x, NULL, err);
 }
 
 static int handle_get(void *user, ecom_exchange *x, ecom_error *err)
@@ -168,6 +212,7 @@ static int open_gateway(struct daemon *d, ecom_error *err)
 
     if (!gateway)
         return ecom_fail(err, ECOM_E_NOMEM, "gateway");
+    gate_init(&gateway->gate, d);
     opts.sdl = whole_schema(d->arena);
     if (!opts.sdl.p)
         return ecom_fail(err, ECOM_E_NOMEM, "gateway");
@@ -208,6 +253,7 @@ static void close_gateway(struct daemon *d)
     hub_close(gateway->hub);
     ecom_graphql_free(gateway->graphql);
     ecom_http_client_free(gateway->upstream.client);
+    gate_clear(&gateway->gate);
     free(gateway);
 }
 

@@ -156,8 +156,16 @@ static void send_some(struct request *request)
     }
 }
 
+void upstream_leave_gate(struct request *request)
+{
+    if (request->gate)
+        gate_leave(request->gate);
+    request->gate = NULL;
+}
+
 void upstream_wait(struct request *request)
 {
+    upstream_leave_gate(request);
     while (request->begun)
         send_some(request);
 }

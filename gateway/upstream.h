@@ -3,6 +3,8 @@
 #ifndef GATEWAY_UPSTREAM_H
 #define GATEWAY_UPSTREAM_H
 
+#include "gate.h"
+
 #include <ecom/http.h>
 #include <ecom/json.h>
 
@@ -41,9 +43,11 @@ struct request {
     const char *silent[UPSTREAM_SERVICES]; /* base URLs that let a call of it run out of time */
     struct pending *begun;                 /* not sent yet */
     uint32_t nbegun;
+    struct gate *gate; /* that it is inside of, until it waits; or NULL */
 };
 
 struct request upstream_request(const struct upstream *upstream, const struct caller *caller);
+void upstream_leave_gate(struct request *request);
 
 /* Begins a call to a service: all that are begun are sent together by upstream_wait().
  * body: empty for a GET; idempotency_key: p NULL for none. Both are copied, as is the path. */

@@ -1,9 +1,13 @@
 """The gateway's engine from outside: joins, levels that go on at once, services that fail or hang,
 settings, and documents made to hurt."""
 import concurrent.futures
+import contextlib
 import hashlib
 import json
 import os
+import selectors
+import signal
+import socket
 import threading
 import time
 
@@ -221,6 +225,34 @@ def bombs_are_cheap_to_refuse():
             assert spent <= most_cpu_ms, (name, spent)
 
 
+def large_requests_wait_for_each_other_and_nobody_for_them():
+    # Sixteen large requests and a small one behind them have all arrived before the gateway sees the first: it stands
+    # still. Two threads would be busy with the large ones to the end, if these did not take turns.
+    large = json.dumps({'query': 'query($a: [Int]) { __typename }', 'variables': {'a': [1] * 45000}})
+    small = json.dumps({'query': '{ __typename }'})
+
+    def request(body):
+        return (f'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
+                f'Content-Length: {len(body)}\r\n\r\n{body}').encode()
+
+    with Gateway(shop_of, HTTP_THREADS='2') as gateway, contextlib.ExitStack() as stack:
+        os.kill(gateway.process.pid, signal.SIGSTOP)
+        selector = stack.enter_context(selectors.DefaultSelector())
+        for name, body in [(f'large {i}', large) for i in range(16)] + [('small', small)]:
+            connection = stack.enter_context(socket.create_connection(('127.0.0.1', gateway.port), PATIENCE_S))
+            connection.sendall(request(body))
+            selector.register(connection, selectors.EVENT_READ, name)
+        os.kill(gateway.process.pid, signal.SIGCONT)
+        order = []
+        while len(order) < 17:
+            for key, _ in selector.select(PATIENCE_S):
+                assert key.fileobj.recv(65536).startswith(b'HTTP/1.1 200 '), key.data
+                selector.unregister(key.fileobj)
+                order.append(key.data)
+        assert order.index('small') < 8, order
+        equal({'data': {'__typename': 'Query'}}, gateway.ask('{ __typename }').json)
+
+
 def bombs_leave_small_queries_and_memory_alone():
     with Gateway(shop_of) as gateway:
         for _ in range(20):
@@ -252,5 +284,6 @@ run_tests(
     only_trusted_documents_run,
     a_request_that_waits_holds_up_no_other,
     bombs_are_cheap_to_refuse,
+    large_requests_wait_for_each_other_and_nobody_for_them,
     bombs_leave_small_queries_and_memory_alone,
 )

@@ -7,8 +7,8 @@ export async function send(request, headers = {}) {
     headers: { 'content-type': 'application/json',
       accept: 'application/graphql-response+json, application/json;q=0.9', ...headers },
     body: JSON.stringify(request),
-  });
-  const body = await response.json();
+  }).catch(() => { throw new Error('The gateway cannot be reached.'); });
+  const body = await response.json().catch(() => ({ title: 'the answer is not JSON' }));
   return { status: response.status, ms: performance.now() - began, body };
 }
 
@@ -40,7 +40,8 @@ export function subscribe(request, token, { next, end }) {
 
 // The answer's one field, or an exception with the errors' texts.
 export async function ask(query, variables, token) {
-  const { body } = await send({ query, variables }, token ? { authorization: `Bearer ${token}` } : {});
+  const { status, body } = await send({ query, variables }, token ? { authorization: `Bearer ${token}` } : {});
   if (body.errors) throw new Error(body.errors.map((e) => e.message).join('\n'));
+  if (!body.data) throw new Error(`${status}: ${body.detail ?? body.title}`); // the server's, not GraphQL's
   return Object.values(body.data)[0];
 }

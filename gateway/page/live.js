@@ -60,6 +60,7 @@ async function awaitNotification(id, token, isCurrent) {
     if (sent && isCurrent()) return show({ ...sent, orderId: id });
     await new Promise((resolve) => { setTimeout(resolve, PAUSE_MS); });
   }
+  if (isCurrent()) $('step-notification').querySelector('.state').textContent = 'not heard of; watch the order again';
 }
 
 export function watch(id, token, tell) {

@@ -48,6 +48,14 @@ $('views').onkeydown = (e) => {
 // ---- login: the token lives as long as the tab
 
 let session = null;
+// Nobody is logged in by a token that has expired meanwhile.
+function current() {
+  if (session && Date.parse(session.expiresAt) <= Date.now()) {
+    setSession(null);
+    tell('The login has expired.', true);
+  }
+  return session;
+}
 try { session = JSON.parse(sessionStorage.getItem('session')); } catch { /* no storage */ }
 function setSession(value) {
   session = value;
@@ -56,9 +64,14 @@ function setSession(value) {
   $('user').hidden = !session;
   $('who').textContent = session?.user.email ?? '';
 }
+// The focus stays where the form was.
+function changeSession(value) {
+  setSession(value);
+  (session ? $('logout') : $('login').elements.email).focus();
+}
 async function logIn() {
   const { email, password } = Object.fromEntries(new FormData($('login')));
-  setSession(await ask(`mutation ($email: String!, $password: String!) {
+  changeSession(await ask(`mutation ($email: String!, $password: String!) {
     login(email: $email, password: $password) { token expiresAt user { id email } } }`, { email, password }));
   $('login').reset();
   tell(`Logged in; the token goes with every request until ${new Date(session.expiresAt).toLocaleString()}.`);
@@ -74,7 +87,7 @@ $('register').onclick = () => {
     register(email: $email, password: $password) { id } }`, { email, password })
     .then(logIn).catch((error) => tell(error.message, true));
 };
-$('logout').onclick = () => { setSession(null); tell('Logged out.'); };
+$('logout').onclick = () => { changeSession(null); tell('Logged out.'); };
 
 // ---- the editor
 
@@ -129,7 +142,7 @@ function settle(text, bad = false) {
 function runSubscription(request) {
   const answers = [];
   settle('listening…');
-  setRunning(subscribe(request, session?.token, {
+  setRunning(subscribe(request, current()?.token, {
     next: (answer) => {
       answers.unshift(`// ${new Date().toISOString()}\n${JSON.stringify(answer, null, 2)}`);
       answers.length = Math.min(answers.length, MAX_ANSWERS);
@@ -144,7 +157,7 @@ function runSubscription(request) {
 
 async function runOnce(request, headers) {
   const { status, ms, body } = await send(request,
-    { ...(session && { authorization: `Bearer ${session.token}` }), ...headers });
+    { ...(current() && { authorization: `Bearer ${session.token}` }), ...headers });
   $('answer').textContent = JSON.stringify(body, null, 2);
   const wrong = body.errors?.length ?? 0;
   settle(`${status}, ${Math.round(ms)} ms${wrong ? `, ${wrong} error${wrong > 1 ? 's' : ''}` : ''}`, wrong);
@@ -154,6 +167,7 @@ async function run() {
   stopRunning?.();
   $('answer').textContent = '';
   settle('');
+  tell('');
   try {
     const operation = chosen();
     const request = { query: query.value, operationName: operation?.name, variables: readJson('variables') };
@@ -161,7 +175,6 @@ async function run() {
     remember();
     if (operation?.kind === 'subscription') runSubscription(request);
     else await runOnce(request, headers);
-    tell('');
   } catch (error) {
     tell(error.message, true);
   }
@@ -329,6 +342,8 @@ function showHistory() {
     button.onclick = () => {
       query.value = entry.query;
       $('variables').value = entry.variables;
+      save('query', entry.query);
+      save('variables', entry.variables);
       paint();
       query.focus();
     };
@@ -348,10 +363,8 @@ $('forget').onclick = () => { history = []; save('history', history); showHistor
 // ---- an order's way
 
 const needLogin = () => {
-  if (!session) {
-    tell('Log in or register first.', true);
-    $('login').elements.email.focus();
-  }
+  if (!session) tell('Log in or register first.', true);
+  if (!current()) $('login').elements.email.focus();
   return !session;
 };
 $('place').onsubmit = async (e) => {
@@ -375,7 +388,10 @@ $('watch').onsubmit = (e) => {
 // ---- beginning
 
 setSession(session);
+current();
 query.value = load('query', FIRST);
+$('variables').value = load('variables', '');
+$('variables').oninput = () => save('variables', $('variables').value);
 paint();
 showHistory();
 send({ query: INTROSPECTION }).then(({ body }) => {

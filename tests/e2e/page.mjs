@@ -129,7 +129,10 @@ const cases = {
     await page.click('#past summary');
     await page.click('#history button:has-text("query Find")');
     equal(await page.inputValue('#variables'), '{"n": 1}');
-    await page.click('#past summary');
+    await page.reload();
+    await page.waitForSelector('html[data-schema=read]');
+    equal([await page.inputValue('#query'), await page.inputValue('#variables')],
+      ['query Find($n: Int) { products(first: $n) { nodes { name } } }', '{"n": 1}']);
     await page.fill('#variables', '');
   },
 
@@ -138,8 +141,10 @@ const cases = {
     await page.fill('#login [name=password]', 'correct horse');
     await page.click('#login button >> nth=0');
     await has('#notice.bad', 'e-mail or password is wrong');
-    await page.click('#register');
+    await page.focus('#register');
+    await page.keyboard.press('Enter');
     await has('#who', 'ada@example.com');
+    equal(await page.evaluate(() => document.activeElement.id), 'logout'); // the form is gone
     await page.fill('#query', '{ me { email } }');
     await page.click('#run');
     await has('#answer', 'ada@example.com');
@@ -233,6 +238,49 @@ const cases = {
       .filter((id) => !seen.has(id)), []);
     await page.click('#logout');
     equal(await page.locator('#login').isVisible(), true);
+    equal(await page.evaluate(() => document.activeElement.name), 'email');
+  },
+
+  async a_token_that_has_expired_is_no_login() {
+    const session = (left) => page.evaluate((ms) => sessionStorage.setItem('session', JSON.stringify({ token: 'x',
+      user: { id: 'u', email: 'old@example.com' }, expiresAt: new Date(Date.now() + ms).toISOString() })), left);
+    await session(-1);
+    await page.reload();
+    await has('#notice.bad', 'The login has expired.');
+    equal(await page.locator('#login').isVisible(), true);
+    await session(3600000);
+    await page.reload();
+    await has('#who', 'old@example.com');
+    await page.evaluate(() => { const now = Date.now; Date.now = () => now() + 3600001; });
+    await page.fill('#query', '{ __typename }');
+    await page.click('#run');
+    await has('#answer', 'Query');
+    await has('#notice.bad', 'The login has expired.');
+    equal(await page.locator('#login').isVisible(), true);
+  },
+
+  async what_is_no_answer_of_graphql_is_told_in_words() {
+    const other = await browser.newPage(); // a browser complains of what it cannot load
+    await other.goto(world.url);
+    const login = async (part) => {
+      await other.fill('#login [name=email]', 'eve@example.com');
+      await other.fill('#login [name=password]', 'long enough 1');
+      await other.click('#login button >> nth=0');
+      await other.locator('#notice.bad').filter({ hasText: part }).waitFor();
+    };
+    const answers = [
+      [{ status: 429, contentType: 'application/problem+json', body: '{"title":"Too Many Requests","detail":"too often"}' },
+        '429: too often'],
+      [{ status: 502, contentType: 'text/html', body: '<h1>Bad gateway</h1>' }, '502: the answer is not JSON'],
+    ];
+    for (const [answer, want] of answers) {
+      await other.route('**/graphql', (route) => route.fulfill(answer));
+      await login(want);
+    }
+    await other.context().setOffline(true);
+    await other.unroute('**/graphql');
+    await login('The gateway cannot be reached.');
+    await other.close();
   },
 
   async nothing_was_complained_of_and_nothing_fetched_from_elsewhere() {

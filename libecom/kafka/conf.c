@@ -74,6 +74,13 @@ int ecom__kafka_cooperates(const rd_kafka_conf_t *conf)
            strstr(value, "cooperative");
 }
 
+int ecom__kafka_is_static(const rd_kafka_conf_t *conf)
+{
+    size_t size = 0;
+
+    return !rd_kafka_conf_get(conf, "group.instance.id", NULL, &size) && size > 1;
+}
+
 static int check_strategy(const rd_kafka_conf_t *conf, ecom_error *err)
 {
     if (can_cooperate() || !ecom__kafka_cooperates(conf))

@@ -100,6 +100,8 @@ struct ecom__kafka_setting {
 const char *ecom__kafka_strategy(void);
 /* Do members of a group with these settings share partitions cooperatively? */
 int ecom__kafka_cooperates(const rd_kafka_conf_t *conf);
+/* Has a member a name of its own, for which the group keeps its partitions while it is away? */
+int ecom__kafka_is_static(const rd_kafka_conf_t *conf);
 /* A client with the settings given, and over them those of the URL. */
 rd_kafka_t *ecom__kafka_client(struct ecom__kafka *k, rd_kafka_type_t type, rd_kafka_conf_t *conf,
                                const struct ecom__kafka_setting *settings, size_t n,
@@ -150,7 +152,9 @@ struct ecom__kafka_member {
     char *names;
     atomic_int woken;
     int closing, paused, grouped, dead;
-    int refused; /* by the group: said once by librdkafka, which goes on trying */
+    int refused;               /* by the group: said once by librdkafka, which goes on trying */
+    int cooperates, is_static; /* as the settings say */
+    int left;                  /* the group: the client's main thread is asked nothing any more */
     uint64_t commit_seq;
     int64_t made_ms; /* when topics that went missing were last made */
     size_t nparts, cap;

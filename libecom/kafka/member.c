@@ -7,6 +7,7 @@
 enum {
     MAX_POLL_MS = 30000,  /* how long one that lives may be silent, at least */
     MAKE_AGAIN_MS = 1000, /* topics that were deleted */
+    CLOSE_MS = 7000,      /* librdkafka waits 5 s for a group to be left, and looks once a second */
     MAX_HEADERS = ECOM_BUS_MAX_HEADERS
 };
 
@@ -17,6 +18,68 @@ static void stash_clear(struct ecom__kafka_member *m)
     m->stashed_bytes = 0;
 }
 
+static int has_id(rd_kafka_t *rk)
+{
+    char *id = rd_kafka_memberid(rk);
+    int has = id && *id;
+
+    rd_kafka_mem_free(rk, id);
+    return has;
+}
+
+/* Ends the membership before the consumer is closed. What a rebalance asks of the client's main
+ * thread (rd_kafka_assign() and its like) is waited for without end, and dropped without an answer
+ * when the group of a closing consumer ends just then: so it is all asked here, while that thread
+ * answers, and nothing later. */
+static int withdraw(struct ecom__kafka_member *m, rd_kafka_queue_t *queue)
+{
+    int64_t deadline_ms = ecom__monotonic_ms() + m->kafka->opts.timeout_ms;
+    int pause_ms = 1;
+    size_t waiting;
+
+    rd_kafka_unsubscribe(m->rk);
+    while ((waiting = rd_kafka_queue_length(queue)) > 0 || has_id(m->rk)) {
+        if (!ecom__kafka_left_ms(deadline_ms))
+            return 0; /* a commit has no answer yet */
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(m->rk, waiting ? 0 : pause_ms);
+        pause_ms = waiting ? 1 : pause_ms < 64 ? 2 * pause_ms : pause_ms;
+        if (message)
+            rd_kafka_message_destroy(message);
+    }
+    return 1;
+}
+
+/* Until the coordinator knows. That has its time-out, which must not be cut short: librdkafka would
+ * wait for it without end when the client is destroyed. */
+static int close_consumer(struct ecom__kafka_member *m)
+{
+    rd_kafka_error_t *error = rd_kafka_consumer_close_queue(m->rk, m->commits);
+    int64_t deadline_ms = ecom__monotonic_ms() + CLOSE_MS;
+    int left;
+
+    while (!error && !rd_kafka_consumer_closed(m->rk) &&
+           (left = ecom__kafka_left_ms(deadline_ms)) > 0) {
+        rd_kafka_event_t *event = rd_kafka_queue_poll(m->commits, left);
+        if (event)
+            rd_kafka_event_destroy(event);
+    }
+    if (error)
+        rd_kafka_error_destroy(error);
+    return rd_kafka_consumer_closed(m->rk);
+}
+
+/* Leaves the group, so that others take over at once. */
+static void leave(struct ecom__kafka_member *m, rd_kafka_queue_t *queue)
+{
+    int out = withdraw(m, queue);
+
+    m->left = 1;
+    if (!out || !close_consumer(m))
+        ecom_log_write(m->kafka->opts.log, ECOM_LOG_DEBUG,
+                       "a group was not left in time: others take over when the session ends",
+                       &(ecom_log_field){"group", m->sub.group, 0}, 1);
+}
+
 static void client_free(struct ecom__kafka_member *m)
 {
     pthread_mutex_lock(&m->mutex);
@@ -24,8 +87,9 @@ static void client_free(struct ecom__kafka_member *m)
     m->queue = NULL;
     pthread_mutex_unlock(&m->mutex);
     stash_clear(m);
-    if (m->rk && m->grouped)
-        rd_kafka_consumer_close(m->rk);
+    /* For a static member the group keeps its partitions; a dead one is out of it already. */
+    if (m->commits && m->grouped && !m->is_static && !m->dead)
+        leave(m, queue);
     if (m->commits)
         rd_kafka_queue_destroy(m->commits);
     if (queue)
@@ -34,6 +98,8 @@ static void client_free(struct ecom__kafka_member *m)
         rd_kafka_destroy_flags(m->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     m->commits = NULL;
     m->rk = NULL;
+    if (m->grouped)
+        ecom_series_set(m->kafka->metrics.partitions, 0);
 }
 
 static void member_free(struct ecom__kafka_member *m)
@@ -113,6 +179,9 @@ static int client_new(struct ecom__kafka_member *m, ecom_error *err)
                                sizeof(settings) / sizeof(settings[0]), err);
     if (!m->rk)
         return err->code;
+    m->cooperates = ecom__kafka_cooperates(rd_kafka_conf(m->rk));
+    m->is_static = ecom__kafka_is_static(rd_kafka_conf(m->rk));
+    m->left = 0;
     rd_kafka_poll_set_consumer(m->rk);
     rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(m->rk);
     pthread_mutex_lock(&m->mutex);

@@ -97,21 +97,20 @@ void ecom__kafka_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                               rd_kafka_topic_partition_list_t *list, void *opaque)
 {
     struct ecom__kafka_member *m = opaque;
-    /* Not by rd_kafka_rebalance_protocol(): it asks the client's main thread, which does not answer
-     * any more when this is called while the consumer closes. */
-    int cooperative = ecom__kafka_cooperates(rd_kafka_conf(rk));
     rd_kafka_error_t *error = NULL;
 
+    if (m->left)
+        return;
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && add_all(m, list) == ECOM_OK) {
         m->paused = 0; /* not all are, any more */
         m->refused = 0;
-        if (cooperative)
+        if (m->cooperates)
             error = rd_kafka_incremental_assign(rk, list);
         else
             rd_kafka_assign(rk, list);
     } else { /* without memory too: what we cannot keep account of we do not take */
         forget_all(m, list, rd_kafka_assignment_lost(rk));
-        if (cooperative && code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
+        if (m->cooperates && code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS)
             error = rd_kafka_incremental_unassign(rk, list);
         else
             rd_kafka_assign(rk, NULL);

@@ -2,20 +2,58 @@
  * that does not poll, on a real server. */
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "ecom/bus.h"
 #include "server.h"
 
 enum { PRODUCE = 0, OFFSET_COMMIT = 8, HEARTBEAT = 12, INIT_PRODUCER_ID = 22 };
+enum { CLOSES = 5, HANGS_S = 120, SLOW_NS = 5000000, SILENT_MS = 600000 };
 enum { TIMEOUT_MS = 5000, PATIENT_MS = 20000, POLLS = 600, POLL_MS = 100, TRIES = 12 };
 
 static rd_kafka_t *keeper; /* mock clusters belong to a client */
 static rd_kafka_mock_cluster_t *mock;
 static ecom_bus *bus;
+static atomic_int given, ended, late;
+
+static void wait_for(const atomic_int *what)
+{
+    for (int i = 0; i < PATIENT_MS && !atomic_load(what); i++)
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
+}
+
+/* Hears that a member's partitions are on their way, and that a group was not left in time. Has
+ * librdkafka's threads meet as they may on a slow machine: the caller's goes on to them when the
+ * group has just ended, and the main thread, which has ended it, goes on last. */
+static void meet(void *user, ecom_level level, ecom_str correlation_id, const char *message,
+                 const ecom_log_field *fields, size_t n)
+{
+    char text[512] = "";
+
+    (void)user;
+    (void)level;
+    (void)correlation_id;
+    if (n)
+        snprintf(text, sizeof(text), "%.*s", (int)fields[0].text.n, fields[0].text.p);
+    if (strstr(message, "not left in time"))
+        atomic_store(&late, 1);
+    if (strstr(text, "delegating assign of"))
+        atomic_store(&given, 1);
+    if (strstr(text, "Waiting for close events"))
+        wait_for(&ended);
+    if (strstr(text, "-> term")) {
+        atomic_store(&ended, 1);
+        nanosleep(&(struct timespec){0, SLOW_NS}, NULL);
+    }
+}
+
+static const ecom_log heard = {.fn = meet};
 
 static void begin(const char *options)
 {
@@ -31,6 +69,7 @@ static void begin(const char *options)
     snprintf(url, sizeof(url), "kafka://%s?ecom.create.topics=false%s",
              rd_kafka_mock_cluster_bootstraps(mock), options);
     opts.timeout_ms = TIMEOUT_MS;
+    opts.log = &heard;
     if (ecom_bus_open(url, &opts, &bus, &e) < 0)
         printf("# open: %s\n", e.text);
 }
@@ -41,6 +80,24 @@ static void end(void)
     rd_kafka_mock_cluster_destroy(mock);
     rd_kafka_destroy(keeper);
     bus = NULL;
+}
+
+/* On the real server. */
+static void begin_real(char prefix[32], const char *options)
+{
+    ecom_bus_options opts = ECOM_BUS_OPTIONS_INIT;
+    const char *server = server_url();
+    char url[1024];
+    ecom_error e;
+
+    server_fresh_prefix(prefix);
+    snprintf(url, sizeof(url), "%s%cecom.topic.prefix=%s%s", server,
+             strchr(server, '?') ? '&' : '?', prefix, options);
+    opts.timeout_ms = PATIENT_MS;
+    opts.partitions = 1;
+    opts.log = &heard;
+    if (ecom_bus_open(url, &opts, &bus, &e) < 0)
+        printf("# open: %s\n", e.text);
 }
 
 static int say(const char *body, ecom_error *e)
@@ -227,8 +284,7 @@ static void brokers_that_are_all_down_are_told_and_come_back(void)
 
 static void who_does_not_poll_for_too_long_loses_its_partitions_and_is_told(void)
 {
-    const char *server = server_url();
-    char prefix[32], url[1024];
+    char prefix[32];
     struct seen one = {.n = 0}, two = {.n = 0};
     ecom_str topic = S("t");
     ecom_subscription sub = {.size = sizeof(sub),
@@ -237,17 +293,11 @@ static void who_does_not_poll_for_too_long_loses_its_partitions_and_is_told(void
                              .ntopics = 1,
                              .session_timeout_ms = 2000,
                              .revoked = lose};
-    ecom_bus_options opts = ECOM_BUS_OPTIONS_INIT;
     ecom_member *silent = NULL, *other = NULL;
-    ecom_error e, failure;
+    ecom_error e = {0}, failure;
 
     lost = 0;
-    server_fresh_prefix(prefix);
-    snprintf(url, sizeof(url), "%s%cecom.topic.prefix=%s&max.poll.interval.ms=2000", server,
-             strchr(server, '?') ? '&' : '?', prefix);
-    opts.timeout_ms = PATIENT_MS;
-    opts.partitions = 1;
-    CHECK_CODE(ECOM_OK, ecom_bus_open(url, &opts, &bus, &e), e);
+    begin_real(prefix, "&max.poll.interval.ms=2000");
     CHECK_CODE(ECOM_OK, say("a", &e), e);
     CHECK_CODE(ECOM_OK, ecom_bus_subscribe(bus, &sub, &silent, &e), e);
     take(silent, &one, 1, &failure);
@@ -270,6 +320,71 @@ static void who_does_not_poll_for_too_long_loses_its_partitions_and_is_told(void
     server_delete_topics(prefix);
 }
 
+/* It has not heard of them then: that comes while it closes. */
+static void close_while_given(const char *options)
+{
+    char prefix[32];
+    ecom_error e = {0};
+
+    alarm(HANGS_S); /* or the program ends here */
+    begin_real(prefix, options);
+    for (int i = 0; i < CLOSES; i++) {
+        atomic_store(&given, 0);
+        atomic_store(&ended, 0);
+        ecom_member *member = join("g", &e);
+        CHECK(member != NULL, "%s", e.text);
+        wait_for(&given);
+        ecom_member_close(member);
+        CHECK(atomic_load(&given), "it was given nothing");
+    }
+    alarm(0);
+    ecom_bus_close(bus);
+    server_delete_topics(prefix);
+}
+
+static void a_member_that_is_given_partitions_while_it_closes_does_not_wait_for_ever(void)
+{
+    close_while_given("&debug=cgrp,consumer");
+}
+
+static void nor_does_a_static_one(void)
+{
+    close_while_given("&debug=cgrp,consumer&group.instance.id=me");
+}
+
+static int64_t now_ms(void)
+{
+    return ecom_env_now_ms(ecom_env_system());
+}
+
+static void brokers_that_fall_silent_hold_a_close_no_longer_than_its_time(void)
+{
+    struct seen seen = {.n = 0}, other = {.n = 0};
+    ecom_error e = {0}, failure;
+
+    alarm(HANGS_S);
+    begin("");
+    CHECK_CODE(ECOM_OK, say("a", &e), e);
+    ecom_member *busy = join("g", &e), *idle = join("h", &e);
+    CHECK(busy && idle, "%s", e.text);
+    take(busy, &seen, 1, &failure);
+    take(idle, &other, 1, &failure);
+    for (int broker = 1; broker <= 3; broker++)
+        rd_kafka_mock_broker_set_rtt(mock, broker, SILENT_MS);
+    int acked = ecom_member_ack(busy, S("t"), seen.partition, seen.offset, &e);
+    int64_t begun_ms = now_ms();
+    atomic_store(&late, 0);
+    ecom_member_close(busy); /* with a commit that has no answer yet */
+    int told = atomic_load(&late);
+    ecom_member_close(idle); /* the group does not answer that it is left */
+    int64_t took_ms = now_ms() - begun_ms;
+    end();
+    alarm(0);
+    CHECK(acked < 0 && other.n == 1, "it was acked");
+    CHECK(took_ms < SILENT_MS / 10, "it took %" PRId64 " ms", took_ms);
+    CHECK(told, "nothing was logged");
+}
+
 static const struct check_case cases[] = {
     CASE(what_is_refused_for_a_while_is_there_once_and_in_order),
     CASE(what_may_not_be_published_is_told_at_once),
@@ -278,6 +393,9 @@ static const struct check_case cases[] = {
     CASE(a_member_that_was_fenced_says_so_and_comes_back),
     CASE(brokers_that_are_all_down_are_told_and_come_back),
     CASE(who_does_not_poll_for_too_long_loses_its_partitions_and_is_told),
+    CASE(a_member_that_is_given_partitions_while_it_closes_does_not_wait_for_ever),
+    CASE(nor_does_a_static_one),
+    CASE(brokers_that_fall_silent_hold_a_close_no_longer_than_its_time),
 };
 
 int main(int argc, char **argv)

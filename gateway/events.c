@@ -76,7 +76,7 @@ int events_subscribe_order(ecom_graphql_subscribe_call *call, void *user, ecom_e
     int r = check(call, hub, err);
 
     if (r == ECOM_OK && id.n == 0)
-        r = ecom_fail_field(err, ECOM_E_INVAL, "id", "id: must not be empty");
+        r = ecom_fail_field(err, ECOM_E_INVAL, "id", "must not be empty");
     if (r == ECOM_OK)
         r = find_order(call->context, id, err);
     return r < 0 ? r : join(call, hub, id, err);

@@ -73,9 +73,8 @@ int federation_entities(ecom_graphql_call *call, void *user, ecom_error *err)
 
     (void)user;
     if (list->count > MAX_REPRESENTATIONS)
-        return ecom_fail_field(err, ECOM_E_INVAL, "representations",
-                               "representations: %u are more than %d", list->count,
-                               MAX_REPRESENTATIONS);
+        return ecom_fail_field(err, ECOM_E_INVAL, "representations", "%u are more than %d",
+                               list->count, MAX_REPRESENTATIONS);
     int r = ecom_graphql_set_list(call, &call->results[0], list->count);
     if (r < 0)
         return ecom_fail(err, r, "entities");

@@ -158,7 +158,7 @@ static int begin(void *user, int returned, const ecom_lambda_context *context, e
     (void)context;
     if (!returned && f->spec->publishes && !f->bus)
         return ecom_fail_field(err, ECOM_E_NOTSUP, "ECOM_BUS_URL",
-                               "ECOM_BUS_URL: must be set for an event source: nobody reads what "
+                               "must be set for an event source: nobody reads what "
                                "is returned");
     return renew_memory(f, err);
 }

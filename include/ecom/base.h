@@ -92,7 +92,8 @@ ECOM_API const ecom_code_info *ecom_code_of(int code);
  *  Longer texts are cut at a character; control characters become spaces. Threads: any. */
 ECOM_API int ecom_fail(ecom_error *err, int code, const char *fmt, ...) ECOM_PRINTF(3, 4);
 
-/** As ecom_fail(), for input: @p field is the path that is at fault ("" for the whole). */
+/** As ecom_fail(), for input: @p field is the path that is at fault ("" for the whole). It comes
+ *  first in the text: "items[2].quantity: must be at least 1". */
 ECOM_API int ecom_fail_field(ecom_error *err, int code, const char *field, const char *fmt, ...)
     ECOM_PRINTF(4, 5);
 

@@ -148,7 +148,8 @@ ECOM_API ECOM_MUST_USE int ecom_store_get(ecom_store *store, ecom_str collection
  * @param change  `doc` is not looked at; `entries` are those beside the record's.
  * @param in      the record's struct.
  * @param arena   holds the entries.
- * @return ECOM_E_INVAL with the field of the record; or as ecom_store_put().   Since: 0.1
+ * @return ECOM_E_INVAL with the field of the record; ECOM_E_TOOLARGE: one of more than 512 bytes in
+ *         an index; or as ecom_store_put().   Since: 0.1
  */
 ECOM_API ECOM_MUST_USE int ecom_store_put_record(ecom_store *store, const ecom_change *change,
                                                  const ecom_record *record, const void *in,

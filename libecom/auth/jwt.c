@@ -50,11 +50,11 @@ static int is_clean(ecom_str text)
 static int check_secret(ecom_str secret, const char *name, ecom_error *err)
 {
     if (secret.n < ECOM_JWT_MIN_SECRET)
-        return ecom_fail_field(err, ECOM_E_INVAL, name, "%s: must be at least %d bytes, is %zu",
-                               name, ECOM_JWT_MIN_SECRET, secret.n);
+        return ecom_fail_field(err, ECOM_E_INVAL, name, "must be at least %d bytes, is %zu",
+                               ECOM_JWT_MIN_SECRET, secret.n);
     if (secret.n > ECOM_JWT_MAX_SECRET)
-        return ecom_fail_field(err, ECOM_E_INVAL, name, "%s: must be at most %d bytes, is %zu",
-                               name, ECOM_JWT_MAX_SECRET, secret.n);
+        return ecom_fail_field(err, ECOM_E_INVAL, name, "must be at most %d bytes, is %zu",
+                               ECOM_JWT_MAX_SECRET, secret.n);
     return ECOM_OK;
 }
 
@@ -68,13 +68,13 @@ static int check_options(const ecom_jwt_options *o, ecom_error *err)
         (r = check_secret(o->previous_secret, "JWT_PREVIOUS_SECRET", err)) < 0)
         return r;
     if (o->issuer.n > MAX_NAME || !is_clean(o->issuer))
-        return ecom_fail_field(err, ECOM_E_INVAL, "issuer",
-                               "issuer: must be at most %d bytes of text", MAX_NAME);
+        return ecom_fail_field(err, ECOM_E_INVAL, "issuer", "must be at most %d bytes of text",
+                               MAX_NAME);
     if (o->ttl_s < 0 || o->ttl_s > max_ttl_s)
-        return ecom_fail_field(err, ECOM_E_INVAL, "ttl_s", "ttl_s: must be 1 to %lld, is %lld",
+        return ecom_fail_field(err, ECOM_E_INVAL, "ttl_s", "must be 1 to %lld, is %lld",
                                (long long)max_ttl_s, (long long)o->ttl_s);
     if (o->leeway_s < 0 || o->leeway_s > MAX_LEEWAY_S)
-        return ecom_fail_field(err, ECOM_E_INVAL, "leeway_s", "leeway_s: must be 1 to %d, is %lld",
+        return ecom_fail_field(err, ECOM_E_INVAL, "leeway_s", "must be 1 to %d, is %lld",
                                MAX_LEEWAY_S, (long long)o->leeway_s);
     return ECOM_OK;
 }
@@ -165,10 +165,10 @@ static int64_t now_s(const ecom_jwt *jwt)
 static int check_name(ecom_str text, const char *name, ecom_error *err)
 {
     if (text.n > MAX_NAME)
-        return ecom_fail_field(err, ECOM_E_INVAL, name, "%s: must be at most %d bytes, is %zu",
-                               name, MAX_NAME, text.n);
+        return ecom_fail_field(err, ECOM_E_INVAL, name, "must be at most %d bytes, is %zu",
+                               MAX_NAME, text.n);
     if (!is_clean(text))
-        return ecom_fail_field(err, ECOM_E_INVAL, name, "%s: must be text", name);
+        return ecom_fail_field(err, ECOM_E_INVAL, name, "must be text");
     return ECOM_OK;
 }
 
@@ -246,7 +246,7 @@ int ecom_jwt_issue(const ecom_jwt *jwt, ecom_str sub, ecom_str email, ecom_buf *
     int r;
 
     if (sub.n == 0)
-        return ecom_fail_field(err, ECOM_E_INVAL, "sub", "sub: must not be empty");
+        return ecom_fail_field(err, ECOM_E_INVAL, "sub", "must not be empty");
     if ((r = check_name(sub, "sub", err)) < 0 || (r = check_name(email, "email", err)) < 0)
         return r;
 

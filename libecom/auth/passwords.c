@@ -36,8 +36,8 @@ static int check_option(uint32_t value, uint32_t least, uint32_t most, const cha
 {
     if (value < least || value > most)
         return ecom_fail_field(err, ECOM_E_INVAL, name,
-                               "%s: must be %" PRIu32 " to %" PRIu32 ", is %" PRIu32, name, least,
-                               most, value);
+                               "must be %" PRIu32 " to %" PRIu32 ", is %" PRIu32, least, most,
+                               value);
     return ECOM_OK;
 }
 
@@ -148,9 +148,8 @@ int ecom_password_hash(ecom_passwords *passwords, ecom_str password, ecom_buf *h
     int r;
 
     if (!is_length(password))
-        return ecom_fail_field(err, ECOM_E_INVAL, "password",
-                               "password: must be %d to %d bytes long, is %zu", ECOM_PASSWORD_MIN,
-                               ECOM_PASSWORD_MAX, password.n);
+        return ecom_fail_field(err, ECOM_E_INVAL, "password", "must be %d to %d bytes long, is %zu",
+                               ECOM_PASSWORD_MIN, ECOM_PASSWORD_MAX, password.n);
     if ((r = enter(passwords, err)) < 0)
         return r;
     r = crypto_pwhash_argon2id_str(out, password.p, password.n, passwords->opts.passes,

@@ -45,11 +45,11 @@ static int read_options(const ecom_throttle_options *given, ecom_throttle_option
     o.max_keys = o.max_keys ? o.max_keys : 65536;
     o.env = o.env ? o.env : ecom_env_system();
     if (o.base_ms < 0 || o.max_ms < o.base_ms)
-        return ecom_fail_field(err, ECOM_E_INVAL, "base_ms",
-                               "base_ms: must be 1 to max_ms (%d), is %d", o.max_ms, o.base_ms);
+        return ecom_fail_field(err, ECOM_E_INVAL, "base_ms", "must be 1 to max_ms (%d), is %d",
+                               o.max_ms, o.base_ms);
     if (o.max_keys > MAX_KEYS)
-        return ecom_fail_field(err, ECOM_E_INVAL, "max_keys", "max_keys: must be at most %d, is %u",
-                               MAX_KEYS, o.max_keys);
+        return ecom_fail_field(err, ECOM_E_INVAL, "max_keys", "must be at most %d, is %u", MAX_KEYS,
+                               o.max_keys);
     *out = o;
     return ECOM_OK;
 }

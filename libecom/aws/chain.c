@@ -262,7 +262,7 @@ int ecom__aws_chain_new(const ecom_aws_options *opts, struct aws_chain **out, ec
     if (r == ECOM_OK && is_set(opts->container_full_uri) &&
         !ecom__aws_container_uri_valid(opts->container_full_uri))
         r = ecom_fail_field(err, ECOM_E_INVAL, "container_full_uri",
-                            "container_full_uri: must be https, or a container agent's address");
+                            "must be https, or a container agent's address");
     if (r < 0) {
         ecom__aws_chain_free(chain);
         return r;

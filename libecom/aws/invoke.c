@@ -102,8 +102,8 @@ static int check_numbers(const ecom_aws_options *o, ecom_error *err)
 
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         if (numbers[i].value < 0 || numbers[i].value > numbers[i].max)
-            return ecom_fail_field(err, ECOM_E_INVAL, numbers[i].name, "%s: must be 0 to %lld",
-                                   numbers[i].name, (long long)numbers[i].max);
+            return ecom_fail_field(err, ECOM_E_INVAL, numbers[i].name, "must be 0 to %lld",
+                                   (long long)numbers[i].max);
     return ECOM_OK;
 }
 
@@ -130,12 +130,11 @@ static int check_place(ecom_aws *aws, ecom_error *err)
     aws->region = ecom_str_of(region);
     if (region && !ecom__aws_region_valid(aws->region))
         return ecom_fail_field(err, ECOM_E_INVAL, "region",
-                               "region: must be letters, digits and hyphens, at most %d",
-                               AWS_MAX_REGION);
+                               "must be letters, digits and hyphens, at most %d", AWS_MAX_REGION);
     if (aws->opts.metadata_endpoint &&
         ecom__aws_endpoint_parse(aws->opts.metadata_endpoint, &metadata, NULL) < 0)
         return ecom_fail_field(err, ECOM_E_INVAL, "metadata_endpoint",
-                               "metadata_endpoint: must be http:// and a host");
+                               "must be http:// and a host");
     return aws->opts.endpoint ? ecom__aws_endpoint_parse(aws->opts.endpoint, &aws->endpoint, err)
                               : ECOM_OK;
 }
@@ -216,23 +215,21 @@ static int check_call(const ecom_aws *aws, struct try *t, ecom_error *err)
     if (r < 0)
         return r;
     if (call->mode < ECOM_AWS_REQUEST || call->mode > ECOM_AWS_DRY_RUN)
-        return ecom_fail_field(err, ECOM_E_INVAL, "mode", "mode: there is no mode %d",
-                               (int)call->mode);
+        return ecom_fail_field(err, ECOM_E_INVAL, "mode", "there is no mode %d", (int)call->mode);
     if (call->timeout_ms < 0 || call->timeout_ms > MAX_TIMEOUT_MS)
-        return ecom_fail_field(err, ECOM_E_INVAL, "timeout_ms", "timeout_ms: must be 0 to %d",
-                               MAX_TIMEOUT_MS);
+        return ecom_fail_field(err, ECOM_E_INVAL, "timeout_ms", "must be 0 to %d", MAX_TIMEOUT_MS);
     if (call->payload.n > max)
-        return ecom_fail_field(err, ECOM_E_TOOLARGE, "payload",
-                               "payload: %zu bytes are more than %zu", call->payload.n, max);
+        return ecom_fail_field(err, ECOM_E_TOOLARGE, "payload", "%zu bytes are more than %zu",
+                               call->payload.n, max);
     if (call->correlation_id.n > MAX_CORRELATION || call->traceparent.n > MAX_TRACEPARENT)
         return ecom_fail_field(err, ECOM_E_TOOLARGE, "correlation_id",
-                               "correlation_id or traceparent: more than %d or %d bytes",
-                               MAX_CORRELATION, MAX_TRACEPARENT);
+                               "or traceparent: more than %d or %d bytes", MAX_CORRELATION,
+                               MAX_TRACEPARENT);
     t->timeout_ms = call->timeout_ms ? call->timeout_ms : aws->opts.timeout_ms;
     t->region = t->function.region.n ? t->function.region : aws->region;
     if (!t->region.n)
         return ecom_fail_field(err, ECOM_E_INVAL, "region",
-                               "region: is not set, and the function's name has none");
+                               "is not set, and the function's name has none");
     return ECOM_OK;
 }
 

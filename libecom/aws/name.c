@@ -75,7 +75,7 @@ int ecom__aws_function_parse(const char *text, struct aws_function *out, ecom_er
     if (before < 0 || n - before > 2 || !is_word(parts[before], MAX_NAME, "-_") ||
         (n - before == 2 && !is_qualifier(parts[before + 1])))
         return ecom_fail_field(err, ECOM_E_INVAL, "function",
-                               "function: must be a name, ACCOUNT:function:NAME or an ARN of AWS "
+                               "must be a name, ACCOUNT:function:NAME or an ARN of AWS "
                                "Lambda, with :VERSION or :ALIAS or without");
     *out = (struct aws_function){
         .name = {text, (size_t)(parts[before].p + parts[before].n - text)},
@@ -97,7 +97,7 @@ int ecom__aws_endpoint_parse(const char *text, struct aws_endpoint *out, ecom_er
     if (!scheme || n == scheme || n - scheme > AWS_MAX_HOST ||
         !is_word((ecom_str){text + scheme, n - scheme}, AWS_MAX_HOST, "-_.:[]"))
         return ecom_fail_field(err, ECOM_E_INVAL, "endpoint",
-                               "endpoint: must be http:// or https:// and a host, perhaps with a "
+                               "must be http:// or https:// and a host, perhaps with a "
                                "port, and no path");
     memcpy(out->base, text, n);
     out->base[n] = '\0';

@@ -56,35 +56,41 @@ static void tidy(char *text, size_t size, int printed)
             *p = ' ';
 }
 
-static int fail(ecom_error *err, int code, const char *field, const char *fmt, va_list args)
+static void begin(ecom_error *err, int code)
 {
-    if (!err)
-        return code;
     memset(err, 0, sizeof(*err));
     err->code = code;
     err->retry = ecom_code_of(code)->retry;
-    tidy(err->field, sizeof(err->field), snprintf(err->field, sizeof(err->field), "%s", field));
-    tidy(err->text, sizeof(err->text), vsnprintf(err->text, sizeof(err->text), fmt, args));
-    return code;
 }
 
 int ecom_fail(ecom_error *err, int code, const char *fmt, ...)
 {
     va_list args;
 
+    if (!err)
+        return code;
+    begin(err, code);
     va_start(args, fmt);
-    fail(err, code, "", fmt, args);
+    tidy(err->text, sizeof(err->text), vsnprintf(err->text, sizeof(err->text), fmt, args));
     va_end(args);
     return code;
 }
 
 int ecom_fail_field(ecom_error *err, int code, const char *field, const char *fmt, ...)
 {
+    char text[sizeof(err->text)], path[sizeof(err->field)];
     va_list args;
 
+    if (!err)
+        return code;
+    tidy(path, sizeof(path), snprintf(path, sizeof(path), "%s", field));
     va_start(args, fmt);
-    fail(err, code, field, fmt, args);
+    tidy(text, sizeof(text), vsnprintf(text, sizeof(text), fmt, args));
     va_end(args);
+    begin(err, code);
+    memcpy(err->field, path, sizeof(path));
+    tidy(err->text, sizeof(err->text),
+         snprintf(err->text, sizeof(err->text), "%s%s%s", path, path[0] ? ": " : "", text));
     return code;
 }
 

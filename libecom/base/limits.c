@@ -90,11 +90,11 @@ int ecom__check_msg(const ecom_msg *msg, ecom_error *err)
 
 int ecom__fail_within(const char *list, size_t i, int code, ecom_error *err)
 {
-    char path[128];
+    char path[128], text[sizeof(err->text)];
 
     if (code == ECOM_OK || !err)
         return code;
     snprintf(path, sizeof(path), "%s[%zu].%s", list, i, err->field);
-    snprintf(err->field, sizeof(err->field), "%.63s", path);
-    return code;
+    snprintf(text, sizeof(text), "%s", err->text + strlen(err->field) + strlen(": "));
+    return ecom_fail_field(err, code, path, "%s", text);
 }

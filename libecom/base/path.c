@@ -38,5 +38,5 @@ int ecom__path_fail(ecom_error *err, int code, const struct ecom__path *path, co
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     format(path, where, sizeof(where));
-    return ecom_fail_field(err, code, where, "%s%s%s", where, where[0] ? ": " : "", text);
+    return ecom_fail_field(err, code, where, "%s", text);
 }

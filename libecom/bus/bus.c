@@ -96,23 +96,37 @@ int ecom_bus_open(const char *url, const ecom_bus_options *opts, ecom_bus **out,
     return scheme->open_bus(url, &options, out, err);
 }
 
-static int complete(const ecom_bus_ops *ops)
+static int check_ops(const ecom_bus_ops *ops, ecom_error *err)
 {
-    return ops && ops->size >= sizeof(*ops) && ops->name && ops->publish && ops->create_topic &&
-           ops->topics && ops->ping && ops->close && ops->subscribe && ops->poll && ops->wake &&
-           ops->ack && ops->lag && ops->leave;
+    if (!ops || ops->size < sizeof(*ops))
+        return ecom_fail_field(err, ECOM_E_INVAL, "size", "the table has %u bytes, not %zu",
+                               ops ? ops->size : 0, sizeof(*ops));
+    const char *missing = !ops->name           ? "name"
+                          : !ops->publish      ? "publish"
+                          : !ops->create_topic ? "create_topic"
+                          : !ops->topics       ? "topics"
+                          : !ops->ping         ? "ping"
+                          : !ops->close        ? "close"
+                          : !ops->subscribe    ? "subscribe"
+                          : !ops->poll         ? "poll"
+                          : !ops->wake         ? "wake"
+                          : !ops->ack          ? "ack"
+                          : !ops->lag          ? "lag"
+                          : !ops->leave        ? "leave"
+                                               : NULL;
+    if (missing)
+        return ecom_fail_field(err, ECOM_E_INVAL, missing, "is missing in the table");
+    return ECOM_OK;
 }
 
 int ecom_bus_new(const ecom_bus_ops *ops, void *self, const ecom_bus_options *opts, ecom_bus **out,
                  ecom_error *err)
 {
     ecom_bus_options filled;
-    int r = fill(opts, &filled, err);
+    int r;
 
-    if (r < 0)
+    if ((r = check_ops(ops, err)) < 0 || (r = fill(opts, &filled, err)) < 0)
         return r;
-    if (!complete(ops))
-        return ecom_fail(err, ECOM_E_INVAL, "the bus table is too small or lacks a method");
     ecom_bus *bus = calloc(1, sizeof(*bus));
     if (!bus)
         return ecom_fail(err, ECOM_E_NOMEM, "opening a bus");

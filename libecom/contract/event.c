@@ -52,12 +52,10 @@ static int key_of(const ecom_contract *contract, const void *event, ecom_str *ke
 
     if (!field || field->type > ECOM_TYPE_CURRENCY)
         return ecom_fail_field(err, ECOM_E_INVAL, contract->key,
-                               "%s: the key of %s is no text field of its record", contract->key,
-                               contract->type);
+                               "the key of %s is no text field of its record", contract->type);
     *key = *(const ecom_str *)ecom__field_at(field, event);
     if (key->n == 0)
-        return ecom_fail_field(err, ECOM_E_INVAL, contract->key, "%s: is required as the key",
-                               contract->key);
+        return ecom_fail_field(err, ECOM_E_INVAL, contract->key, "is required as the key");
     return ECOM_OK;
 }
 
@@ -72,7 +70,7 @@ static int complete(const ecom_contract *contract, const void *event, ecom_arena
         return ecom_fail(err, ECOM_E_NOMEM, "out of memory");
     memcpy(envelope, event, contract->record->size);
     if (envelope->type.n && !ecom_str_eq(envelope->type, type))
-        return ecom_fail_field(err, ECOM_E_INVAL, "type", "type: must be %s", contract->type);
+        return ecom_fail_field(err, ECOM_E_INVAL, "type", "must be %s", contract->type);
     envelope->type = type;
     if (envelope->version == 0 || envelope->version == ECOM_ABSENT)
         envelope->version = 1;
@@ -138,10 +136,10 @@ static int find_contract(const ecom_contract *const *contracts, const ecom_json 
             *out = *contracts;
             return ECOM_OK;
         }
-    return r < 0 ? r
-                 : ecom_fail_field(err, ECOM_E_UNKNOWN_TYPE, "type",
-                                   "type: no contract is called \"%.*s\"", (int)typed.type.n,
-                                   typed.type.p);
+    return r < 0
+               ? r
+               : ecom_fail_field(err, ECOM_E_UNKNOWN_TYPE, "type", "no contract is called \"%.*s\"",
+                                 (int)typed.type.n, typed.type.p);
 }
 
 /* Takes a header that tells of the request. The copy is empty when there is no such header. */

@@ -51,7 +51,7 @@ static int check_subscribers(const ecom_consumer_options *o, ecom_error *err)
         const ecom_subscriber *s = &o->subscribers[i];
         if (!s->contract || !s->handle)
             return ecom_fail_field(err, ECOM_E_INVAL, "subscribers",
-                                   "subscribers[%zu] needs a contract and a handler", i);
+                                   "[%zu] needs a contract and a handler", i);
         for (size_t k = 0; k < i; k++)
             if (strcmp(s->contract->type, o->subscribers[k].contract->type) == 0)
                 return ecom_fail_field(err, ECOM_E_INVAL, "subscribers",

@@ -145,8 +145,7 @@ static int is_own(ecom_str name)
 static int put_header(ecom_buf *to, const ecom_header *h, ecom_error *err)
 {
     if (!ecom__http_is_token(h->name) || is_own(h->name) || !ecom__http_is_text(h->value))
-        return ecom_fail_field(err, ECOM_E_INVAL, "headers",
-                               "headers: %.*s is not allowed or malformed",
+        return ecom_fail_field(err, ECOM_E_INVAL, "headers", "%.*s is not allowed or malformed",
                                h->name.n < 64 ? (int)h->name.n : 64, h->name.p ? h->name.p : "");
     if (ecom_buf_append(to, h->name) < 0 || ecom_buf_append(to, LIT(": ")) < 0 ||
         ecom_buf_append(to, h->value) < 0 || ecom_buf_append(to, LIT("\r\n")) < 0)
@@ -201,7 +200,7 @@ static int begin(struct call *call, ecom_http_client *client, const ecom_http_ca
     call->link = NULL;
     call->waiting = call->again = call->stale = 0;
     if (!ecom__http_is_token(method))
-        return ecom_fail_field(err, ECOM_E_INVAL, "method", "method: missing or malformed");
+        return ecom_fail_field(err, ECOM_E_INVAL, "method", "missing or malformed");
     int r = ecom__http_url_parse(&call->url, ecom_str_of(in->url), err);
     if (r < 0)
         return r;
@@ -495,6 +494,9 @@ int ecom_http_answer_error(const ecom_http_answer *answer, ecom_error *err)
         detail = text_of(problem, "title");
     memcpy(field, name.p, name.n < sizeof(field) ? name.n : (name.n = 0));
     field[name.n] = '\0';
+    if (name.n && detail.n > name.n + 2 && memcmp(detail.p, field, name.n) == 0 &&
+        memcmp(detail.p + name.n, ": ", 2) == 0)
+        detail = (ecom_str){detail.p + name.n + 2, detail.n - name.n - 2}; /* it comes again */
     if (detail.n)
         ecom_fail_field(err, code, field, "%.*s", (int)detail.n, detail.p);
     else

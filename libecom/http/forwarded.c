@@ -54,11 +54,11 @@ int ecom__http_proxies_read(const char *list, struct proxies *out, ecom_error *e
     for (out->n = 0; rest.p; out->n++) {
         ecom_str one = last_of(&rest);
         if (out->n == ECOM_HTTP_MAX_PROXIES)
-            return ecom_fail_field(err, ECOM_E_INVAL, "proxies", "proxies: more than %d",
+            return ecom_fail_field(err, ECOM_E_INVAL, "proxies", "more than %d",
                                    ECOM_HTTP_MAX_PROXIES);
         if (parse(one, &out->all[out->n]) < 0)
-            return ecom_fail_field(err, ECOM_E_INVAL, "proxies", "proxies: no address: %.*s",
-                                   (int)one.n, one.p);
+            return ecom_fail_field(err, ECOM_E_INVAL, "proxies", "no address: %.*s", (int)one.n,
+                                   one.p);
     }
     return ECOM_OK;
 }

@@ -108,7 +108,7 @@ static int decode(struct ecom_exchange *x, ecom_str raw, const char *what, ecom_
         return ecom_fail(err, ECOM_E_NOMEM, "query");
     if (n < 0)
         return ecom_fail_field(err, ECOM_E_INVAL, what,
-                               "query: %s has a malformed escape, a NUL or invalid UTF-8", what);
+                               "has a malformed escape, a NUL or invalid UTF-8");
     *out = (ecom_str){text, (size_t)n};
     return ECOM_OK;
 }
@@ -127,8 +127,7 @@ static int set_parameter(struct ecom_exchange *x, ecom_str raw_name, ecom_str ra
     if (!field)
         return ECOM_OK;
     if (seen[i]++)
-        return ecom_fail_field(err, ECOM_E_INVAL, field->name, "%s: is there more than once",
-                               field->name);
+        return ecom_fail_field(err, ECOM_E_INVAL, field->name, "is there more than once");
     r = decode(x, raw_value, field->name, &value, err);
     return r < 0 ? r : ecom_field_parse(field, value, x->arena, x->params, err);
 }

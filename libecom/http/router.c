@@ -59,6 +59,14 @@ static int is_identifier(const char *name)
     return *name != '\0';
 }
 
+/* Methods are told by case: "get" is not GET, and nobody sends it. */
+static int has_lower(const char *method)
+{
+    while (*method && !(*method >= 'a' && *method <= 'z'))
+        method++;
+    return *method != '\0';
+}
+
 static int compile(struct route *route, const ecom_route *def, ecom_error *err)
 {
     route->def = *def;
@@ -69,8 +77,8 @@ static int compile(struct route *route, const ecom_route *def, ecom_error *err)
     if (strpbrk(def->pattern, "\"\\") || !ecom__http_is_text(ecom_str_of(def->pattern)))
         return ecom_fail(err, ECOM_E_INVAL, "route %s: a pattern has no quotes and no controls",
                          def->pattern);
-    if (!def->method || !ecom__http_is_token(ecom_str_of(def->method)))
-        return ecom_fail(err, ECOM_E_INVAL, "route %s: the method is missing or malformed",
+    if (!def->method || !ecom__http_is_token(ecom_str_of(def->method)) || has_lower(def->method))
+        return ecom_fail(err, ECOM_E_INVAL, "route %s: the method must be one, in upper case",
                          def->pattern);
     if (!def->handle)
         return ecom_fail(err, ECOM_E_INVAL, "route %s %s: no handler", def->method, def->pattern);

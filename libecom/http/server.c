@@ -50,11 +50,10 @@ static void set_defaults(ecom_http_options *opts)
 static int check_options(const ecom_http_options *opts, ecom_error *err)
 {
     if (opts->port < 0 || opts->port > 65535)
-        return ecom_fail_field(err, ECOM_E_INVAL, "port", "port: %d is not in 0 to 65535",
+        return ecom_fail_field(err, ECOM_E_INVAL, "port", "%d is not in 0 to 65535",
                                (int)opts->port);
     if (opts->nroutes && !opts->routes)
-        return ecom_fail_field(err, ECOM_E_INVAL, "routes", "routes: %zu, and no table",
-                               opts->nroutes);
+        return ecom_fail_field(err, ECOM_E_INVAL, "routes", "%zu, and no table", opts->nroutes);
     if (opts->loops > 64 || opts->threads > 1024 || opts->max_headers > 1024 ||
         opts->max_body_bytes > 1 << 30 || opts->max_header_bytes > 1 << 20)
         return ecom_fail(err, ECOM_E_INVAL,
@@ -108,7 +107,10 @@ static int set_up(ecom_http_server *server, ecom_error *err)
     if (r == ECOM_OK)
         r = add_metrics(server, err);
     if (r == ECOM_OK && (r = ecom_http_openapi(opts, &server->openapi)) < 0)
-        ecom_fail(err, r, "the OpenAPI document of the routes");
+        ecom_fail(err, r, "the OpenAPI document of the routes%s",
+                  r == ECOM_E_INVAL
+                      ? ": an `openapi` is no JSON object, or two records have one name"
+                      : "");
     return r;
 }
 

@@ -6,7 +6,7 @@
 
 static int invalid(ecom_error *err, const char *what)
 {
-    return ecom_fail_field(err, ECOM_E_INVAL, "url", "url: %s", what);
+    return ecom_fail_field(err, ECOM_E_INVAL, "url", "%s", what);
 }
 
 static int set_port(struct url *url, ecom_str text, ecom_error *err)

@@ -84,7 +84,7 @@ int ecom_lambda_new(const ecom_lambda_options *opts, ecom_lambda **out, ecom_err
 
     ecom__options_copy(&o, sizeof(o), opts);
     if (!o.handle)
-        return ecom_fail_field(err, ECOM_E_INVAL, "handle", "handle: is missing");
+        return ecom_fail_field(err, ECOM_E_INVAL, "handle", "is missing");
     int r = ecom__lambda_wire_new(o.api, o.env ? o.env : ecom_env_system(), &wire, err);
     if (r == ECOM_OK && (r = ecom__lambda_new(&o, &ecom__lambda_wire, wire, out, err)) < 0)
         ecom__lambda_wire.close(wire);

@@ -63,7 +63,7 @@ static int decode(const ecom_json *record, const char *name, ecom_arena *arena, 
     if (!value || value->kind == ECOM_JSON_NULL)
         return ECOM_OK;
     if (value->kind != ECOM_JSON_STRING)
-        return ecom_fail_field(err, ECOM_E_INVAL, name, "%s: must be base64", name);
+        return ecom_fail_field(err, ECOM_E_INVAL, name, "must be base64");
     int r = ecom__lambda_base64(value->text, arena, out, &why);
     return r < 0 ? ecom_fail_field(err, r, name, "%s: %s", name, why.text) : ECOM_OK;
 }
@@ -79,8 +79,8 @@ static int header_value(const ecom_json *bytes, ecom_arena *arena, ecom_str *out
     for (const ecom_json *byte = bytes->first; byte; byte = byte->next) {
         int64_t v;
         if (ecom_json_int(byte, &v, NULL) < 0 || v < -128 || v > 255)
-            return ecom_fail_field(err, ECOM_E_INVAL, "headers",
-                                   "headers: byte %zu of a value is none", n + 1);
+            return ecom_fail_field(err, ECOM_E_INVAL, "headers", "byte %zu of a value is none",
+                                   n + 1);
         value[n++] = (char)v;
     }
     *out = (ecom_str){value, n};
@@ -102,7 +102,7 @@ static int read_headers(const ecom_json *record, ecom_arena *arena, ecom_msg *ms
     for (const ecom_json *h = list->first; h; h = h->next) {
         if (h->kind != ECOM_JSON_OBJECT || h->count != 1 || h->first->kind != ECOM_JSON_ARRAY)
             return ecom_fail_field(err, ECOM_E_INVAL, "headers",
-                                   "headers: one is not a name with its bytes");
+                                   "one is not a name with its bytes");
         headers[msg->nheaders].name = h->first->name;
         int r = header_value(h->first, arena, &headers[msg->nheaders].value, err);
         if (r < 0)
@@ -125,7 +125,7 @@ static int read_kafka(const ecom_json *record, ecom_arena *arena, struct source_
         ecom_json_int(ecom_json_get(record, "offset"), &offset, NULL) < 0 || partition < 0 ||
         partition > INT32_MAX || offset < 0)
         return ecom_fail_field(err, ECOM_E_INVAL, "records",
-                               "records: one is without topic, partition or offset");
+                               "one is without topic, partition or offset");
     item->attempt = 1;
     item->msg.partition = (int32_t)partition;
     item->msg.offset = offset;
@@ -146,8 +146,7 @@ static int read_kafka_batch(const ecom_json *partitions, ecom_arena *arena, stru
 
     for (const ecom_json *p = partitions->first; p; p = p->next) {
         if (p->kind != ECOM_JSON_ARRAY)
-            return ecom_fail_field(err, ECOM_E_INVAL, "records",
-                                   "records: a partition is no array");
+            return ecom_fail_field(err, ECOM_E_INVAL, "records", "a partition is no array");
         n += p->count;
     }
     int r = add_items(out, n, arena, err);
@@ -209,7 +208,7 @@ static int read_sqs(const ecom_json *record, ecom_arena *arena, struct source_it
 {
     item->id = text_of(record, "messageId");
     if (!item->id.n)
-        return ecom_fail_field(err, ECOM_E_INVAL, "Records", "Records: one is without messageId");
+        return ecom_fail_field(err, ECOM_E_INVAL, "Records", "one is without messageId");
     item->attempt = receive_count(record);
     item->msg.key = text_of(ecom_json_get(record, "attributes"), "MessageGroupId");
     item->msg.body = text_of(record, "body");
@@ -224,7 +223,7 @@ static int read_sns(const ecom_json *record, ecom_arena *arena, struct source_it
     const ecom_json *sns = ecom_json_get(record, "Sns");
 
     if (!text_of(sns, "Message").p)
-        return ecom_fail_field(err, ECOM_E_INVAL, "Records", "Records: one is without a message");
+        return ecom_fail_field(err, ECOM_E_INVAL, "Records", "one is without a message");
     item->id = text_of(sns, "MessageId");
     item->attempt = 1;
     item->msg.body = text_of(sns, "Message");
@@ -245,7 +244,7 @@ static int read_records(const ecom_json *records, ecom_arena *arena, struct sour
             r = read_sns(record, arena, item, err);
         else
             r = ecom_fail_field(err, ECOM_E_INVAL, "Records",
-                                "Records: one is of another source than the first");
+                                "one is of another source than the first");
     }
     return r;
 }

@@ -91,7 +91,7 @@ int ecom__lambda_address(const char *api, struct lambda_address *out, ecom_error
 
 fail:
     return ecom_fail_field(err, ECOM_E_INVAL, "api",
-                           "api: must be an IP address or localhost, and a port");
+                           "must be an IP address or localhost, and a port");
 }
 
 static int failed(ecom_error *err, const char *doing, int number)

@@ -17,7 +17,7 @@ void ecom__log_item(const ecom_log *log, ecom_str correlation_id, const char *me
 int ecom__check_store(const ecom_store *store, ecom_error *err)
 {
     if (!store)
-        return ecom_fail_field(err, ECOM_E_INVAL, "store", "store: is missing");
+        return ecom_fail_field(err, ECOM_E_INVAL, "store", "is missing");
     return ECOM_OK;
 }
 
@@ -135,12 +135,9 @@ int ecom__not_found(const struct ecom__collection *c, ecom_error *err)
 int ecom__load(const struct ecom__collection *c, ecom_str id, ecom_arena *arena, void *out,
                uint64_t *rev, ecom_error *err)
 {
-    int r = ECOM_E_NOTFOUND;
-
-    if (storable(id))
-        r = ecom_store_get_record(c->store, ecom_str_of(c->name), id, c->record, arena, out, rev,
-                                  err);
-    return r == ECOM_E_NOTFOUND ? ecom__not_found(c, err) : r;
+    return storable(id) ? ecom_store_get_record(c->store, ecom_str_of(c->name), id, c->record,
+                                                arena, out, rev, err)
+                        : ecom__not_found(c, err);
 }
 
 /* What load_by() finds: at most one row. */
@@ -191,7 +188,7 @@ int ecom__load_many(const struct ecom__collection *c, const ecom_str *ids, size_
     size_t size = c->record->size, have = 0;
 
     if (n > ECOM_IDS_MAX)
-        return ecom_fail_field(err, ECOM_E_INVAL, "ids", "ids: at most %d at once, not %zu",
+        return ecom_fail_field(err, ECOM_E_INVAL, "ids", "at most %d at once, not %zu",
                                ECOM_IDS_MAX, n);
     char *items = ecom_arena_alloc(arena, n * size);
     if (!items)

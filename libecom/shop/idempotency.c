@@ -86,13 +86,12 @@ static int64_t created_at(const struct ecom__creation *creation, const void *ite
 static int check_key(ecom_str key, ecom_error *err)
 {
     if (key.n < 1 || key.n > ECOM_KEY_MAX)
-        return ecom_fail_field(err, ECOM_E_INVAL, HEADER,
-                               HEADER ": must have 1 to %d characters, has %zu", ECOM_KEY_MAX,
-                               key.n);
+        return ecom_fail_field(err, ECOM_E_INVAL, HEADER, "must have 1 to %d characters, has %zu",
+                               ECOM_KEY_MAX, key.n);
     for (size_t i = 0; i < key.n; i++)
         if (key.p[i] < ' ' || key.p[i] > '~')
             return ecom_fail_field(err, ECOM_E_INVAL, HEADER,
-                                   HEADER ": must be printable ASCII, byte %zu is not", i + 1);
+                                   "must be printable ASCII, byte %zu is not", i + 1);
     return ECOM_OK;
 }
 
@@ -159,8 +158,7 @@ static int replay(const struct ecom__creation *creation, void *item, ecom_arena 
         return r == ECOM_OK ? ECOM_E_NOTFOUND : r;
     }
     if (!ecom_str_eq(*body_of(creation, former), *body_of(creation, item)))
-        return ecom_fail_field(err, ECOM_E_UNPROCESSABLE, HEADER,
-                               HEADER ": was used for another request");
+        return ecom_fail_field(err, ECOM_E_UNPROCESSABLE, HEADER, "was used for another request");
     memcpy(item, former, c->record->size);
     return ECOM_OK;
 }
@@ -191,7 +189,7 @@ static int create_with_key(const struct ecom__creation *creation, void *item, ec
     if (r == ECOM_OK)
         *replayed = former;
     else if (r == ECOM_E_CONFLICT || (r == ECOM_E_EXISTS && !clash.code))
-        r = ecom_fail_field(err, ECOM_E_CONFLICT, HEADER, HEADER ": is in use, try again");
+        r = ecom_fail_field(err, ECOM_E_CONFLICT, HEADER, "is in use, try again");
     else if (err)
         *err = why;
     return r;
@@ -218,7 +216,7 @@ int ecom__create(const struct ecom__creation *creation, void *item, ecom_arena *
     flight.key = *key_of(creation, item);
     if (!take_off(creation->flights, &flight))
         return ecom_fail_field(err, ECOM_E_CONFLICT, HEADER,
-                               HEADER ": the first request with it is still being answered");
+                               "the first request with it is still being answered");
     r = create_with_key(creation, item, arena, replayed, err);
     land(creation->flights, &flight);
     return r;

@@ -174,7 +174,7 @@ static int begin(ecom_notifications *notifications, const struct ecom__outcome *
     if (!ecom_str_eq(item->order_id, outcome->order_id) ||
         !ecom_str_eq(item->type, ecom_str_of(outcome->contract->type)))
         return ecom_fail_field(err, ECOM_E_UNPROCESSABLE, "id",
-                               "id: a %.*s of another order has had it", (int)item->type.n,
+                               "a %.*s of another order has had it", (int)item->type.n,
                                item->type.p);
     return ECOM_OK;
 }
@@ -273,10 +273,10 @@ int ecom_notifications_list(ecom_notifications *notifications, const ecom_notifi
     if (r == ECOM_OK && query->order_ids.p)
         return find_newest(notifications, query->order_ids, arena, out, err);
     if (r == ECOM_OK && !query->order_id.n)
-        r = ecom_fail_field(err, ECOM_E_INVAL, ORDER_INDEX, ORDER_INDEX ": is required");
+        r = ecom_fail_field(err, ECOM_E_INVAL, ORDER_INDEX, "is required");
     if (r == ECOM_OK && query->order_id.n > ECOM_STORE_MAX_ID)
-        r = ecom_fail_field(err, ECOM_E_INVAL, ORDER_INDEX,
-                            ORDER_INDEX ": must be at most %d bytes", ECOM_STORE_MAX_ID);
+        r = ecom_fail_field(err, ECOM_E_INVAL, ORDER_INDEX, "must be at most %d bytes",
+                            ECOM_STORE_MAX_ID);
     return r < 0 ? r
                  : find_page(notifications, query->order_id, query->first, query->after, arena, out,
                              err);

@@ -37,19 +37,17 @@ static int check_outcome(const ecom_order *order, const struct ecom__outcome *ou
                          ecom_error *err)
 {
     if (order->amount != outcome->amount)
-        return ecom_fail_field(err, ECOM_E_UNPROCESSABLE, "amount",
-                               "amount: the order has %lld minor units, %s says %lld",
-                               (long long)order->amount, outcome->contract->type,
-                               (long long)outcome->amount);
+        return ecom_fail_field(
+            err, ECOM_E_UNPROCESSABLE, "amount", "the order has %lld minor units, %s says %lld",
+            (long long)order->amount, outcome->contract->type, (long long)outcome->amount);
     if (!ecom_str_eq(order->currency, outcome->currency))
         return ecom_fail_field(err, ECOM_E_UNPROCESSABLE, "currency",
-                               "currency: the order has %.*s, %s says %.*s", (int)order->currency.n,
+                               "the order has %.*s, %s says %.*s", (int)order->currency.n,
                                order->currency.p, outcome->contract->type, (int)outcome->currency.n,
                                outcome->currency.p);
     if (!ecom_str_eq(order->user_id, outcome->user_id))
         return ecom_fail_field(err, ECOM_E_UNPROCESSABLE, "userId",
-                               "userId: %s names another user than the order",
-                               outcome->contract->type);
+                               "%s names another user than the order", outcome->contract->type);
     return ECOM_OK;
 }
 
@@ -60,14 +58,12 @@ static int check_again(const ecom_order *order, const struct ecom__outcome *outc
     if (ecom_str_eq(order->payment_event_id, outcome->envelope->id))
         return ECOM_OK;
     if (!is_behind(order, outcome->contract))
-        return ecom_fail_field(err, ECOM_E_UNPROCESSABLE, "type",
-                               "type: the order is %s, not for %s",
+        return ecom_fail_field(err, ECOM_E_UNPROCESSABLE, "type", "the order is %s, not for %s",
                                ecom_order_status_name(order->status), outcome->contract->type);
     if (!ecom_str_eq(order->payment_id, outcome->payment_id))
-        return ecom_fail_field(err, ECOM_E_UNPROCESSABLE, "paymentId",
-                               "paymentId: the order is %s by another payment, %.*s",
-                               ecom_order_status_name(order->status), (int)order->payment_id.n,
-                               order->payment_id.p);
+        return ecom_fail_field(
+            err, ECOM_E_UNPROCESSABLE, "paymentId", "the order is %s by another payment, %.*s",
+            ecom_order_status_name(order->status), (int)order->payment_id.n, order->payment_id.p);
     return ECOM_OK;
 }
 

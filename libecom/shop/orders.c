@@ -167,9 +167,8 @@ void ecom_orders_free(ecom_orders *orders)
 static int check_user(ecom_str user_id, ecom_error *err)
 {
     if (user_id.n < 1 || user_id.n > ECOM_USER_ID_MAX)
-        return ecom_fail_field(err, ECOM_E_INVAL, "userId",
-                               "userId: must have 1 to %d bytes, has %zu", ECOM_USER_ID_MAX,
-                               user_id.n);
+        return ecom_fail_field(err, ECOM_E_INVAL, "userId", "must have 1 to %d bytes, has %zu",
+                               ECOM_USER_ID_MAX, user_id.n);
     return ECOM_OK;
 }
 
@@ -187,7 +186,7 @@ static int complete(const ecom_order_request *request, const ecom_caller *caller
         return r;
     if (request->user_id.p && !ecom_str_eq(request->user_id, caller->user_id))
         return ecom_fail_field(err, ECOM_E_FORBIDDEN, "userId",
-                               "userId: nobody can order for another user");
+                               "nobody can order for another user");
     *out = *request;
     out->user_id = caller->user_id;
     if (!out->currency.p)
@@ -411,7 +410,7 @@ int ecom_orders_list(ecom_orders *orders, ecom_str user_id, const ecom_order_que
         query = &all;
     }
     if (query->user_id.p && !ecom_str_eq(query->user_id, user_id))
-        return ecom_fail_field(err, ECOM_E_FORBIDDEN, "userId", "userId: is not the caller");
+        return ecom_fail_field(err, ECOM_E_FORBIDDEN, "userId", "is not the caller");
     if (query->ids.p)
         return list_ids(orders, user_id, query->ids, arena, out, err);
     return find_page(orders, user_id, query->first, query->after, query->status, arena, &out->items,

@@ -37,7 +37,7 @@ int ecom__outcome_of(const ecom_contract *contract, const void *event, struct ec
     else if (strcmp(contract->type, ecom_payment_failed_contract.type) == 0)
         of_failed(event, out);
     else
-        return ecom_fail_field(err, ECOM_E_INVAL, "type", "type: %s says nothing about a payment",
+        return ecom_fail_field(err, ECOM_E_INVAL, "type", "%s says nothing about a payment",
                                contract->type);
     return ECOM_OK;
 }

@@ -27,7 +27,7 @@ static int cursor_id(ecom_str cursor, char id[ECOM_STORE_MAX_ID], size_t *n, eco
         good = id[i] > ' ' && id[i] <= '~';
     if (!good)
         return ecom_fail_field(err, ECOM_E_INVAL, "after",
-                               "after: is no cursor: hand back a nextCursor as it came");
+                               "is no cursor: hand back a nextCursor as it came");
     return ECOM_OK;
 }
 
@@ -46,7 +46,7 @@ int ecom__ids_split(const char *field, ecom_str text, ecom_arena *arena, ecom_st
     size_t count = count_ids(text), start = 0, have = 0;
 
     if (count > ECOM_IDS_MAX)
-        return ecom_fail_field(err, ECOM_E_INVAL, field, "%s: at most %d at once, not %zu", field,
+        return ecom_fail_field(err, ECOM_E_INVAL, field, "at most %d at once, not %zu",
                                ECOM_IDS_MAX, count);
     ecom_str *v = ecom_arena_alloc(arena, count * sizeof(*v));
     if (!v)
@@ -55,8 +55,7 @@ int ecom__ids_split(const char *field, ecom_str text, ecom_arena *arena, ecom_st
         if (i < text.n && text.p[i] != ',')
             continue;
         if (i == start)
-            return ecom_fail_field(err, ECOM_E_INVAL, field, "%s: number %zu is empty", field,
-                                   have + 1);
+            return ecom_fail_field(err, ECOM_E_INVAL, field, "number %zu is empty", have + 1);
         v[have++] = (ecom_str){text.p + start, i - start};
         start = i + 1;
     }

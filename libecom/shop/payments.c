@@ -147,7 +147,7 @@ static int check_same(const ecom_payments *payments, const ecom_payment *payment
     if (!field)
         return ECOM_OK;
     return ecom_fail_field(err, ECOM_E_UNPROCESSABLE, field,
-                           "%s: the payment of this order was begun with another", field);
+                           "the payment of this order was begun with another");
 }
 
 /* The payment as it stands, begun now if it was not. */
@@ -348,7 +348,7 @@ int ecom_payments_on_order(void *payments, const ecom_delivery *delivery, ecom_e
     ecom_payment_result result;
 
     if (strcmp(delivery->contract->type, ecom_order_created_contract.type) != 0)
-        return ecom_fail_field(err, ECOM_E_INVAL, "type", "type: %s asks for no payment",
+        return ecom_fail_field(err, ECOM_E_INVAL, "type", "%s asks for no payment",
                                delivery->contract->type);
     return ecom_payments_handle(payments, delivery->event, delivery->arena, &result, err);
 }

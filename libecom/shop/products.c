@@ -148,7 +148,7 @@ static int complete(const ecom_product_request *request, ecom_product_request *o
     if (r < 0)
         return r;
     if (is_blank(request->name))
-        return ecom_fail_field(err, ECOM_E_INVAL, "name", "name: must not be blank");
+        return ecom_fail_field(err, ECOM_E_INVAL, "name", "must not be blank");
     *out = *request;
     if (!out->currency.p)
         out->currency = ecom_str_of("USD");
@@ -198,7 +198,7 @@ int ecom_products_create(ecom_products *products, const ecom_product_request *re
     if (r == ECOM_OK)
         r = ecom__create(&creation, &product, arena, &again, err);
     if (r == ECOM_E_EXISTS)
-        return ecom_fail_field(err, r, "sku", "sku: another product has it");
+        return ecom_fail_field(err, r, "sku", "another product has it");
     if (r < 0)
         return r;
     if (!again)
@@ -244,7 +244,7 @@ static int parse_search(ecom_str text, struct search *search, ecom_error *err)
 
     while (ecom__words_next(&words)) {
         if (search->n == ECOM_SEARCH_WORDS)
-            return ecom_fail_field(err, ECOM_E_INVAL, "search", "search: at most %d words",
+            return ecom_fail_field(err, ECOM_E_INVAL, "search", "at most %d words",
                                    ECOM_SEARCH_WORDS);
         if (words.n > search->words[search->longest].n)
             search->longest = search->n;

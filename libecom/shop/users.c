@@ -199,7 +199,7 @@ int ecom_users_register(ecom_users *users, const ecom_registration *request, eco
     if (r == ECOM_OK)
         r = ecom__save(&users->c, &user, 0, NULL, arena, NULL, err);
     if (r == ECOM_E_EXISTS)
-        return ecom_fail_field(err, r, "email", "email: there is an account with this address");
+        return ecom_fail_field(err, r, "email", "there is an account with this address");
     if (r == ECOM_OK)
         *out = user;
     return r;

@@ -102,11 +102,20 @@ int ecom__entries_derive(struct ecom__entries *entries, const ecom_record *recor
 int ecom__record_change(const ecom_record *record, const void *in, struct ecom__entries *entries,
                         ecom_buf *doc, ecom_change *change, ecom_error *err)
 {
+    size_t before = entries->n;
+
     if (ecom__entries_derive(entries, record, in) < 0 ||
         ecom_record_write(record, in, ECOM_VIEW_STORE, doc) < 0) {
         ecom_buf_free(doc);
         return ecom_fail(err, ECOM_E_NOMEM, "out of memory");
     }
+    for (size_t i = before; i < entries->n; i++)
+        if (entries->v[i].value.n > ECOM_STORE_MAX_VALUE) {
+            ecom_buf_free(doc);
+            return ecom_fail_field(err, ECOM_E_TOOLARGE, entries->v[i].index.p,
+                                   "has %zu bytes, in an index the limit is %d",
+                                   entries->v[i].value.n, ECOM_STORE_MAX_VALUE);
+        }
     change->doc = ecom_buf_str(doc);
     change->entries = entries->v;
     change->nentries = entries->n;
@@ -154,6 +163,8 @@ int ecom_store_get_record(ecom_store *store, ecom_str collection, ecom_str id,
     uint64_t read = 0;
     int r = ecom_store_get(store, collection, id, &doc, &read, err);
 
+    if (r == ECOM_E_NOTFOUND)
+        ecom_fail(err, r, "there is no %s with this id", record->name);
     if (r == ECOM_OK)
         r = ecom__record_of_doc(record, collection, id, ecom_buf_str(&doc), arena, out, err);
     if (r == ECOM_OK && rev)

@@ -75,10 +75,19 @@ static int check_ops(const ecom_store_ops *ops, ecom_error *err)
     if (!ops || ops->size < least)
         return ecom_fail_field(err, ECOM_E_INVAL, "size", "the table has %u bytes, not %zu",
                                ops ? ops->size : 0, least);
-    if (!ops->name || !ops->get || !ops->put || !ops->remove || !ops->find || !ops->pending ||
-        !ops->published || !ops->backlog || !ops->ping || !ops->close)
-        return ecom_fail(err, ECOM_E_INVAL, "the table of \"%s\" lacks a method",
-                         ops->name ? ops->name : "");
+    const char *missing = !ops->name        ? "name"
+                          : !ops->get       ? "get"
+                          : !ops->put       ? "put"
+                          : !ops->remove    ? "remove"
+                          : !ops->find      ? "find"
+                          : !ops->pending   ? "pending"
+                          : !ops->published ? "published"
+                          : !ops->backlog   ? "backlog"
+                          : !ops->ping      ? "ping"
+                          : !ops->close     ? "close"
+                                            : NULL;
+    if (missing)
+        return ecom_fail_field(err, ECOM_E_INVAL, missing, "is missing in the table");
     return ECOM_OK;
 }
 
@@ -137,6 +146,8 @@ int ecom__store_open_sqlite(const char *path, const ecom_store_options *opts, ec
 /* Lets a call in: at once, or, where the backend takes one at a time, when its turn comes. */
 static int enter(ecom_store *store, ecom_error *err)
 {
+    if (!store)
+        return ecom_fail(err, ECOM_E_INVAL, "no store");
     unsigned room = store->ops.caps & ECOM_CAP_CONCURRENT ? UINT32_MAX : 1;
     int r = ECOM_OK;
 

@@ -151,6 +151,7 @@ static void a_table_that_lacks_a_method_is_refused(struct bus_test *t)
     (void)t;
     ops.ack = NULL;
     CHECK_CODE(ECOM_E_INVAL, ecom_bus_new(&ops, NULL, NULL, &bus, &e), e);
+    CHECK(strcmp(e.field, "ack") == 0, "it says %s", e.text);
     ops = fault_ops();
     ops.size = 8;
     CHECK_CODE(ECOM_E_INVAL, ecom_bus_new(&ops, NULL, NULL, &bus, &e), e);

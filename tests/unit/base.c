@@ -21,6 +21,26 @@ static void an_error_text_is_cut_at_a_whole_character(void)
     CHECK_STR("two lines ", ecom_str_of(e.text));
 }
 
+static void an_error_of_input_begins_with_its_field(void)
+{
+    ecom_error e;
+    char long_name[300];
+
+    CHECK_I64(ECOM_E_INVAL, ecom_fail_field(&e, ECOM_E_INVAL, "items[2].id", "is %s", "empty"));
+    CHECK_STR("items[2].id", ecom_str_of(e.field));
+    CHECK_STR("items[2].id: is empty", ecom_str_of(e.text));
+    CHECK_I64(ECOM_E_INVAL, ecom_fail_field(&e, ECOM_E_INVAL, "", "is empty"));
+    CHECK_STR("is empty", ecom_str_of(e.text));
+    CHECK_I64(ECOM_E_INVAL, ecom_fail_field(&e, ECOM_E_INVAL, e.field, "%s again", e.text));
+    CHECK_STR("is empty again", ecom_str_of(e.text));
+    memset(long_name, 'n', sizeof(long_name));
+    long_name[sizeof(long_name) - 1] = '\0';
+    CHECK_I64(ECOM_E_INVAL, ecom_fail_field(&e, ECOM_E_INVAL, long_name, "%s", long_name));
+    CHECK_U64(sizeof(e.field) - 1, strlen(e.field));
+    CHECK_U64(sizeof(e.text) - 1, strlen(e.text));
+    CHECK_I64(ECOM_E_INVAL, ecom_fail_field(NULL, ECOM_E_INVAL, "id", "is empty"));
+}
+
 static void every_code_has_its_line_and_unknown_ones_read_as_backend(void)
 {
     for (int code = 0; code >= ECOM_E_UNKNOWN_TYPE; code--)
@@ -244,6 +264,7 @@ static void utf8_is_read_strictly(void)
 
 static const struct check_case cases[] = {
     CASE(an_error_text_is_cut_at_a_whole_character),
+    CASE(an_error_of_input_begins_with_its_field),
     CASE(every_code_has_its_line_and_unknown_ones_read_as_backend),
     CASE(a_buffer_grows_and_survives_a_failed_allocation),
     CASE(an_arena_keeps_its_bound_and_its_alignment),

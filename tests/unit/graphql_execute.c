@@ -428,7 +428,7 @@ static void a_deadline_that_is_over_starts_nothing(void)
 static void rewrite(void *user, void *context, const char *type, const char *field, ecom_error *err)
 {
     (void)context;
-    CHECK_STR("the disk is on fire at 10.0.0.1", ecom_str_of(err->text));
+    CHECK_STR("secret: the disk is on fire at 10.0.0.1", ecom_str_of(err->text));
     CHECK(strcmp(type, "Query") == 0 && strcmp(field, "broken") == 0, "%s.%s", type, field);
     ++*(int *)user;
     ecom_fail(err, ECOM_E_UNAVAILABLE, "try later");

@@ -571,6 +571,7 @@ static void options_and_routes_that_cannot_work_are_refused(void)
         {{.method = "GET", .pattern = "x", .handle = who}},
         {{.method = "GET", .pattern = NULL, .handle = who}},
         {{.method = "G T", .pattern = "/", .handle = who}},
+        {{.method = "get", .pattern = "/", .handle = who}},
         {{.method = "GET", .pattern = "/", .handle = NULL}},
         {{.method = "GET", .pattern = "/{}", .handle = who}},
         {{.method = "GET", .pattern = "/{a", .handle = who}},

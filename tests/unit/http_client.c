@@ -166,7 +166,7 @@ static int echo(void *user, ecom_exchange *x, ecom_error *err)
 static int refuse(void *user, ecom_exchange *x, ecom_error *err)
 {
     (void)user, (void)x;
-    ecom_fail_field(err, ECOM_E_EXISTS, "email", "email: is there already");
+    ecom_fail_field(err, ECOM_E_EXISTS, "email", "is there already");
     return ECOM_E_EXISTS;
 }
 

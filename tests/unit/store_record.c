@@ -176,6 +176,15 @@ static void a_record_is_put_and_got_with_its_entries(void)
     CHECK_CODE(ECOM_E_EXISTS,
                ecom_store_put_record(store, &change, &record, &thing, arena, NULL, &e), e);
     CHECK_STR("sku", ecom_str_of(e.field));
+    char wide[ECOM_STORE_MAX_VALUE + 1];
+    memset(wide, 'x', sizeof(wide));
+    thing.sku = (ecom_str){wide, sizeof(wide) - 1};
+    CHECK_CODE(ECOM_OK, ecom_store_put_record(store, &change, &record, &thing, arena, NULL, &e), e);
+    thing.sku.n++;
+    CHECK_CODE(ECOM_E_TOOLARGE,
+               ecom_store_put_record(store, &change, &record, &thing, arena, NULL, &e), e);
+    CHECK_STR("sku", ecom_str_of(e.field));
+    thing.sku = S("");
     thing.plain = S("\xFF");
     CHECK_CODE(ECOM_E_INVAL,
                ecom_store_put_record(store, &change, &record, &thing, arena, NULL, &e), e);
@@ -204,6 +213,7 @@ static void a_document_that_is_no_such_record_is_damage(void)
     CHECK_CODE(ECOM_E_NOTFOUND,
                ecom_store_get_record(store, S("things"), S("t2"), &record, arena, &found, &rev, &e),
                e);
+    CHECK_TEXT("there is no Thing with this id", e);
     CHECK_U64(77, rev);
     ecom_store_close(store);
     ecom_arena_free(arena);

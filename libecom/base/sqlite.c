@@ -173,11 +173,14 @@ static int set_up(sqlite3 *db, int flags, int32_t timeout_ms, ecom_error *err)
         return r;
     if (sqlite3_db_readonly(db, "main") == 1)
         return ecom__sqlite_fail(db, SQLITE_READONLY, err);
-    /* A checkpoint holds up the commit that it falls to for some ms: one in 16 MiB, not in 4. */
-    return ecom__sqlite_exec(db,
-                             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                             "PRAGMA journal_size_limit=67108864; PRAGMA wal_autocheckpoint=4000",
-                             err);
+    /* A checkpoint holds up the commit that it falls to for some ms: one in 16 MiB, not in 4. The
+     * first look at the file, at the version, opens the journal. */
+    r = ecom__sqlite_exec(db,
+                          "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                          "PRAGMA journal_size_limit=67108864; PRAGMA wal_autocheckpoint=4000;"
+                          "PRAGMA user_version",
+                          err);
+    return r < 0 ? r : ecom__sqlite_gather(db, err);
 }
 
 int ecom__sqlite_open(const char *path, int flags, int32_t timeout_ms, sqlite3 **out,

@@ -16,6 +16,10 @@ int ecom__sqlite_open(const char *path, int flags, int32_t timeout_ms, sqlite3 *
 /* NULL is fine. Statements must have been finalized. */
 void ecom__sqlite_close(sqlite3 *db);
 
+/* Has a connection that is open and in WAL mode write its journal many pages at a time; as good as
+ * before against a crash, a full disk, and to others. sqlite_wal.c says how. */
+int ecom__sqlite_gather(sqlite3 *db, ecom_error *err);
+
 /* Is the file still there under its name? What is written to one that was deleted or replaced is
  * lost with the last process that has it open. ECOM_E_UNAVAILABLE. */
 int ecom__sqlite_in_place(sqlite3 *db, ecom_error *err);

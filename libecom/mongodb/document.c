@@ -71,8 +71,7 @@ static int is_text(ecom_str bytes)
     return i == bytes.n || bson_utf8_validate(bytes.p + i, bytes.n - i, false);
 }
 
-/* Text as a string, which people can read; other bytes as what they are. */
-static void append_bytes(bson_t *to, const char *name, ecom_str bytes)
+void ecom__mdb_append_bytes(bson_t *to, const char *name, ecom_str bytes)
 {
     if (is_text(bytes))
         bson_append_utf8(to, name, -1, bytes.n ? bytes.p : "", (int)bytes.n);
@@ -157,7 +156,7 @@ static int add_doc(ecom_str doc, ecom__mdb_content *content)
     if (r < 0)
         BSON_APPEND_UTF8(&content->lacks, "doc", "");
     if (!exact)
-        append_bytes(&content->has, "text", doc);
+        ecom__mdb_append_bytes(&content->has, "text", doc);
     else
         BSON_APPEND_UTF8(&content->lacks, "text", "");
     return ECOM_OK;
@@ -198,8 +197,8 @@ static void append_headers(bson_t *event, const ecom_msg *msg)
         const char *index;
         bson_uint32_to_string((uint32_t)i, &index, number, sizeof(number));
         bson_append_document_begin(&array, index, -1, &header);
-        append_bytes(&header, "name", msg->headers[i].name);
-        append_bytes(&header, "value", msg->headers[i].value);
+        ecom__mdb_append_bytes(&header, "name", msg->headers[i].name);
+        ecom__mdb_append_bytes(&header, "value", msg->headers[i].value);
         bson_append_document_end(&array, &header);
     }
     bson_append_array_end(event, &array);
@@ -210,15 +209,15 @@ static void append_event(bson_t *event, const ecom_store_write *write, uint64_t 
     const ecom_msg *msg = &write->change->events[i];
 
     BSON_APPEND_INT64(event, "n", ecom__mdb_event_number(rev, i));
-    append_bytes(event, "by", write->origin);
+    ecom__mdb_append_bytes(event, "by", write->origin);
     BSON_APPEND_DATE_TIME(event, "since", write->now_ms);
-    append_bytes(event, "id", msg->id);
-    append_bytes(event, "topic", msg->topic);
-    append_bytes(event, "key", msg->key);
+    ecom__mdb_append_bytes(event, "id", msg->id);
+    ecom__mdb_append_bytes(event, "topic", msg->topic);
+    ecom__mdb_append_bytes(event, "key", msg->key);
     BSON_APPEND_INT64(event, "time", msg->time_ms);
     if (msg->nheaders)
         append_headers(event, msg);
-    append_bytes(event, "body", msg->body);
+    ecom__mdb_append_bytes(event, "body", msg->body);
 }
 
 void ecom__mdb_append_events(bson_t *to, const char *name, const ecom_store_write *write,

@@ -37,8 +37,11 @@ int ecom__mdb_key(ecom_str index, ecom_str value, ecom_buf *out);
 int ecom__mdb_key_value(ecom_str key, ecom_str index, ecom_buf *out);
 
 /* What published() is handed of an event, in place of what is in the buffer. ECOM_E_NOMEM. */
-int ecom__mdb_token(ecom_buf *token, const char *collection, ecom_str id, int64_t number);
+int ecom__mdb_token(ecom_buf *token, const char *collection, ecom_str id, int64_t number,
+                    ecom_str by);
 
+/* Text as a string, which people can read; other bytes as what they are. */
+void ecom__mdb_append_bytes(bson_t *to, const char *name, ecom_str bytes);
 /* A string or binary field; p is NULL when it is neither. */
 ecom_str ecom__mdb_bytes(const bson_iter_t *at);
 

@@ -197,13 +197,16 @@ static int tell_one(const struct page *page, const struct event *event, ecom_buf
     ecom_pending out = {.collection = caller_name(kept->collection)};
     bson_iter_t at;
     int64_t number;
+    ecom_str by = {NULL, 0};
     int r = ecom__mdb_read_event(&event->at, &number, &out, headers, err);
 
     if (r < 0)
         return r;
+    if (bson_iter_recurse(&event->at, &at) && bson_iter_find(&at, "by"))
+        by = ecom__mdb_bytes(&at);
     if (!bson_iter_init_find(&at, kept->doc, "_id") || !(out.id = ecom__mdb_bytes(&at)).n)
         return ecom_fail(err, ECOM_E_CORRUPT, "events wait in a document whose _id is no string");
-    if (ecom__mdb_token(token, kept->collection, out.id, number) < 0)
+    if (ecom__mdb_token(token, kept->collection, out.id, number, by) < 0)
         return ecom_fail(err, ECOM_E_NOMEM, "no memory for a token");
     out.token = ecom_buf_str(token);
     *stop = row(user, &out) != 0;

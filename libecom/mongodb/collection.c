@@ -125,6 +125,15 @@ static int enter_in_registry(ecom__mdb *db, ecom__mdb_use *use, const char *name
     return r;
 }
 
+int ecom__mdb_is_ready(ecom__mdb *db, const char *name)
+{
+    pthread_mutex_lock(&db->lock);
+    struct ecom__mdb_collection *slot = slot_of(db, name);
+    int ready = slot && slot->ready;
+    pthread_mutex_unlock(&db->lock);
+    return ready;
+}
+
 int ecom__mdb_prepare(ecom__mdb *db, ecom__mdb_use *use, const char *name, ecom_error *err)
 {
     pthread_mutex_lock(&db->lock);

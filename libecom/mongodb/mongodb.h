@@ -9,6 +9,15 @@
 
 enum { ECOM__MDB_MAX_COLLECTIONS = 256, ECOM__MDB_NAME = ECOM_STORE_MAX_NAME + 2 };
 
+/* Writes that wait to go to the server: see group.h. */
+typedef struct ecom__mdb_queue {
+    pthread_mutex_t lock;
+    struct ecom__mdb_job *first, **end;
+    size_t n;
+    size_t staying; /* of them, those whose threads wait */
+    size_t running; /* commands under way, or about to be */
+} ecom__mdb_queue;
+
 typedef struct ecom__mdb {
     mongoc_client_pool_t *pool;
     char *database;
@@ -27,6 +36,8 @@ typedef struct ecom__mdb {
     } collections[ECOM__MDB_MAX_COLLECTIONS];
     size_t ncollections;
     int64_t listed_us; /* when they were last asked for; below 0: never */
+
+    ecom__mdb_queue queue;
 } ecom__mdb;
 
 /* A client of the pool, and one collection: for one call, or a part of it. */
@@ -51,6 +62,8 @@ void ecom__mdb_give(ecom__mdb *db, ecom__mdb_use *use);
 
 /* What a collection of the caller's is called there: MongoDB keeps some names to itself. */
 void ecom__mdb_name(ecom_str collection, char out[ECOM__MDB_NAME]);
+/* Truth: ecom__mdb_prepare() has nothing to do. */
+int ecom__mdb_is_ready(ecom__mdb *db, const char *name);
 /* Before the first write to a collection: makes its indexes, and notes it where pending() looks.
  * That may take long, and once only: the call's time begins anew behind it. */
 int ecom__mdb_prepare(ecom__mdb *db, ecom__mdb_use *use, const char *name, ecom_error *err);
@@ -59,6 +72,9 @@ int ecom__mdb_list(ecom__mdb *db, int64_t until_us, char (*out)[ECOM__MDB_NAME],
                    ecom_error *err);
 /* A revision above @p stored and above all that this handle gave out: about the time in us. */
 uint64_t ecom__mdb_next_rev(ecom__mdb *db, uint64_t stored);
+
+void ecom__mdb_queue_init(ecom__mdb_queue *queue);
+void ecom__mdb_queue_clear(ecom__mdb_queue *queue);
 
 /* What went wrong, as one of ours. `unknown`: a write may yet be done. */
 int ecom__mdb_fail(const bson_error_t *cause, ecom_error *err);
@@ -80,6 +96,8 @@ int ecom__mdb_get(void *self, ecom_str collection, ecom_str id, ecom_buf *doc, u
 int ecom__mdb_find(void *self, const ecom_query *query, ecom_row_fn row, void *user, int *more,
                    ecom_error *err);
 int ecom__mdb_put(void *self, const ecom_store_write *write, uint64_t *rev, ecom_error *err);
+int ecom__mdb_put_later(void *self, const ecom_store_write *write, ecom_put_fn fn, void *user,
+                        ecom_error *err);
 int ecom__mdb_remove(void *self, ecom_str collection, ecom_str id, uint64_t expect,
                      ecom_error *err);
 int ecom__mdb_pending(void *self, ecom_str origin, int64_t before_ms, uint32_t limit,

@@ -33,6 +33,7 @@ static void mdb_close(void *self)
 
     if (db->pool)
         mongoc_client_pool_destroy(db->pool);
+    ecom__mdb_queue_clear(&db->queue);
     pthread_mutex_destroy(&db->lock);
     free(db->database);
     free(db);
@@ -51,6 +52,7 @@ static const ecom_store_ops mongodb_ops = {
     .backlog = ecom__mdb_backlog,
     .ping = mdb_ping,
     .close = mdb_close,
+    .put_later = ecom__mdb_put_later,
     .watch = ecom__mdb_watch,
     .wait = ecom__mdb_wait,
     .unwatch = ecom__mdb_unwatch,
@@ -191,6 +193,7 @@ int ecom_mongodb_open_store(const char *url, const ecom_store_options *opts, eco
         return ecom_fail(err, ECOM_E_NOMEM, "no memory for a store");
     }
     pthread_mutex_init(&db->lock, NULL);
+    ecom__mdb_queue_init(&db->queue);
     db->env = opts && opts->env ? opts->env : ecom_env_system();
     db->timeout_ms = timeout_ms;
     db->listed_us = -1;

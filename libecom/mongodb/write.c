@@ -1,6 +1,9 @@
 #include "mongodb/document.h"
+#include "mongodb/group.h"
 
 #include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What is stored of a document now. */
@@ -16,17 +19,20 @@ struct state {
  * has an effect: to try again is safe. */
 struct change {
     ecom__mdb *db;
-    ecom__mdb_use use;
+    char name[ECOM__MDB_NAME];     /* of the collection, as it is called there */
+    ecom__mdb_use use;             /* taken once something must be read */
     const ecom_store_write *write; /* NULL: a removal */
     ecom_str id, origin;
     uint64_t expect, base, rev; /* base: at which it is written; 0: it is new */
     int over_gone, remove_at_once, sent;
     int64_t now_ms;
     ecom__mdb_content content;
+    bson_t filter, update; /* of the attempt under way */
+    ecom__mdb_job job;
     ecom_error *err;
 };
 
-enum outcome { DONE = 1, REFUSED, UNKNOWN, AWAY };
+enum { DONE = ECOM__MDB_DONE };
 
 static void append_id(bson_t *to, const struct change *c)
 {
@@ -105,9 +111,17 @@ static int has_time(const struct change *c)
     return ecom__mdb_check_time(c->db, c->use.until_us, NULL) == ECOM_OK;
 }
 
+/* A client of its own, from now to the end of the call. */
+static int take_client(struct change *c)
+{
+    if (c->use.client)
+        return ecom__mdb_check_time(c->db, c->use.until_us, c->err);
+    return ecom__mdb_take(c->db, c->name, c->use.until_us, &c->use, c->err);
+}
+
 static int read_state(struct change *c, struct state *state)
 {
-    int r = ecom__mdb_check_time(c->db, c->use.until_us, c->err);
+    int r = take_client(c);
 
     if (r < 0)
         return r;
@@ -214,56 +228,56 @@ static void make_removal(const struct change *c, bson_t *update)
     bson_append_document_end(update, &part);
 }
 
-static int outcome_of(struct change *c, bool ok, const bson_t *reply, const bson_error_t *cause)
+/* Makes ready what an attempt sends; end_attempt() ends it, whatever this returns. */
+static int begin_attempt(struct change *c)
 {
-    if (ok)
-        return c->base == 0 || ecom__mdb_number(reply, "matchedCount") ? DONE : REFUSED;
-    if (ecom__mdb_is_duplicate(cause))
-        return REFUSED;
-    if (ecom__mdb_is_unknown(cause, reply)) {
-        c->sent = 1;
-        ecom__mdb_fail(cause, c->err);
-        return UNKNOWN;
+    bson_init(&c->filter);
+    bson_init(&c->update);
+    if (c->base == 0) {
+        make_new(c, &c->update);
+    } else {
+        make_filter(c, &c->filter);
+        if (c->write)
+            make_update(c, &c->update);
+        else
+            make_removal(c, &c->update);
     }
-    int r = ecom__mdb_fail(cause, c->err);
-    return r == ECOM_E_UNAVAILABLE ? AWAY : r;
+    if (c->update.len > ECOM__MDB_MAX_BYTES)
+        return ecom_fail(c->err, ECOM_E_TOOLARGE,
+                         "the change has %" PRIu32 " bytes as BSON, at most %d are possible",
+                         c->update.len, ECOM__MDB_MAX_BYTES);
+    c->job = (ecom__mdb_job){.collection = c->name,
+                             .id = c->id,
+                             .origin = c->origin,
+                             .base = c->base,
+                             .rev = c->rev,
+                             .filter = c->base ? &c->filter : NULL,
+                             .write = &c->update,
+                             .until_us = c->use.until_us,
+                             .err = c->err};
+    return ECOM_OK;
 }
 
-static int attempt(struct change *c)
+static int end_attempt(struct change *c, int outcome)
 {
-    bson_t filter = BSON_INITIALIZER, update = BSON_INITIALIZER, reply;
-    bson_t opts = BSON_INITIALIZER;
-    bson_error_t cause = {0};
-    bool ok;
-    int r;
+    c->sent |= outcome == ECOM__MDB_UNKNOWN;
+    bson_destroy(&c->filter);
+    bson_destroy(&c->update);
+    return outcome;
+}
 
-    BSON_APPEND_BOOL(&opts, "validate", false); /* keys may hold NUL, and we made it all */
-    if (c->base == 0) {
-        make_new(c, &update);
-    } else {
-        make_filter(c, &filter);
-        if (c->write)
-            make_update(c, &update);
-        else
-            make_removal(c, &update);
-    }
-    if (update.len > ECOM__MDB_MAX_BYTES) {
-        r = ecom_fail(c->err, ECOM_E_TOOLARGE,
-                      "the change has %" PRIu32 " bytes as BSON, at most %d are possible",
-                      update.len, ECOM__MDB_MAX_BYTES);
-    } else {
-        if (c->base == 0)
-            ok = mongoc_collection_insert_one(c->use.collection, &update, &opts, &reply, &cause);
-        else
-            ok = mongoc_collection_update_one(c->use.collection, &filter, &update, &opts, &reply,
-                                              &cause);
-        r = outcome_of(c, ok, &reply, &cause);
-        bson_destroy(&reply);
-    }
-    bson_destroy(&filter);
-    bson_destroy(&update);
-    bson_destroy(&opts);
-    return r;
+/* The first goes with others. One that needs another has had trouble, and waits for nobody. */
+static int attempt(struct change *c, int first)
+{
+    int r = begin_attempt(c);
+
+    if (r < 0)
+        return end_attempt(c, r);
+    if (first)
+        ecom__mdb_write(c->db, &c->job);
+    else
+        ecom__mdb_write_alone(c->db, &c->job);
+    return end_attempt(c, c->job.outcome);
 }
 
 static int fail_conflict(const struct change *c, const struct state *state)
@@ -348,7 +362,7 @@ static int find_clash_once(struct change *c)
 
 static int find_clash(struct change *c)
 {
-    int r = ecom__mdb_check_time(c->db, c->use.until_us, c->err);
+    int r = take_client(c);
 
     if (r < 0)
         return r;
@@ -405,12 +419,6 @@ static int fail_late(const struct change *c, int tries)
                      "others changed the document again and again for %d ms", c->db->timeout_ms);
 }
 
-/* The driver may try a write twice. */
-static int has_time_for_write(const struct change *c)
-{
-    return ecom__mdb_check_time(c->db, c->use.until_us - c->db->longest_us, NULL) == ECOM_OK;
-}
-
 /* There is no time for another attempt, but to see whether one has got through there may be. */
 static int last_look(struct change *c)
 {
@@ -419,67 +427,124 @@ static int last_look(struct change *c)
     return read_state(c, &state) == ECOM_OK && is_ours(c, &state) ? DONE : fail_unknown(c);
 }
 
-/* @return DONE, or a code. */
-static int attempts(struct change *c)
+/* @param outcome  of a first attempt; 0: there was none. @return DONE, or a code. */
+static int attempts(struct change *c, int outcome)
 {
-    int r = ECOM_OK, tries = 0;
+    int r = outcome, tries = outcome != 0;
 
-    while (r == ECOM_OK) {
-        if (!has_time_for_write(c))
-            return c->sent ? last_look(c) : fail_late(c, tries);
-        tries++;
-        r = attempt(c);
-        if (r == REFUSED)
-            r = after_refusal(c);
-        else if (r == AWAY && !c->sent)
+    while (r >= ECOM_OK && r != DONE) {
+        if (r == ECOM__MDB_LATE)
+            return c->sent ? last_look(c) : fail_late(c, tries - 1);
+        if (r == ECOM__MDB_AWAY && !c->sent)
             return ECOM_E_UNAVAILABLE;
-        else if (r == AWAY || r == UNKNOWN)
-            r = ECOM_OK;
+        if (r == ECOM__MDB_REFUSED)
+            r = after_refusal(c);
+        else
+            r = attempt(c, tries++ == 0);
     }
     return r;
 }
 
-static int run(struct change *c, ecom_str collection)
+/* Makes a change ready for its first attempt. finish() ends it, whatever this returns. */
+static int begin(struct change *c, ecom_str collection)
 {
-    char name[ECOM__MDB_NAME];
     struct state state = {.rev = c->expect};
-    int r;
+    int r = ECOM_OK;
 
-    ecom__mdb_name(collection, name);
-    r = ecom__mdb_take(c->db, name, ecom__mdb_until(c->db), &c->use, c->err);
-    if (r < 0)
-        return r;
-    if (c->write)
-        r = ecom__mdb_prepare(c->db, &c->use, name, c->err);
+    ecom__mdb_name(collection, c->name);
+    c->use.until_us = ecom__mdb_until(c->db);
+    if (c->write && !ecom__mdb_is_ready(c->db, c->name) && (r = take_client(c)) == ECOM_OK)
+        r = ecom__mdb_prepare(c->db, &c->use, c->name, c->err);
     if (r == ECOM_OK && (c->expect == ECOM_REV_ANY || !c->write))
         r = read_state(c, &state);
-    if (r == ECOM_OK)
-        r = rebase(c, &state);
-    if (r == ECOM_OK)
-        r = attempts(c);
-    ecom__mdb_give(c->db, &c->use);
-    return r;
+    return r < 0 ? r : rebase(c, &state);
+}
+
+static int finish(struct change *c, int r, uint64_t *rev)
+{
+    if (c->use.client)
+        ecom__mdb_give(c->db, &c->use);
+    if (c->write)
+        ecom__mdb_content_clear(&c->content);
+    if (r != DONE)
+        return r;
+    *rev = c->rev;
+    return ECOM_OK;
+}
+
+static struct change change_of(ecom__mdb *db, const ecom_store_write *write, ecom_error *err)
+{
+    return (struct change){.db = db,
+                           .write = write,
+                           .id = write->change->id,
+                           .origin = write->origin,
+                           .expect = write->change->expect,
+                           .now_ms = write->now_ms,
+                           .err = err};
 }
 
 int ecom__mdb_put(void *self, const ecom_store_write *write, uint64_t *rev, ecom_error *err)
 {
     ecom_error own;
-    struct change c = {.db = self,
-                       .write = write,
-                       .id = write->change->id,
-                       .origin = write->origin,
-                       .expect = write->change->expect,
-                       .now_ms = write->now_ms,
-                       .err = err ? err : &own};
-    int r = ecom__mdb_content_init(write->change, &c.content, err);
+    struct change c = change_of(self, write, err ? err : &own);
+    int r = ecom__mdb_content_init(write->change, &c.content, c.err);
 
     if (r < 0)
         return r;
-    r = run(&c, write->change->collection);
-    ecom__mdb_content_clear(&c.content);
-    if (r != DONE)
+    r = begin(&c, write->change->collection);
+    return finish(&c, r < 0 ? r : attempts(&c, 0), rev);
+}
+
+/* A put that is not waited for. */
+struct later {
+    struct change c;
+    ecom_error err;
+    ecom_put_fn fn;
+    void *user;
+};
+
+static void end_later(struct later *later, int r)
+{
+    uint64_t rev = 0;
+
+    r = finish(&later->c, r, &rev);
+    later->fn(later->user, r, rev, &later->err);
+    free(later);
+}
+
+static void on_done(ecom__mdb_job *job)
+{
+    struct later *later = (struct later *)((char *)job - offsetof(struct later, c.job));
+    int outcome = end_attempt(&later->c, job->outcome);
+
+    end_later(later, attempts(&later->c, outcome));
+}
+
+int ecom__mdb_put_later(void *self, const ecom_store_write *write, ecom_put_fn fn, void *user,
+                        ecom_error *err)
+{
+    struct later *later = aligned_alloc(_Alignof(struct later), sizeof(*later));
+
+    if (!later)
+        return ecom_fail(err, ECOM_E_NOMEM, "no memory for a put");
+    memset(&later->err, 0, sizeof(later->err));
+    later->fn = fn;
+    later->user = user;
+    later->c = change_of(self, write, &later->err);
+    int r = ecom__mdb_content_init(write->change, &later->c.content, err);
+    if (r < 0) {
+        free(later);
         return r;
-    *rev = c.rev;
+    }
+    if ((r = begin(&later->c, write->change->collection)) == ECOM_OK &&
+        (r = begin_attempt(&later->c)) < 0)
+        r = end_attempt(&later->c, r);
+    if (r < 0) {
+        end_later(later, r);
+        return ECOM_OK;
+    }
+    later->c.job.done = on_done;
+    ecom__mdb_write(self, &later->c.job);
     return ECOM_OK;
 }
 
@@ -494,7 +559,8 @@ int ecom__mdb_remove(void *self, ecom_str collection, ecom_str id, uint64_t expe
                        .expect = expect,
                        .now_ms = ecom_env_now_ms(db->env),
                        .err = err ? err : &own};
-    int r = run(&c, collection);
+    uint64_t rev;
+    int r = begin(&c, collection);
 
-    return r == DONE ? ECOM_OK : r;
+    return finish(&c, r < 0 ? r : attempts(&c, 0), &rev);
 }

@@ -210,20 +210,34 @@ static void do_unseen(struct link *link, const char *message, size_t n)
         free(read_message(link->proxy, link->server, &size));
 }
 
-static void do_late(struct link *link, const char *message, size_t n)
+static void count_late(struct proxy *proxy, int n)
+{
+    pthread_mutex_lock(&proxy->lock);
+    proxy->nlate += n;
+    pthread_cond_broadcast(&proxy->changed);
+    pthread_mutex_unlock(&proxy->lock);
+}
+
+static int do_late(struct link *link, int held, const char *message, size_t n)
 {
     struct proxy *proxy = link->proxy;
+    int on = 0;
 
-    shut(&link->ours, 0);
+    count_late(proxy, 1);
+    if (!held)
+        shut(&link->ours, 0);
     await_state(proxy, &proxy->released, 1);
-    do_unseen(link, message, n);
+    if (held)
+        on = send_all(link->server, message, n);
+    else
+        do_unseen(link, message, n);
+    count_late(proxy, -1);
+    return on;
 }
 
 /* @return 0: the connection is at its end. */
 static int pass_fault(struct link *link, enum proxy_fault fault, const char *message, size_t n)
 {
-    struct proxy *proxy = link->proxy;
-
     switch (fault) {
     case PROXY_NONE:
         return send_all(link->server, message, n);
@@ -243,15 +257,8 @@ static int pass_fault(struct link *link, enum proxy_fault fault, const char *mes
         do_unseen(link, message, n);
         return 1;
     case PROXY_LATE:
-        pthread_mutex_lock(&proxy->lock);
-        proxy->nlate++;
-        pthread_mutex_unlock(&proxy->lock);
-        do_late(link, message, n);
-        pthread_mutex_lock(&proxy->lock);
-        proxy->nlate--;
-        pthread_cond_broadcast(&proxy->changed);
-        pthread_mutex_unlock(&proxy->lock);
-        return 0;
+    case PROXY_HELD:
+        return do_late(link, fault == PROXY_HELD, message, n);
     }
     return 0;
 }

@@ -1,0 +1,236 @@
+#include "mongodb/group.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+/* Of how long a call may take: behind commands that take longer nobody goes on waiting. */
+enum { PATIENCE = 40 };
+
+/* What one command carries. */
+struct group {
+    ecom__mdb_job *jobs[ECOM__MDB_TOGETHER];
+    size_t n, bytes;
+};
+
+static size_t bytes_of(const ecom__mdb_job *job)
+{
+    return job->write->len + (job->filter ? job->filter->len : 0);
+}
+
+static int fits(const struct group *group, const ecom__mdb_job *job)
+{
+    const ecom__mdb_job *first = group->jobs[0];
+
+    if (group->n == 0)
+        return 1;
+    if (group->n == ECOM__MDB_TOGETHER || !job->filter != !first->filter ||
+        group->bytes + bytes_of(job) > ECOM__MDB_TOGETHER_BYTES ||
+        strcmp(job->collection, first->collection) != 0)
+        return 0;
+    for (size_t i = 0; i < group->n; i++)
+        if (ecom_str_eq(job->id, group->jobs[i]->id))
+            return 0;
+    return 1;
+}
+
+static void add(struct group *group, ecom__mdb_job *job)
+{
+    job->taken = 1;
+    group->jobs[group->n++] = job;
+    group->bytes += bytes_of(job);
+}
+
+/* Takes the first that waits, and of those behind it all that can go with it. Under the lock, as
+ * what follows. */
+static void take(ecom__mdb_queue *queue, struct group *group)
+{
+    ecom__mdb_job **link = &queue->first, *job;
+
+    group->n = group->bytes = 0;
+    while ((job = *link)) {
+        if (!fits(group, job)) {
+            link = &job->next;
+            continue;
+        }
+        *link = job->next;
+        queue->n--;
+        queue->staying -= job->stays;
+        add(group, job);
+    }
+    queue->end = link;
+}
+
+static ecom__mdb_job *who_stays(const ecom__mdb_queue *queue)
+{
+    ecom__mdb_job *job = queue->first;
+
+    while (job && (!job->stays || job->lead))
+        job = job->next;
+    return job;
+}
+
+/* Once a command is over: the next is led by a thread that waits for its own. @return truth: by
+ * this one. */
+static int go_on(ecom__mdb_queue *queue, const ecom__mdb_job *own)
+{
+    ecom__mdb_job *next = who_stays(queue);
+
+    if (queue->first && !own->taken)
+        return 1;
+    if (!queue->first || queue->running > ECOM__MDB_UNDER_WAY) {
+        queue->running--;
+        return 0;
+    }
+    if (!next)
+        return 1;
+    next->lead = 1;
+    pthread_cond_signal(&next->turn);
+    return 0;
+}
+
+/* Whose thread waits is gone once it is told: those that are to be called are told apart before.
+ * @return how many. */
+static size_t tell_who_wait(ecom__mdb_queue *queue, struct group *group)
+{
+    size_t later = 0;
+
+    pthread_mutex_lock(&queue->lock);
+    for (size_t i = 0; i < group->n; i++) {
+        ecom__mdb_job *job = group->jobs[i];
+        if (job->stays) {
+            job->finished = 1;
+            pthread_cond_signal(&job->turn);
+        } else {
+            group->jobs[later++] = job;
+        }
+    }
+    pthread_mutex_unlock(&queue->lock);
+    return later;
+}
+
+/* Those that are done come first: it may take a while to find out about the others. */
+static void finish(ecom__mdb_queue *queue, struct group *group)
+{
+    size_t n = tell_who_wait(queue, group), others = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (group->jobs[i]->outcome == ECOM__MDB_DONE)
+            group->jobs[i]->done(group->jobs[i]);
+        else
+            group->jobs[others++] = group->jobs[i];
+    for (size_t i = 0; i < others; i++)
+        group->jobs[i]->done(group->jobs[i]);
+}
+
+static void lead(ecom__mdb *db, const ecom__mdb_job *own)
+{
+    ecom__mdb_queue *queue = &db->queue;
+    struct group group;
+    int more;
+
+    do {
+        pthread_mutex_lock(&queue->lock);
+        take(queue, &group);
+        pthread_mutex_unlock(&queue->lock);
+        if (group.n)
+            ecom__mdb_send(db, group.jobs, group.n);
+        pthread_mutex_lock(&queue->lock);
+        more = go_on(queue, own);
+        pthread_mutex_unlock(&queue->lock);
+        finish(queue, &group);
+    } while (more);
+}
+
+/* Under the lock. @return truth: this thread stays. If not, the job may be gone once it is left. */
+static int enqueue(ecom__mdb_queue *queue, ecom__mdb_job *job)
+{
+    pthread_condattr_t monotonic;
+
+    job->next = NULL;
+    job->taken = job->finished = 0;
+    job->lead = queue->running < ECOM__MDB_UNDER_WAY;
+    job->stays = !job->done || job->lead || !queue->staying || queue->n >= ECOM__MDB_MOST_WAIT;
+    queue->running += job->lead;
+    queue->staying += job->stays;
+    queue->n++;
+    if (job->stays) {
+        pthread_condattr_init(&monotonic);
+        pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+        pthread_cond_init(&job->turn, &monotonic);
+        pthread_condattr_destroy(&monotonic);
+    }
+    *queue->end = job;
+    queue->end = &job->next;
+    return job->stays;
+}
+
+static struct timespec after_ms(int64_t ms)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += (time_t)(ms / 1000);
+    t.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (t.tv_nsec >= 1000000000) {
+        t.tv_sec++;
+        t.tv_nsec -= 1000000000;
+    }
+    return t;
+}
+
+/* Under the lock: until the job is finished, or its thread is to lead. Behind commands that hang it
+ * goes by itself, with all that wait there. */
+static void await_turn(ecom__mdb *db, ecom__mdb_job *job)
+{
+    struct timespec until = after_ms(db->timeout_ms / PATIENCE);
+    int late = 0;
+
+    while (!job->finished && !job->lead) {
+        if (job->taken)
+            pthread_cond_wait(&job->turn, &db->queue.lock);
+        else if (!late)
+            late = pthread_cond_timedwait(&job->turn, &db->queue.lock, &until) == ETIMEDOUT;
+        else
+            db->queue.running += job->lead = 1;
+    }
+}
+
+void ecom__mdb_write(ecom__mdb *db, ecom__mdb_job *job)
+{
+    ecom__mdb_queue *queue = &db->queue;
+
+    pthread_mutex_lock(&queue->lock);
+    if (!enqueue(queue, job)) {
+        pthread_mutex_unlock(&queue->lock);
+        return;
+    }
+    await_turn(db, job);
+    if (job->lead) {
+        pthread_mutex_unlock(&queue->lock);
+        lead(db, job);
+        pthread_mutex_lock(&queue->lock);
+    }
+    while (!job->finished) /* another took it along */
+        pthread_cond_wait(&job->turn, &queue->lock);
+    pthread_mutex_unlock(&queue->lock);
+    pthread_cond_destroy(&job->turn);
+    if (job->done)
+        job->done(job);
+}
+
+void ecom__mdb_write_alone(ecom__mdb *db, ecom__mdb_job *job)
+{
+    ecom__mdb_send(db, &job, 1);
+}
+
+void ecom__mdb_queue_init(ecom__mdb_queue *queue)
+{
+    pthread_mutex_init(&queue->lock, NULL);
+    queue->end = &queue->first;
+}
+
+void ecom__mdb_queue_clear(ecom__mdb_queue *queue)
+{
+    pthread_mutex_destroy(&queue->lock);
+}

@@ -1,0 +1,507 @@
+/* Writes that go to the server together, and events that are forgotten together: each has its own
+ * outcome all the same, whatever the others do, and whatever the network does. */
+#include "check.h"
+
+#include <mongoc/mongoc.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "ecom/store.h"
+#include "place.h"
+#include "proxy.h"
+
+/* So many commands are under way before others wait, and so many writes go as one. What waits does
+ * so for a fortieth of a call's time, so the time is long. */
+enum { UNDER_WAY = 2, TOGETHER = 64, LONG_MS = 1200000, MOST = 220 };
+
+struct write {
+    char id[16], event[16];
+    ecom_msg msg;
+    ecom_entry entry;
+    ecom_change change;
+    int result, told;
+    uint64_t rev;
+    ecom_error e;
+};
+
+static struct place place;
+static struct proxy *proxy;
+static ecom_store *ours, *direct; /* through the proxy; and not */
+static struct write writes[MOST], held[UNDER_WAY];
+static int64_t ahead_us; /* the clock of `ours` */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static int next, last, returned, told;
+
+static int64_t monotonic_us(void *self)
+{
+    const ecom_env *env = ecom_env_system();
+
+    (void)self;
+    return env->monotonic_us(env->self) + __atomic_load_n(&ahead_us, __ATOMIC_SEQ_CST);
+}
+
+static ecom_store *open_at(const char *url, const ecom_env *env, int timeout_ms)
+{
+    ecom_store_options opts = ECOM_STORE_OPTIONS_INIT;
+    ecom_store *store = NULL;
+    ecom_error e;
+
+    opts.timeout_ms = timeout_ms;
+    opts.env = env;
+    if (ecom_store_open(url, &opts, &store, &e) < 0)
+        printf("# open: %s\n", e.text);
+    return store;
+}
+
+/* A write of the n-th document, with one event. */
+static struct write *prepare(struct write *w, const char *prefix, int n, uint64_t expect)
+{
+    memset(w, 0, sizeof(*w));
+    snprintf(w->id, sizeof(w->id), "%s%d", prefix, n);
+    snprintf(w->event, sizeof(w->event), "%s%d-%d", prefix, n, expect != 0);
+    w->msg = (ecom_msg){.id = ecom_str_of(w->event), .topic = S("things"), .body = S("{}")};
+    w->entry = (ecom_entry){.index = S("mail"), .value = ecom_str_of(w->id), .unique = 1};
+    w->change = (ecom_change){.collection = S("things"),
+                              .id = ecom_str_of(w->id),
+                              .doc = S("{\"a\":1}"),
+                              .expect = expect,
+                              .entries = &w->entry,
+                              .nentries = 1,
+                              .events = &w->msg,
+                              .nevents = 1};
+    return w;
+}
+
+static int put(struct write *w)
+{
+    return w->result = ecom_store_put(ours, &w->change, &w->rev, &w->e);
+}
+
+static void begin_within(int timeout_ms)
+{
+    static ecom_env env;
+    struct write first;
+    char url[1024];
+
+    env = *ecom_env_system();
+    env.monotonic_us = monotonic_us;
+    ahead_us = 0;
+    place_fresh(&place);
+    proxy = proxy_start(place_port(&place));
+    place_url_at(&place, proxy_port(proxy), "", url);
+    ours = open_at(url, &env, timeout_ms);
+    direct = open_at(place.url, NULL, LONG_MS);
+    if (put(prepare(&first, "first", 0, 0)) < 0) /* makes the indexes */
+        printf("# %s\n", first.e.text);
+    for (int i = 0; i < MOST; i++)
+        prepare(&writes[i], "w", i, 0);
+}
+
+static void begin(void)
+{
+    begin_within(LONG_MS);
+}
+
+static void end(void)
+{
+    ecom_store_close(ours);
+    ecom_store_close(direct);
+    proxy_stop(proxy);
+    place_clear(&place);
+}
+
+static void on_put(void *user, int result, uint64_t rev, ecom_error *err)
+{
+    struct write *w = user;
+
+    w->result = result;
+    w->rev = rev;
+    w->e = *err;
+    pthread_mutex_lock(&lock);
+    w->told++;
+    told++;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+/* Puts what is next, as long as something is. */
+static void *put_them(void *arg)
+{
+    (void)arg;
+    pthread_mutex_lock(&lock);
+    while (next < last) {
+        struct write *w = &writes[next++];
+        pthread_mutex_unlock(&lock);
+        int r = ecom_store_put_later(ours, &w->change, on_put, w, &w->e);
+        if (r < 0)
+            on_put(w, r, 0, &w->e);
+        pthread_mutex_lock(&lock);
+        returned++;
+        pthread_cond_broadcast(&changed);
+    }
+    pthread_mutex_unlock(&lock);
+    return NULL;
+}
+
+static void await_count(const int *count, int want)
+{
+    pthread_mutex_lock(&lock);
+    while (*count < want)
+        pthread_cond_wait(&changed, &lock);
+    pthread_mutex_unlock(&lock);
+}
+
+static void *put_one(void *arg)
+{
+    put(arg);
+    return NULL;
+}
+
+static int ping(ecom_store *store)
+{
+    return ecom_store_ping(store, NULL);
+}
+
+static void await_met(const char *command, int want)
+{
+    while (proxy_met(proxy, command) < want)
+        ping(direct);
+}
+
+/* Has @p n of `writes` wait behind commands that the proxy holds, and lets all go: those of the
+ * @p command then meet a fault. One thread stays, with the first write; so all wait once the others
+ * have returned. @param late_us  how far the clock goes on behind the first two of them; or 0. */
+static void gather(int n, const char *command, enum proxy_fault fault, int times, int64_t late_us)
+{
+    pthread_t holders[UNDER_WAY], putters[3];
+
+    proxy_fault(proxy, "insert", PROXY_HELD, UNDER_WAY);
+    for (int i = 0; i < UNDER_WAY; i++)
+        pthread_create(&holders[i], NULL, put_one, prepare(&held[i], "held", i, 0));
+    await_met("insert", UNDER_WAY);
+    next = returned = told = 0;
+    last = 2;
+    for (int i = 0; i < 2; i++)
+        pthread_create(&putters[i], NULL, put_them, NULL);
+    await_count(&returned, 1);
+    __atomic_add_fetch(&ahead_us, late_us, __ATOMIC_SEQ_CST);
+    pthread_mutex_lock(&lock);
+    last = n;
+    pthread_mutex_unlock(&lock);
+    pthread_create(&putters[2], NULL, put_them, NULL);
+    await_count(&returned, n - 1);
+    proxy_fault(proxy, command, fault, times);
+    proxy_release(proxy);
+    await_count(&told, n);
+    for (int i = 0; i < 3; i++)
+        pthread_join(putters[i], NULL);
+    for (int i = 0; i < UNDER_WAY; i++)
+        pthread_join(holders[i], NULL);
+}
+
+static int count_event(void *user, const ecom_pending *p)
+{
+    (void)user;
+    for (int i = 0; i < MOST; i++)
+        if (ecom_str_eq(p->msg.id, ecom_str_of(writes[i].event)))
+            writes[i].told += 100;
+    return 0;
+}
+
+/* Says whether these writes had this answer, each once, and left what they should. */
+static int are(int from, int to, int want)
+{
+    int wrong = 0;
+
+    if (ecom_store_pending(direct, INT64_MAX, 1000, count_event, NULL, NULL) < 0)
+        return 0;
+    for (int i = from; i < to; i++) {
+        const struct write *w = &writes[i];
+        ecom_buf doc = {0};
+        uint64_t rev = 0;
+        int r = ecom_store_get(direct, S("things"), ecom_str_of(w->id), &doc, &rev, NULL);
+        int right = w->result == want && w->told == (want == ECOM_OK ? 101 : 1);
+        right &= want != ECOM_OK || (r == ECOM_OK && rev == w->rev);
+        ecom_buf_free(&doc);
+        if (!right)
+            printf("# %s: %s, told %d, revision %" PRIu64 ", there %" PRIu64 ": %s\n", w->id,
+                   check_code(w->result), w->told, w->rev, rev, w->result < 0 ? w->e.text : "");
+        wrong += !right;
+    }
+    for (int i = 0; i < MOST; i++)
+        writes[i].told %= 100;
+    return !wrong;
+}
+
+static void what_waits_goes_as_one_command(void)
+{
+    begin();
+    gather(10, "insert", PROXY_NONE, 1000, 0);
+    CHECK_I64(1, proxy_met(proxy, "insert"));
+    CHECK(are(0, 10, ECOM_OK), "insert");
+    for (int i = 0; i < 10; i++)
+        prepare(&writes[i], "w", i, writes[i].rev);
+    gather(10, "update", PROXY_NONE, 1000, 0);
+    CHECK_I64(1, proxy_met(proxy, "update"));
+    CHECK(are(0, 10, ECOM_OK), "update");
+    end();
+}
+
+static void a_command_carries_no_more_than_so_many_writes(void)
+{
+    begin();
+    gather(TOGETHER, "insert", PROXY_NONE, 1000, 0);
+    CHECK_I64(1, proxy_met(proxy, "insert"));
+    CHECK(are(0, TOGETHER, ECOM_OK), "as many as go together");
+    for (int i = 0; i <= TOGETHER; i++)
+        prepare(&writes[i], "x", i, 0);
+    gather(TOGETHER + 1, "insert", PROXY_NONE, 1000, 0);
+    CHECK_I64(2, proxy_met(proxy, "insert"));
+    CHECK(are(0, TOGETHER + 1, ECOM_OK), "one more");
+    end();
+}
+
+/* Three of 500 KB are more than a MiB. */
+static void a_command_carries_no_more_than_so_many_bytes(void)
+{
+    enum { LONG = 500000 };
+    char *doc = malloc(LONG);
+
+    CHECK(doc, "no memory");
+    memset(doc, 'x', LONG);
+    memcpy(doc, "{\"a\":\"", 6);
+    memcpy(doc + LONG - 2, "\"}", 2);
+    begin();
+    for (int i = 0; i < 3; i++)
+        writes[i].change.doc = (ecom_str){doc, LONG};
+    gather(2, "insert", PROXY_NONE, 1000, 0);
+    CHECK_I64(1, proxy_met(proxy, "insert"));
+    CHECK(are(0, 2, ECOM_OK), "two");
+    for (int i = 0; i < 3; i++)
+        prepare(&writes[i], "x", i, 0)->change.doc = (ecom_str){doc, LONG};
+    gather(3, "insert", PROXY_NONE, 1000, 0);
+    CHECK_I64(2, proxy_met(proxy, "insert"));
+    CHECK(are(0, 3, ECOM_OK), "three");
+    free(doc);
+    end();
+}
+
+static void kinds_and_collections_do_not_mix(void)
+{
+    begin();
+    gather(2, "insert", PROXY_NONE, 1000, 0);
+    prepare(&writes[0], "w", 0, writes[0].rev);
+    for (int i = 1; i < 5; i++)
+        prepare(&writes[i], "x", i, 0);
+    writes[1].change.collection = S("others"); /* its indexes are made before it waits */
+    CHECK(put(&writes[1]) == ECOM_OK, "%s", writes[1].e.text);
+    prepare(&writes[1], "y", 1, 0);
+    writes[1].change.collection = S("others");
+    gather(5, "insert", PROXY_NONE, 1000, 0);
+    CHECK_I64(2, proxy_met(proxy, "insert"));
+    CHECK(are(0, 1, ECOM_OK) && are(2, 5, ECOM_OK), "mixed");
+    CHECK_I64(ECOM_OK, writes[1].result);
+    end();
+}
+
+static void a_clash_is_that_writes_own(void)
+{
+    begin();
+    writes[1].entry.value = S("first0");       /* a unique value that is taken */
+    writes[3].change.id = S("first0");         /* a document that is there */
+    writes[5].change.id = writes[4].change.id; /* twice the same in one go */
+    gather(8, "insert", PROXY_NONE, 1000, 0);
+    CHECK_I64(2, proxy_met(proxy, "insert"));
+    CHECK(are(0, 1, ECOM_OK) && are(2, 3, ECOM_OK) && are(6, 8, ECOM_OK), "the others");
+    CHECK(are(1, 2, ECOM_E_EXISTS), "clash");
+    CHECK_STR("mail", ecom_str_of(writes[1].e.field));
+    CHECK(are(3, 4, ECOM_E_CONFLICT), "conflict");
+    int one = writes[4].result == ECOM_OK;
+    CHECK(are(5 - one, 5, ECOM_OK) || one, "one of two");
+    CHECK_I64(ECOM_E_CONFLICT, one ? writes[5].result : writes[4].result);
+    CHECK_I64(ECOM_OK, one ? writes[4].result : writes[5].result);
+    end();
+}
+
+static void a_conflict_is_that_writes_own(void)
+{
+    uint64_t newer;
+    ecom_error e = {0};
+
+    begin();
+    gather(8, "insert", PROXY_NONE, 1000, 0);
+    for (int i = 0; i < 8; i++)
+        prepare(&writes[i], "w", i, writes[i].rev);
+    for (int i = 2; i < 4; i++) { /* others were faster */
+        ecom_change change = writes[i].change;
+        change.nevents = 0;
+        CHECK_CODE(ECOM_OK, ecom_store_put(direct, &change, &newer, &e), e);
+    }
+    CHECK_CODE(ECOM_OK,
+               ecom_store_remove(direct, S("things"), S("w5"), writes[5].change.expect, &e), e);
+    writes[6].entry.value = S("first0");
+    gather(8, "update", PROXY_NONE, 1000, 0);
+    CHECK_I64(1, proxy_met(proxy, "update"));
+    CHECK(are(0, 2, ECOM_OK) && are(4, 5, ECOM_OK) && are(7, 8, ECOM_OK), "the others");
+    CHECK(are(2, 4, ECOM_E_CONFLICT) && are(5, 6, ECOM_E_CONFLICT), "conflicts");
+    CHECK(are(6, 7, ECOM_E_EXISTS), "clash");
+    end();
+}
+
+static void a_cut_changes_nothing_about_any_of_them(void)
+{
+    static const enum proxy_fault cuts[] = {PROXY_CUT_BEFORE, PROXY_CUT_MIDDLE, PROXY_CUT_AFTER,
+                                            PROXY_RESET_AFTER};
+
+    begin();
+    for (size_t cut = 0; cut < sizeof(cuts) / sizeof(cuts[0]); cut++) {
+        int times = cut % 2 ? 4 : 1; /* four are more than the driver tries by itself */
+        char prefix[] = {(char)('a' + cut), '\0'};
+        for (int i = 0; i < 6; i++)
+            prepare(&writes[i], prefix, i, 0);
+        gather(6, "insert", cuts[cut], times, 0);
+        CHECK(are(0, 6, ECOM_OK), "insert, cut %zu", cut);
+        for (int i = 0; i < 6; i++)
+            prepare(&writes[i], prefix, i, writes[i].rev);
+        gather(6, "update", cuts[cut], times, 0);
+        CHECK(are(0, 6, ECOM_OK), "update, cut %zu", cut);
+    }
+    end();
+}
+
+static void who_has_no_time_left_is_not_sent_along(void)
+{
+    begin();
+    gather(6, "insert", PROXY_NONE, 1000, INT64_C(1000) * LONG_MS);
+    CHECK_I64(1, proxy_met(proxy, "insert"));
+    CHECK(are(0, 2, ECOM_E_UNAVAILABLE), "the first two");
+    CHECK(are(2, 6, ECOM_OK), "the others");
+    end();
+}
+
+/* A fortieth of a call's time: then it goes by itself. */
+static void behind_commands_that_hang_nobody_waits_for_long(void)
+{
+    pthread_t holders[UNDER_WAY];
+
+    begin_within(40000);
+    proxy_fault(proxy, "insert", PROXY_HELD, UNDER_WAY);
+    for (int i = 0; i < UNDER_WAY; i++)
+        pthread_create(&holders[i], NULL, put_one, prepare(&held[i], "held", i, 0));
+    await_met("insert", UNDER_WAY);
+    put(&writes[0]);
+    writes[0].told = 1;
+    proxy_release(proxy);
+    for (int i = 0; i < UNDER_WAY; i++)
+        pthread_join(holders[i], NULL);
+    CHECK(are(0, 1, ECOM_OK), "behind two that hang");
+    CHECK(held[0].result == ECOM_OK && held[1].result == ECOM_OK, "%s", held[0].e.text);
+    end();
+}
+
+struct tokens {
+    char bytes[MOST][300];
+    ecom_str at[MOST];
+    size_t n;
+};
+
+static int keep_token(void *user, const ecom_pending *p)
+{
+    struct tokens *t = user;
+
+    memcpy(t->bytes[t->n], p->token.p, p->token.n);
+    t->at[t->n] = (ecom_str){t->bytes[t->n], p->token.n};
+    return ++t->n == MOST;
+}
+
+static int count(void *user, const ecom_pending *p)
+{
+    (void)p;
+    ++*(int *)user;
+    return 0;
+}
+
+static void many_events_are_forgotten_by_one_command(void)
+{
+    static struct tokens t;
+    ecom_error e = {0};
+    int left = 0;
+
+    begin();
+    for (int i = 0; i < 3 * TOGETHER; i += TOGETHER) {
+        for (int k = 0; k < TOGETHER; k++)
+            prepare(&writes[k], "w", i + k, 0);
+        gather(TOGETHER, "insert", PROXY_NONE, 1000, 0);
+        CHECK(are(0, TOGETHER, ECOM_OK), "insert");
+    }
+    t.n = 0;
+    CHECK_CODE(ECOM_OK, ecom_store_pending(ours, 0, 1000, keep_token, &t, &e), e);
+    CHECK(t.n > 3 * TOGETHER, "%zu events", t.n);
+    proxy_fault(proxy, "update", PROXY_NONE, 1000);
+    CHECK_CODE(ECOM_OK, ecom_store_published(ours, t.at, t.n, &e), e);
+    CHECK_I64(1, proxy_met(proxy, "update"));
+    CHECK_CODE(ECOM_OK, ecom_store_pending(direct, INT64_MAX, 1000, count, &left, &e), e);
+    CHECK_I64(0, left);
+    end();
+}
+
+/* Two handles may give an event the same number; which handle's it is is part of what goes. */
+static void an_event_of_another_with_the_same_number_goes_on_waiting(void)
+{
+    static struct tokens t;
+    ecom_error e = {0};
+    int left = 0;
+
+    begin();
+    CHECK(put(&writes[0]) == ECOM_OK && put(&writes[1]) == ECOM_OK, "put");
+    t.n = 0;
+    CHECK_CODE(ECOM_OK, ecom_store_pending(ours, 0, 1000, keep_token, &t, &e), e);
+    mongoc_client_t *client = mongoc_client_new(place.url);
+    mongoc_uri_t *uri = mongoc_uri_new(place.url);
+    mongoc_collection_t *things =
+        mongoc_client_get_collection(client, mongoc_uri_get_database(uri), "things");
+    bson_t *one = BCON_NEW("_id", BCON_UTF8("w0"));
+    bson_t *update = BCON_NEW("$set", "{", "outbox.0.n",
+                              BCON_INT64((int64_t)(writes[1].rev * ECOM_STORE_MAX_EVENTS)),
+                              "outbox.0.by", BCON_UTF8("another"), "}");
+    bool ok = mongoc_collection_update_one(things, one, update, NULL, NULL, NULL);
+    bson_destroy(one);
+    bson_destroy(update);
+    mongoc_collection_destroy(things);
+    mongoc_uri_destroy(uri);
+    mongoc_client_destroy(client);
+    CHECK(ok, "no update");
+    CHECK_CODE(ECOM_OK, ecom_store_published(ours, t.at, t.n, &e), e);
+    CHECK_CODE(ECOM_OK, ecom_store_pending(direct, INT64_MAX, 1000, count, &left, &e), e);
+    CHECK_I64(1, left);
+    end();
+}
+
+static const struct check_case cases[] = {
+    CASE(what_waits_goes_as_one_command),
+    CASE(a_command_carries_no_more_than_so_many_writes),
+    CASE(a_command_carries_no_more_than_so_many_bytes),
+    CASE(kinds_and_collections_do_not_mix),
+    CASE(a_clash_is_that_writes_own),
+    CASE(a_conflict_is_that_writes_own),
+    CASE(a_cut_changes_nothing_about_any_of_them),
+    CASE(who_has_no_time_left_is_not_sent_along),
+    CASE(behind_commands_that_hang_nobody_waits_for_long),
+    CASE(many_events_are_forgotten_by_one_command),
+    CASE(an_event_of_another_with_the_same_number_goes_on_waiting),
+};
+
+int main(int argc, char **argv)
+{
+    int status;
+
+    if (place_find(&place, &status) < 0)
+        return status;
+    if (!place_port(&place)) {
+        printf("1..0 # SKIP the server is not at 127.0.0.1, or asks for a password\n");
+        return 0;
+    }
+    return check_main("mongodb-together", cases, sizeof(cases) / sizeof(cases[0]), argc, argv);
+}

@@ -631,6 +631,30 @@ static void a_server_that_runs_out_of_memory_while_made_leaks_nothing(void)
     }
 }
 
+static void an_openapi_document_has_at_most_256_records(void)
+{
+    static const ecom_field fields[] = {{.name = "id", .type = ECOM_TYPE_INT}};
+    static ecom_record records[257];
+    static ecom_route many[257];
+    static char names[257][8], patterns[257][8];
+    ecom_http_options opts = {.size = sizeof(opts), .name = "x", .version = "1", .routes = many};
+    ecom_buf out = {0};
+
+    for (int i = 0; i < 257; i++) {
+        snprintf(names[i], sizeof(names[i]), "R%d", i);
+        snprintf(patterns[i], sizeof(patterns[i]), "/r%d", i);
+        records[i] = (ecom_record){names[i], NULL, sizeof(int64_t), fields, 1};
+        many[i] = (ecom_route){
+            .method = "GET", .pattern = patterns[i], .handle = who, .response = &records[i]};
+    }
+    opts.nroutes = 257;
+    CHECK_I64(ECOM_E_TOOLARGE, ecom_http_openapi(&opts, &out));
+    CHECK_U64(0, out.n);
+    opts.nroutes = 256;
+    CHECK_I64(ECOM_OK, ecom_http_openapi(&opts, &out));
+    ecom_buf_free(&out);
+}
+
 static void an_operation_has_a_name_of_its_own_and_keys_their_limit(void)
 {
     ecom_route twice[] = {{.method = "GET", .pattern = "/a", .handle = who, .operation = "getIt"},
@@ -663,6 +687,7 @@ static void an_operation_has_a_name_of_its_own_and_keys_their_limit(void)
 }
 
 static const struct check_case cases[] = {
+    CASE(an_openapi_document_has_at_most_256_records),
     CASE(an_operation_has_a_name_of_its_own_and_keys_their_limit),
     CASE(a_body_is_read_by_its_record_and_refused_with_the_field_at_fault),
     CASE(only_json_is_taken_where_a_record_is_expected),

@@ -161,6 +161,21 @@ static void the_513th_name_is_refused(void)
     ecom_metrics_free(m);
 }
 
+static void labels_have_at_most_1024_bytes(void)
+{
+    char labels[1026];
+    ecom_metrics *m = ecom_metrics_new();
+
+    CHECK(m, "new");
+    memset(labels, 'v', sizeof(labels));
+    memcpy(labels, "l=\"", 3);
+    memcpy(labels + 1023, "\"", 2);
+    CHECK(ecom_metrics_series(m, ECOM_GAUGE, "g", "", labels) != NULL, "1,024 are refused");
+    memcpy(labels + 1023, "v\"", 3);
+    CHECK(ecom_metrics_series(m, ECOM_GAUGE, "g", "", labels) == NULL, "1,025 are taken");
+    ecom_metrics_free(m);
+}
+
 static ecom_metrics *hooked;
 
 static void hook(void *user)
@@ -264,6 +279,7 @@ static const struct check_case cases[] = {
     CASE(label_values_are_escaped),
     CASE(the_1001st_series_of_a_name_is_the_overflow),
     CASE(the_513th_name_is_refused),
+    CASE(labels_have_at_most_1024_bytes),
     CASE(hooks_run_before_each_page),
     CASE(every_failed_allocation_leaves_set_and_page_whole),
     CASE(threads_update_and_write_at_once),

@@ -92,6 +92,8 @@ static void a_scheme_that_is_wrong_or_built_in_is_refused(void)
     CHECK_CODE(ECOM_E_EXISTS, ecom_scheme_register(&scheme, &e), e);
     scheme.name = "Upper";
     CHECK_CODE(ECOM_E_INVAL, ecom_scheme_register(&scheme, &e), e);
+    scheme.name = "a123456789b123456789c123456789d12"; /* 33 */
+    CHECK_CODE(ECOM_E_INVAL, ecom_scheme_register(&scheme, &e), e);
     scheme.name = NULL;
     CHECK_CODE(ECOM_E_INVAL, ecom_scheme_register(&scheme, &e), e);
     scheme.name = "small";
@@ -111,6 +113,8 @@ static void a_put_reads_back_and_a_stale_one_loses(void)
     CHECK(store, "no store");
     CHECK_CODE(ECOM_OK, ecom_store_put(store, &change, &rev, &e), e);
     CHECK_CODE(ECOM_E_CONFLICT, ecom_store_put(store, &change, &rev, &e), e);
+    CHECK_CODE(ECOM_E_INVAL, ecom_store_put(NULL, &change, &rev, &e), e);
+    CHECK_TEXT("no store", e);
     CHECK_CODE(ECOM_OK, ecom_store_get(store, S("orders"), S("1"), &doc, &read, &e), e);
     CHECK_STR("{\"a\":1}", ecom_buf_str(&doc));
     CHECK_U64(rev, read);

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { STORE_MS = 20000 }; /* a tenth of it is for a database's host to be found and reached */
+
 struct doctor {
     ecom_arena *arena;
     struct settings settings;
@@ -49,13 +51,15 @@ static void check_store(struct doctor *d, const char *name, ecom_str configured)
 {
     const char *url = settings_store_url(&d->settings, configured, name, d->arena);
     char what[64], text[512], scheme[40];
+    ecom_store_options opts = ECOM_STORE_OPTIONS_INIT;
     ecom_store *store = NULL;
     ecom_error e = {0};
 
+    opts.timeout_ms = STORE_MS;
     snprintf(what, sizeof(what), "store of %s", name);
     int r = url ? settings_make_data_dir(&d->settings, url, &e) : ECOM_E_NOMEM;
     if (r == ECOM_OK)
-        r = ecom_store_open(url, NULL, &store, &e);
+        r = ecom_store_open(url, &opts, &store, &e);
     if (r == ECOM_OK)
         r = ecom_store_ping(store, &e);
     snprintf(text, sizeof(text), "%.200s%s%s", url ? scheme_of(url, scheme) : "", r < 0 ? ": " : "",

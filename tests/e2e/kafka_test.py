@@ -14,14 +14,13 @@ import time
 
 from buses import Kafka
 from proxy import Proxy
-from shop import (BIN, DAEMONS, PATIENCE_S, Shop, check_paid_once, equal, place, run_tests,
-                  wait_until)
+from shop import (BIN, DAEMONS, PATIENCE_S, Shop, check_paid_once, check_small, equal, place,
+                  run_tests, wait_until)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NODE_DIR = os.path.join(os.path.dirname(HERE), 'node')
 NODE = sys.argv[1] if os.path.exists(f'{NODE_DIR}/node_modules/kafkajs') else ''
 ON_BUS = ('order-service', 'payment-worker', 'notification-worker')
-MEMORY_KIB = 64 * 1024  # of a daemon, whatever happens: four times what it needs
 SESSION_S = 2
 SHORT = {'session.timeout.ms': SESSION_S * 1000, 'heartbeat.interval.ms': 200}  # a test waits less
 
@@ -39,19 +38,12 @@ def shop_on(settings):
         equal(pids, {daemon: shop.pid(daemon) for daemon in DAEMONS})
         for daemon in ON_BUS:
             await_ready(shop, daemon, 200)
-        most = {daemon: peak_kib(pid) for daemon, pid in pids.items()}
-        print(f'# memory: {max(most.values())} KiB at most', flush=True)
-        assert max(most.values()) < MEMORY_KIB, most
+        check_small(shop)
 
 
 def await_ready(shop, daemon, status):
     wait_until(f'{daemon} to answer /readyz with {status}',
                lambda: shop.call(daemon, 'GET', '/readyz').status == status)
-
-
-def peak_kib(pid):
-    with open(f'/proc/{pid}/status') as status:
-        return next(int(line.split()[1]) for line in status if line.startswith('VmHWM'))
 
 
 def said(shop):
@@ -186,12 +178,14 @@ def a_killed_worker_goes_on_within_fifteen_seconds():
             seconds_to_pay(shop, token, orders)  # the first waits for the topics as well
             for attempt in range(3):
                 usual = seconds_to_pay(shop, token, orders)
+                check_small(shop)
                 os.kill(shop.pid('payment-worker'), 9)
                 took = seconds_to_pay(shop, token, orders)
                 print(f'# {took:.1f} s, otherwise {usual:.1f} s {static}', flush=True)
                 if took < 15 + 2 * usual:
                     break
             assert took < 15 + 2 * usual, (took, usual)
+            check_small(shop)
 
 
 def a_topic_that_is_deleted_is_made_again():

@@ -11,7 +11,7 @@ import tempfile
 from urllib.parse import quote
 
 import name_server as dns
-from shop import BIN, DAEMONS, PATIENCE_S, Shop, equal, run_tests, wait_until
+from shop import BIN, DAEMONS, PATIENCE_S, Shop, check_small, equal, run_tests, wait_until
 from stores import SERVICES, Mongodb
 
 SECRET = 'test%2Fpassword%2Bwith%3Dodd%40characters'
@@ -88,6 +88,7 @@ def no_order_is_lost_or_doubled_whatever_the_database_does():
             payments[key].add(event['id'])
         for seen in (created, payments):
             equal({order: 1 for order in orders}, {key: len(ids) for key, ids in seen.items()})
+        check_small(shop)
 
 
 def doctor_on(url):
@@ -151,6 +152,7 @@ def a_shop_whose_database_is_away_starts_and_waits_for_it():
         _, token = shop.customer()
         order = shop.order_surely(token, 'first')
         equal('PAID', shop.settled(order, token)['status'])
+        check_small(shop)
 
 
 def daemons_end_in_time_whatever_the_database_does():
@@ -166,6 +168,7 @@ def daemons_end_in_time_whatever_the_database_does():
             for _ in range(5):
                 pool.submit(shop.call, 'order-service', 'POST', '/orders', {'amount': 1}, token)
             ready(shop, 503)
+            check_small(shop)
             equal(0, shop.stop())
             with open(os.path.join(shop.folder, 'log')) as file:
                 log = file.read()

@@ -38,6 +38,7 @@ PORTS = {
     'payment-worker': 'PAYMENT_WORKER_PORT',
     'notification-worker': 'NOTIFICATION_WORKER_PORT',
 }
+MEMORY_KIB = 64 * 1024  # of a daemon, whatever happens: four times what it needs
 PATIENCE_S = 120  # before a wait is given up; never a measure of speed
 
 
@@ -177,11 +178,15 @@ class Shop:
                          {'query': query, 'variables': variables or {}}, token)
 
     def customer(self, email='ada@example.com', password='correct horse'):
-        """Registers and logs in: (user id, token)."""
+        """Registers and logs in: (user id, token). A database that has just begun may take so long
+        over its first connections that nothing was done yet."""
+        def ask(path):
+            answer = self.call('user-service', 'POST', path, person)
+            return answer.status != 503 and answer
         person = {'email': email, 'password': password, 'name': 'Ada'}
-        made = self.call('user-service', 'POST', '/auth/register', person)
+        made = wait_until('a customer', lambda: ask('/auth/register'))
         equal(201, made.status, made.body)
-        session = self.call('user-service', 'POST', '/auth/login', person)
+        session = wait_until('a token', lambda: ask('/auth/login'))
         equal(200, session.status, session.body)
         return made.json['id'], session.json['token']
 
@@ -236,6 +241,16 @@ def check_paid_once(shop, token, orders, patience_s=PATIENCE_S):
     for key, _, event in shop.messages('payment-events'):
         payments[key].add(event['id'])
     equal({order: 1 for order in orders}, {order: len(ids) for order, ids in payments.items()})
+
+
+def check_small(shop):
+    """None of the daemons that run has ever had more memory than it may."""
+    most = {}
+    for daemon in DAEMONS:
+        with open(f'/proc/{shop.pid(daemon)}/status') as status:
+            most[daemon] = next(int(line.split()[1]) for line in status if line.startswith('VmHWM'))
+    print(f'# memory: {max(most.values())} KiB at most', flush=True)
+    assert max(most.values()) < MEMORY_KIB, most
 
 
 def equal(want, got, *context):

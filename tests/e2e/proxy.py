@@ -8,10 +8,12 @@ import time
 
 
 class Proxy:
-    """From a port of 127.0.0.1 to another, in threads, until close()."""
+    """From a port of 127.0.0.1 to another, in threads, until close(). @heard is called with all bytes
+    that go to the server."""
 
-    def __init__(self, port, server_port):
+    def __init__(self, port, server_port, heard=None):
         self.server_port = server_port
+        self.heard = heard
         self.delay_s = 0
         self.down = False
         self.lock = threading.Lock()
@@ -78,6 +80,8 @@ class Proxy:
                     data = key.fileobj.recv(65536)
                     if not data:
                         raise OSError
+                    if self.heard and key.fileobj is ours:
+                        self.heard(data)
                     time.sleep(self.delay_s)
                     other[key.fileobj].sendall(data)
         with self.lock:

@@ -10,8 +10,9 @@ import subprocess
 import sys
 
 tool, root = sys.argv[1:]
-sys.path.insert(0, os.path.join(root, 'tests', 'integration'))
+sys.path[:0] = (os.path.join(root, 'tests', folder) for folder in ('integration', 'e2e'))
 import tap  # noqa: E402
+from proxy import Proxy  # noqa: E402
 
 
 def lines_of_server():
@@ -69,8 +70,8 @@ def ok(*words):
     return answer[3:]
 
 
-def equal(want, got):
-    assert want == got, f'want {want!r}, got {got!r}'
+def equal(want, got, *context):
+    assert want == got, (f'want {want!r}, got {got!r}', *context)
 
 
 def fields_have_types_that_people_query():
@@ -188,6 +189,25 @@ def indexes_that_are_missing_are_made_at_the_start():
     assert 'ecom_keys' in things.index_information()
 
 
+def a_write_is_sent_as_one_that_must_last():
+    """By a majority, into the journal, and numbered so that the driver may try it twice; and what is
+    read must last, too."""
+    at = re.match(r'(mongodb://127\.0\.0\.1:)(\d+)(/[^?]*)$', url)
+    if not at:
+        print('# no plain server at 127.0.0.1')
+        return
+    sent = bytearray()
+    with Proxy(0, int(at[2]), heard=sent.extend) as proxy:
+        through = f'{at[1]}{proxy.listener.getsockname()[1]}{at[3]}?directConnection=true'
+        done = subprocess.run([tool, through], input='put lasts 0 {}\nget lasts\n', text=True,
+                              capture_output=True)
+    equal(['OK', 'OK'], [line[:2] for line in done.stdout.splitlines()], done.stdout)
+    write, read = (bytes(sent[sent.index(name):]) for name in (b'\x02insert\0', b'\x02find\0'))
+    for part in (b'\x02w\0\x09\0\0\0majority\0', b'\x08j\0\x01', b'\x12txnNumber\0'):
+        assert part in write, (part, write)
+    assert b'\x02level\0\x09\0\0\0majority\0' in read, read
+
+
 try:
     tap.run([fields_have_types_that_people_query,
              a_change_that_counts_the_revision_up_is_noticed,
@@ -196,7 +216,8 @@ try:
              a_document_that_is_not_ours_is_no_riddle,
              what_is_removed_goes_once_its_events_are_out,
              ordinary_lookups_go_by_an_index,
-             indexes_that_are_missing_are_made_at_the_start])
+             indexes_that_are_missing_are_made_at_the_start,
+             a_write_is_sent_as_one_that_must_last])
 finally:
     store.stdin.close()
     store.wait()

@@ -2,7 +2,7 @@
 // output: { key, value, headers, partition }, bytes as base64 where they are no text.
 //   kafka.mjs NODE_DIR BROKERS produce TOPIC | consume TOPIC | delete TOPIC
 // To create topics or to allow a USER something, lines are such as kafkajs takes, names for numbers.
-//   kafka.mjs NODE_DIR BROKERS create | allow USER
+//   kafka.mjs NODE_DIR BROKERS create | allow USER | members GROUP
 import { createRequire } from 'node:module'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -57,6 +57,10 @@ if (verb === 'produce') await produce()
 else if (verb === 'consume') await consume()
 else if (verb === 'create') await admin.createTopics({ topics: lines() })
 else if (verb === 'allow') await allow(topic)
+else if (verb === 'members') {
+  const { groups: [group] } = await admin.describeGroups([topic])
+  for (const { memberId, clientId } of group.members) console.log(JSON.stringify({ memberId, clientId }))
+}
 else {
   await admin.deleteTopics({ topics: [topic] })
   while ((await admin.listTopics()).includes(topic)) await new Promise((done) => setTimeout(done, 50))

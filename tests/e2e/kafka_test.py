@@ -5,6 +5,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import secrets
 import shlex
 import subprocess
@@ -281,6 +282,32 @@ def our_events_are_read_by_others():
         assert 'ecom_kafka_assigned_partitions 3' in metrics, metrics
 
 
+def what_librdkafka_measures_is_in_the_metrics():
+    with shop_on(kafka.settings()) as shop:
+        check_paid_once(shop, shop.token, place(shop, shop.token, 3))
+
+        def measured(name):
+            metrics = shop.call('payment-worker', 'GET', '/metrics').body.decode()
+            return [float(value) for value in re.findall(rf'^{name} (.*)$', metrics, flags=re.M)]
+        broker = rf'{{broker="{kafka.brokers}/1"}}'
+        wait_until('an answer of the broker',
+                   lambda: sum(measured('ecom_kafka_broker_rtt_seconds_count' + broker)) > 0)
+        assert sum(measured('ecom_kafka_fetched_bytes')) > 0
+        equal([0], measured('ecom_kafka_broker_disconnects' + broker))
+
+
+def a_key_is_in_the_partition_where_others_put_it():
+    with shop_on(kafka.settings()) as shop:
+        orders = place(shop, shop.token, 16)
+        check_paid_once(shop, shop.token, orders)
+        other = shop.topic('others')
+        kafkajs('create', messages=[{'topic': other, 'numPartitions': 8}])
+        kafkajs('produce', other, messages=[{'key': order, 'value': ''} for order in orders])
+        theirs, ours = ({m['key']: m['partition'] for m in kafkajs('consume', topic)}
+                        for topic in (other, shop.topic('order-events')))
+        equal(theirs, ours)
+
+
 def commands_of_the_docs(*verb):
     """Those for Confluent Cloud in docs/kafka.md, as the options that each has."""
     with open(f'{os.path.dirname(os.path.dirname(HERE))}/docs/kafka.md') as file:
@@ -303,7 +330,8 @@ def acls_of_the_docs(prefix):
 
 def a_key_needs_no_more_than_the_commands_of_the_docs_and_is_told_what_it_lacks():
     settings = {**kafka.settings(sasl=True), 'KAFKA_API_KEY': kafka.lines['ECOM_KAFKA_GUEST'],
-                'KAFKA_OPTIONS': 'ecom.partitions=5'}
+                'KAFKA_OPTIONS': 'ecom.partitions=5&debug=conf', 'KAFKA_INSTANCE_ID': 'static',
+                'LOG_LEVEL': 'debug'}
     prefix = settings['KAFKA_TOPIC_PREFIX']
     shop = Shop(**settings)
 
@@ -334,6 +362,10 @@ def a_key_needs_no_more_than_the_commands_of_the_docs_and_is_told_what_it_lacks(
         kafkajs('produce', prefix + 'order-events', messages=[{'key': 'p', 'value': 'not JSON'}])
         check_paid_once(shop, token, place(shop, token, 16))
         wait_until('the dead letter', lambda: shop.run('events', 'order-events.dlq').stdout)
+        member, = kafkajs('members', f'{prefix}payment-worker')
+        equal(('libecom', 'static'), (member['clientId'], member['memberId'].split('-')[0]))
+        assert '"message":"librdkafka"' in said(shop)
+        assert settings['KAFKA_API_SECRET'] not in said(shop)
 
 
 def one_of_three_brokers_is_killed():
@@ -360,6 +392,8 @@ TESTS = (a_broker_that_is_stopped_for_half_a_minute_or_killed_and_comes_back,
          events_of_others_are_accepted_and_count_once,
          what_comes_too_late_or_of_nothing_changes_no_order,
          our_events_are_read_by_others,
+         what_librdkafka_measures_is_in_the_metrics,
+         a_key_is_in_the_partition_where_others_put_it,
          a_key_needs_no_more_than_the_commands_of_the_docs_and_is_told_what_it_lacks,
          one_of_three_brokers_is_killed)
 run_tests(*(test for test in TESTS if not sys.argv[2:] or test.__name__ in sys.argv[2:]))

@@ -1,13 +1,24 @@
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "kafka/kafka.h"
+
+int64_t ecom__kafka_until(const struct ecom__kafka *k)
+{
+    return ecom__monotonic_ms() + k->opts.timeout_ms;
+}
 
 int ecom__kafka_left_ms(int64_t deadline_ms)
 {
     int64_t left = deadline_ms - ecom__monotonic_ms();
 
     return left > 0 ? (int)left : 0;
+}
+
+void ecom__kafka_pause(int ms)
+{
+    nanosleep(&(struct timespec){ms / 1000, (long)(ms % 1000) * 1000000}, NULL);
 }
 
 /* The host and port at the beginning of librdkafka's text, "sasl_ssl://host:port/bootstrap: ...".

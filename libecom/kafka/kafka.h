@@ -75,8 +75,12 @@ struct ecom__kafka {
     struct ecom__kafka_producer *producer;
 };
 
+/* When a call that begins now must be over. */
+int64_t ecom__kafka_until(const struct ecom__kafka *k);
 /* A call to somewhere else has so long. */
 int ecom__kafka_left_ms(int64_t deadline_ms);
+/* Before it is asked again. */
+void ecom__kafka_pause(int ms);
 
 /* errors.c. Codes of librdkafka as ours, in words; when it only knows that time went by, the
  * trouble says more. */
@@ -121,12 +125,12 @@ const char *ecom__kafka_name(const struct ecom__kafka *k, ecom_str name,
 ecom_str ecom__kafka_bare_name(const struct ecom__kafka *k, const char *name);
 /* Makes those that are missing, and waits until they can be used. */
 int ecom__kafka_topics_make(struct ecom__kafka_producer *p, const ecom_str *topics, size_t n,
-                            int32_t partitions, ecom_error *err);
+                            int32_t partitions, int64_t deadline_ms, ecom_error *err);
 /* It may have been deleted: the next use looks. Its handle stays, others may be using it. */
 void ecom__kafka_topic_forget(struct ecom__kafka_producer *p, ecom_str topic);
 /* How many partitions a topic has. */
-int ecom__kafka_partitions(struct ecom__kafka_producer *p, ecom_str topic, int32_t *partitions,
-                           ecom_error *err);
+int ecom__kafka_partitions(struct ecom__kafka_producer *p, ecom_str topic, int64_t deadline_ms,
+                           int32_t *partitions, ecom_error *err);
 int ecom__kafka_create_topic(void *self, ecom_str topic, int32_t partitions, ecom_error *err);
 int ecom__kafka_topics(void *self, ecom_msg_fn row, void *user, ecom_error *err);
 int ecom__kafka_ping(void *self, ecom_error *err);
@@ -187,9 +191,9 @@ int ecom__kafka_ack(void *member, ecom_str topic, int32_t partition, int64_t off
 int ecom__kafka_lag(void *member, uint64_t *lag, ecom_error *err);
 /* Replaces offsets of -1 (end) and -2 (beginning) by what these are now. */
 int ecom__kafka_resolve(struct ecom__kafka_member *m, rd_kafka_topic_partition_list_t *list,
-                        int64_t end_or_beginning, ecom_error *err);
+                        int64_t end_or_beginning, int64_t deadline_ms, ecom_error *err);
 /* Commits the ends of partitions that the group has no offsets in. */
 int ecom__kafka_start_at_end(struct ecom__kafka_member *m, rd_kafka_topic_partition_list_t *list,
-                             ecom_error *err);
+                             int64_t deadline_ms, ecom_error *err);
 
 #endif

@@ -33,7 +33,7 @@ static int has_id(rd_kafka_t *rk)
  * answers, and nothing later. */
 static int withdraw(struct ecom__kafka_member *m, rd_kafka_queue_t *queue)
 {
-    int64_t deadline_ms = ecom__monotonic_ms() + m->kafka->opts.timeout_ms;
+    int64_t deadline_ms = ecom__kafka_until(m->kafka);
     int pause_ms = 1;
     size_t waiting;
 
@@ -193,13 +193,14 @@ static int client_new(struct ecom__kafka_member *m, ecom_error *err)
 
 /* All partitions of all its topics. */
 static int list_partitions(struct ecom__kafka_member *m, struct ecom__kafka_producer *p,
-                           rd_kafka_topic_partition_list_t *list, ecom_error *err)
+                           rd_kafka_topic_partition_list_t *list, int64_t deadline_ms,
+                           ecom_error *err)
 {
     char name[ECOM__KAFKA_MAX_NAME];
     int32_t n = 0;
 
     for (size_t i = 0; i < m->sub.ntopics; i++) {
-        int r = ecom__kafka_partitions(p, m->topics[i], &n, err);
+        int r = ecom__kafka_partitions(p, m->topics[i], deadline_ms, &n, err);
         if (r < 0)
             return r;
         rd_kafka_topic_partition_list_add_range(
@@ -210,11 +211,11 @@ static int list_partitions(struct ecom__kafka_member *m, struct ecom__kafka_prod
 
 /* One that looks on has all partitions, and no group. */
 static int look_on(struct ecom__kafka_member *m, rd_kafka_topic_partition_list_t *list,
-                   ecom_error *err)
+                   int64_t deadline_ms, ecom_error *err)
 {
-    int r = ecom__kafka_resolve(
-        m, list,
-        m->sub.start == ECOM_START_LATEST ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING, err);
+    int64_t from =
+        m->sub.start == ECOM_START_LATEST ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
+    int r = ecom__kafka_resolve(m, list, from, deadline_ms, err);
 
     for (int i = 0; i < list->cnt && r == ECOM_OK; i++) {
         const rd_kafka_topic_partition_t *at = &list->elems[i];
@@ -243,20 +244,22 @@ static int join(struct ecom__kafka_member *m, ecom_error *err)
 /* Everything that asks the cluster. */
 static int begin(struct ecom__kafka_member *m, ecom_error *err)
 {
+    const int64_t deadline_ms = ecom__kafka_until(m->kafka);
     struct ecom__kafka_producer *p = ecom__kafka_producer_ref(m->kafka);
     rd_kafka_topic_partition_list_t *list = NULL;
 
-    int r = ecom__kafka_topics_make(p, m->topics, m->sub.ntopics, m->kafka->opts.partitions, err);
+    int r = ecom__kafka_topics_make(p, m->topics, m->sub.ntopics, m->kafka->opts.partitions,
+                                    deadline_ms, err);
     if (r == ECOM_OK)
         r = client_new(m, err);
     if (r == ECOM_OK && (!m->grouped || m->sub.start == ECOM_START_LATEST)) {
         list = rd_kafka_topic_partition_list_new(64);
-        r = list_partitions(m, p, list, err);
+        r = list_partitions(m, p, list, deadline_ms, err);
     }
     if (r == ECOM_OK && !m->grouped)
-        r = look_on(m, list, err);
+        r = look_on(m, list, deadline_ms, err);
     else if (r == ECOM_OK && list)
-        r = ecom__kafka_start_at_end(m, list, err);
+        r = ecom__kafka_start_at_end(m, list, deadline_ms, err);
     if (r == ECOM_OK && m->grouped)
         r = join(m, err);
     if (list)
@@ -290,7 +293,7 @@ int ecom__kafka_subscribe(void *self, const ecom_subscription *sub, void **membe
 /* Topics that were deleted under us are made again, as on joining. */
 static void make_topics_again(struct ecom__kafka_member *m)
 {
-    int64_t now = ecom__monotonic_ms();
+    const int64_t now = ecom__monotonic_ms(), deadline_ms = ecom__kafka_until(m->kafka);
     ecom_error why;
     int32_t n;
 
@@ -299,9 +302,10 @@ static void make_topics_again(struct ecom__kafka_member *m)
     m->made_ms = now;
     struct ecom__kafka_producer *p = ecom__kafka_producer_ref(m->kafka);
     for (size_t i = 0; i < m->sub.ntopics; i++)
-        if (ecom__kafka_partitions(p, m->topics[i], &n, &why) == ECOM_E_NOTFOUND) {
+        if (ecom__kafka_partitions(p, m->topics[i], deadline_ms, &n, &why) == ECOM_E_NOTFOUND) {
             ecom__kafka_topic_forget(p, m->topics[i]);
-            (void)!ecom__kafka_topics_make(p, &m->topics[i], 1, m->kafka->opts.partitions, &why);
+            (void)!ecom__kafka_topics_make(p, &m->topics[i], 1, m->kafka->opts.partitions,
+                                           deadline_ms, &why);
         }
     ecom__kafka_producer_unref(p);
 }

@@ -1,6 +1,5 @@
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "kafka/kafka.h"
 
@@ -60,22 +59,31 @@ static int passing(rd_kafka_resp_err_t code)
            code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR || code == RD_KAFKA_RESP_ERR__WAIT_COORD;
 }
 
+/* Through what passes by itself. */
+static rd_kafka_resp_err_t commit_surely(struct ecom__kafka_member *m,
+                                         const rd_kafka_topic_partition_list_t *list,
+                                         int64_t deadline_ms)
+{
+    rd_kafka_resp_err_t code;
+
+    while (passing(code = commit(m, list, deadline_ms)) && ecom__kafka_left_ms(deadline_ms))
+        ecom__kafka_pause(AGAIN_MS);
+    return code;
+}
+
 int ecom__kafka_ack(void *member, ecom_str topic, int32_t partition, int64_t offset,
                     ecom_error *err)
 {
     struct ecom__kafka_member *m = member;
     char name[ECOM__KAFKA_MAX_NAME];
-    rd_kafka_resp_err_t code;
 
     struct ecom__kafka_part *part =
         ecom__kafka_part_find(m, ecom__kafka_name(m->kafka, topic, name), partition);
     if (!m->grouped || !part || part->lost || offset < part->first || offset >= part->next ||
         offset < part->acked)
         return ECOM_OK;
-    int64_t deadline_ms = ecom__monotonic_ms() + m->kafka->opts.timeout_ms;
     rd_kafka_topic_partition_list_t *list = one(part, offset + 1);
-    while (passing(code = commit(m, list, deadline_ms)) && ecom__kafka_left_ms(deadline_ms))
-        nanosleep(&(struct timespec){0, AGAIN_MS * 1000000L}, NULL);
+    rd_kafka_resp_err_t code = commit_surely(m, list, ecom__kafka_until(m->kafka));
     rd_kafka_topic_partition_list_destroy(list);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         part->acked = offset + 1;
@@ -109,14 +117,13 @@ static rd_kafka_resp_err_t ask(struct ecom__kafka_member *m, rd_kafka_topic_part
 }
 
 int ecom__kafka_resolve(struct ecom__kafka_member *m, rd_kafka_topic_partition_list_t *list,
-                        int64_t end_or_beginning, ecom_error *err)
+                        int64_t end_or_beginning, int64_t deadline_ms, ecom_error *err)
 {
-    int64_t deadline_ms = ecom__monotonic_ms() + m->kafka->opts.timeout_ms;
     rd_kafka_resp_err_t code;
 
     while (not_yet(code = ask(m, list, end_or_beginning, ecom__kafka_left_ms(deadline_ms))) &&
            ecom__kafka_left_ms(deadline_ms))
-        nanosleep(&(struct timespec){0, AGAIN_MS * 1000000L}, NULL);
+        ecom__kafka_pause(AGAIN_MS);
     return code ? ecom__kafka_fail(m->kafka, code, "asking Kafka for offsets", err) : ECOM_OK;
 }
 
@@ -133,19 +140,16 @@ static rd_kafka_topic_partition_list_t *new_ones(const rd_kafka_topic_partition_
 }
 
 int ecom__kafka_start_at_end(struct ecom__kafka_member *m, rd_kafka_topic_partition_list_t *list,
-                             ecom_error *err)
+                             int64_t deadline_ms, ecom_error *err)
 {
-    int timeout_ms = m->kafka->opts.timeout_ms;
-    int64_t deadline_ms = ecom__monotonic_ms() + timeout_ms;
-
-    rd_kafka_resp_err_t code = rd_kafka_committed(m->rk, list, timeout_ms);
+    rd_kafka_resp_err_t code = rd_kafka_committed(m->rk, list, ecom__kafka_left_ms(deadline_ms));
     if (code)
         return ecom__kafka_fail(m->kafka, code, "asking Kafka for offsets", err);
     rd_kafka_topic_partition_list_t *fresh = new_ones(list);
-    int r = fresh->cnt ? ecom__kafka_resolve(m, fresh, RD_KAFKA_OFFSET_END, err) : ECOM_OK;
+    int r =
+        fresh->cnt ? ecom__kafka_resolve(m, fresh, RD_KAFKA_OFFSET_END, deadline_ms, err) : ECOM_OK;
     if (r == ECOM_OK && fresh->cnt) {
-        while (passing(code = commit(m, fresh, deadline_ms)) && ecom__kafka_left_ms(deadline_ms))
-            nanosleep(&(struct timespec){0, AGAIN_MS * 1000000L}, NULL);
+        code = commit_surely(m, fresh, deadline_ms);
         /* Members that are there already settled it: theirs is the latest, too. */
         if (code && !expelled(code))
             r = ecom__kafka_fail(m->kafka, code, "committing to Kafka", err);
@@ -189,6 +193,7 @@ static int committed(struct ecom__kafka_member *m, rd_kafka_topic_partition_list
 int ecom__kafka_lag(void *member, uint64_t *lag, ecom_error *err)
 {
     struct ecom__kafka_member *m = member;
+    const int64_t deadline_ms = ecom__kafka_until(m->kafka);
     uint64_t sum = 0;
 
     if (m->nparts == 0) {
@@ -198,9 +203,9 @@ int ecom__kafka_lag(void *member, uint64_t *lag, ecom_error *err)
     rd_kafka_topic_partition_list_t *at = all_parts(m), *low = all_parts(m), *high = all_parts(m);
     int r = committed(m, at, err);
     if (r == ECOM_OK)
-        r = ecom__kafka_resolve(m, high, RD_KAFKA_OFFSET_END, err);
+        r = ecom__kafka_resolve(m, high, RD_KAFKA_OFFSET_END, deadline_ms, err);
     if (r == ECOM_OK)
-        r = ecom__kafka_resolve(m, low, RD_KAFKA_OFFSET_BEGINNING, err);
+        r = ecom__kafka_resolve(m, low, RD_KAFKA_OFFSET_BEGINNING, deadline_ms, err);
     for (int i = 0; i < at->cnt && r == ECOM_OK; i++) {
         int64_t from = at->elems[i].offset, end = high->elems[i].offset;
         if (from < low->elems[i].offset)

@@ -266,7 +266,8 @@ static rd_kafka_resp_err_t send_batch(struct ecom__kafka_producer *p, const ecom
 }
 
 /* Topics are there, for all that can be told without asking. */
-static int prepare(struct ecom__kafka_producer *p, const ecom_msg *msgs, size_t n, ecom_error *err)
+static int prepare(struct ecom__kafka_producer *p, const ecom_msg *msgs, size_t n,
+                   int64_t deadline_ms, ecom_error *err)
 {
     int r = ECOM_OK;
 
@@ -274,7 +275,8 @@ static int prepare(struct ecom__kafka_producer *p, const ecom_msg *msgs, size_t 
         if (i && ecom_str_eq(msgs[i].topic, msgs[i - 1].topic))
             continue;
         if (!handle_of(p, msgs[i].topic))
-            r = ecom__kafka_topics_make(p, &msgs[i].topic, 1, p->kafka->opts.partitions, err);
+            r = ecom__kafka_topics_make(p, &msgs[i].topic, 1, p->kafka->opts.partitions,
+                                        deadline_ms, err);
     }
     return r;
 }
@@ -291,9 +293,9 @@ int ecom__kafka_publish(void *self, const ecom_msg *msgs, size_t n, size_t *done
     struct ecom__kafka *k = self;
     struct ecom__kafka_producer *p = ecom__kafka_producer_ref(k);
     int64_t begin_us = now_us();
-    int64_t deadline_ms = ecom__monotonic_ms() + k->opts.timeout_ms;
+    int64_t deadline_ms = ecom__kafka_until(k);
 
-    int r = prepare(p, msgs, n, err);
+    int r = prepare(p, msgs, n, deadline_ms, err);
     if (r == ECOM_OK) {
         rd_kafka_resp_err_t code = send_batch(p, msgs, n, done, deadline_ms);
         ecom_series_add(k->metrics.published, (int64_t)*done);

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "kafka/kafka.h"
 
@@ -27,11 +26,6 @@ ecom_str ecom__kafka_bare_name(const struct ecom__kafka *k, const char *name)
     return ecom_str_of(name + k->url.prefix_n);
 }
 
-static void pause_ms(int ms)
-{
-    nanosleep(&(struct timespec){ms / 1000, (long)(ms % 1000) * 1000000}, NULL);
-}
-
 /* Asks the cluster, and says why it does not answer: a short look first, after which a wrong key or
  * certificate has shown. @p all  all topics; else that of @p handle, or of none. */
 static int metadata(struct ecom__kafka_producer *p, int all, rd_kafka_topic_t *handle,
@@ -47,7 +41,7 @@ static int metadata(struct ecom__kafka_producer *p, int all, rd_kafka_topic_t *h
         if (left == 0 || ecom__kafka_hopeless(p->kafka))
             break;
         if (code == RD_KAFKA_RESP_ERR__TRANSPORT)
-            pause_ms(left < LOOK_AGAIN_MS ? left : LOOK_AGAIN_MS);
+            ecom__kafka_pause(left < LOOK_AGAIN_MS ? left : LOOK_AGAIN_MS);
         look *= 2;
         code = rd_kafka_metadata(p->rk, all, handle, out, look < left ? look : left);
     }
@@ -93,7 +87,7 @@ static int await(struct ecom__kafka_producer *p, const char *name, int wait, int
         if ((!wait && code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) ||
             ecom__kafka_left_ms(deadline_ms) == 0)
             break;
-        pause_ms(LOOK_AGAIN_MS);
+        ecom__kafka_pause(LOOK_AGAIN_MS);
     }
     rd_kafka_topic_destroy(handle);
     if (r == ECOM_OK && n <= 0 && code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
@@ -106,13 +100,12 @@ static int await(struct ecom__kafka_producer *p, const char *name, int wait, int
     return r;
 }
 
-int ecom__kafka_partitions(struct ecom__kafka_producer *p, ecom_str topic, int32_t *partitions,
-                           ecom_error *err)
+int ecom__kafka_partitions(struct ecom__kafka_producer *p, ecom_str topic, int64_t deadline_ms,
+                           int32_t *partitions, ecom_error *err)
 {
     char name[ECOM__KAFKA_MAX_NAME];
 
-    return await(p, ecom__kafka_name(p->kafka, topic, name), 0,
-                 ecom__monotonic_ms() + p->kafka->opts.timeout_ms, partitions, err);
+    return await(p, ecom__kafka_name(p->kafka, topic, name), 0, deadline_ms, partitions, err);
 }
 
 /* Asks for one topic. @p sized  with our limit on messages, which a cluster may refuse. */
@@ -302,9 +295,8 @@ static int make_again(struct ecom__kafka_producer *p, const char *name, int32_t 
 }
 
 int ecom__kafka_topics_make(struct ecom__kafka_producer *p, const ecom_str *topics, size_t n,
-                            int32_t partitions, ecom_error *err)
+                            int32_t partitions, int64_t deadline_ms, ecom_error *err)
 {
-    int64_t deadline_ms = ecom__monotonic_ms() + p->kafka->opts.timeout_ms;
     char name[ECOM__KAFKA_MAX_NAME];
     int r = ECOM_OK;
 
@@ -325,7 +317,7 @@ int ecom__kafka_topics_make(struct ecom__kafka_producer *p, const ecom_str *topi
 int ecom__kafka_create_topic(void *self, ecom_str topic, int32_t partitions, ecom_error *err)
 {
     struct ecom__kafka_producer *p = ecom__kafka_producer_ref(self);
-    int r = ecom__kafka_topics_make(p, &topic, 1, partitions, err);
+    int r = ecom__kafka_topics_make(p, &topic, 1, partitions, ecom__kafka_until(self), err);
 
     ecom__kafka_producer_unref(p);
     return r;
@@ -343,7 +335,7 @@ int ecom__kafka_topics(void *self, ecom_msg_fn row, void *user, ecom_error *err)
     struct ecom__kafka_producer *p = ecom__kafka_producer_ref(k);
     const rd_kafka_metadata_t *meta;
 
-    int r = metadata(p, 1, NULL, ecom__monotonic_ms() + k->opts.timeout_ms, &meta, err);
+    int r = metadata(p, 1, NULL, ecom__kafka_until(k), &meta, err);
     ecom__kafka_producer_unref(p);
     if (r < 0)
         return r;
@@ -368,7 +360,7 @@ int ecom__kafka_ping(void *self, ecom_error *err)
     const rd_kafka_metadata_t *meta;
 
     rd_kafka_poll(p->rk, 0);
-    int r = metadata(p, 0, NULL, ecom__monotonic_ms() + k->opts.timeout_ms, &meta, err);
+    int r = metadata(p, 0, NULL, ecom__kafka_until(k), &meta, err);
     if (r == ECOM_OK)
         rd_kafka_metadata_destroy(meta);
     ecom__kafka_producer_unref(p);

@@ -13,7 +13,13 @@
 #include "ecom/bus.h"
 #include "server.h"
 
-enum { PRODUCE = 0, OFFSET_COMMIT = 8, HEARTBEAT = 12, INIT_PRODUCER_ID = 22 };
+enum {
+    PRODUCE = 0,
+    OFFSET_COMMIT = 8,
+    FIND_COORDINATOR = 10,
+    HEARTBEAT = 12,
+    INIT_PRODUCER_ID = 22
+};
 enum { CLOSES = 5, HANGS_S = 120, SLOW_NS = 5000000, SILENT_MS = 600000 };
 enum { TIMEOUT_MS = 5000, PATIENT_MS = 20000, POLLS = 600, POLL_MS = 100, TRIES = 12 };
 
@@ -117,13 +123,14 @@ static void lose(void *user, ecom_str topic, int32_t partition)
     lost++;
 }
 
-static ecom_member *join(const char *group, ecom_error *e)
+static ecom_member *join_from(const char *group, ecom_start start, ecom_error *e)
 {
     ecom_str topic = S("t");
     ecom_subscription sub = {.size = sizeof(sub),
                              .group = ecom_str_of(group),
                              .topics = &topic,
                              .ntopics = 1,
+                             .start = start,
                              .session_timeout_ms = 6000,
                              .revoked = lose};
     ecom_member *member = NULL;
@@ -132,6 +139,11 @@ static ecom_member *join(const char *group, ecom_error *e)
 
     (void)!ecom_bus_subscribe(bus, &sub, &member, e);
     return member;
+}
+
+static ecom_member *join(const char *group, ecom_error *e)
+{
+    return join_from(group, ECOM_START_EARLIEST, e);
 }
 
 /* The bodies that came, one behind the other; and the last offset. */
@@ -282,6 +294,30 @@ static void brokers_that_are_all_down_are_told_and_come_back(void)
     end();
 }
 
+/* First answers are slow, and then those that are needed do not come. */
+static void to_join_takes_no_longer_than_a_calls_time(void)
+{
+    const ecom_env *env = ecom_env_system();
+    rd_kafka_resp_err_t never[1000];
+    ecom_error e = {0};
+
+    begin("");
+    for (int broker = 1; broker <= 3; broker++)
+        rd_kafka_mock_broker_set_rtt(mock, broker, TIMEOUT_MS / 12);
+    for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
+        never[i] = RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE;
+    rd_kafka_mock_push_request_errors_array(mock, FIND_COORDINATOR,
+                                            sizeof(never) / sizeof(never[0]), never);
+    int64_t start = env->monotonic_us(env->self);
+    ecom_member *member = join_from("g", ECOM_START_LATEST, &e);
+    int64_t took_ms = (env->monotonic_us(env->self) - start) / 1000;
+    printf("# %d ms\n", (int)took_ms);
+    CHECK(!member, "it joined");
+    CHECK(took_ms < TIMEOUT_MS + TIMEOUT_MS / 4, "it took %d ms", (int)took_ms);
+    ecom_member_close(member);
+    end();
+}
+
 static void who_does_not_poll_for_too_long_loses_its_partitions_and_is_told(void)
 {
     char prefix[32];
@@ -392,6 +428,7 @@ static const struct check_case cases[] = {
     CASE(a_commit_waits_and_a_member_that_the_group_forgot_joins_again),
     CASE(a_member_that_was_fenced_says_so_and_comes_back),
     CASE(brokers_that_are_all_down_are_told_and_come_back),
+    CASE(to_join_takes_no_longer_than_a_calls_time),
     CASE(who_does_not_poll_for_too_long_loses_its_partitions_and_is_told),
     CASE(a_member_that_is_given_partitions_while_it_closes_does_not_wait_for_ever),
     CASE(nor_does_a_static_one),

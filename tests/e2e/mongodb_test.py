@@ -91,6 +91,15 @@ def no_order_is_lost_or_doubled_whatever_the_database_does():
         check_small(shop)
 
 
+def add_user(server, name, role, *databases):
+    """One that may do no more. Its password is SECRET as it stands there."""
+    roles = [{'role': role, 'db': database} for database in databases]
+    subprocess.run([server.python(), '-c', f"""if True:
+        import pymongo
+        pymongo.MongoClient('{server.url}').admin.command(
+            'createUser', '{name}', pwd='{SECRET}', roles={roles})"""], check=True, timeout=PATIENCE_S)
+
+
 def doctor_on(url):
     """What `ecom doctor` says of a store, and all it says."""
     with tempfile.TemporaryDirectory() as folder:
@@ -107,11 +116,7 @@ def a_wrong_database_is_told_in_one_clear_line_without_its_secret():
     assert SECRET in server.url, server.url
     bare, ca = server.url.split('?')[0], f'{server.folder}/mongodb/tls/ca.pem'
     trusted = f'authSource=admin&tls=true&tlsCAFile={ca}'
-    subprocess.run([server.python(), '-c', f"""if True:
-        import pymongo
-        pymongo.MongoClient('{server.url}').admin.command(
-            'createUser', 'reader', pwd='{SECRET}', roles=[{{'role': 'read', 'db': 'ecom'}}])"""],
-                   check=True, timeout=PATIENCE_S)
+    add_user(server, 'reader', 'read', 'ecom')
     cases = [
         (server.url, 'ok '),
         (server.url.replace(SECRET, SECRET + 'x'), 'MongoDB refuses the user or the password'),
@@ -179,14 +184,17 @@ def daemons_end_in_time_whatever_the_database_does():
 
 
 def a_url_such_as_atlas_gives_finds_its_server_by_dns():
-    """One name for the cluster: DNS says which hosts and options it has, and TLS is on by itself."""
+    """One name for the cluster: DNS says which hosts and options it has, and TLS is on by itself. The
+    user may do what docs/mongodb.md says that one needs."""
     server = Mongodb(tls=True, auth=True)
     cluster, host = 'cluster0.ecom.example', 'shard-00.ecom.example'
     records = ((f'_mongodb._tcp.{cluster}', dns.SRV, dns.srv(host, server.port)),
                (cluster, dns.TXT, dns.txt('authSource=admin')))
-    urls = {f'{name}_MONGODB_URI': f'mongodb+srv://ecom:{SECRET}@{cluster}/srv_{name.lower()}'
+    databases = {f'{name}_MONGODB_URI': f'srv_{name.lower()}' for name in SERVICES}
+    add_user(server, 'shop', 'readWrite', *databases.values())
+    urls = {name: f'mongodb+srv://shop:{quote(SECRET, "")}@{cluster}/{database}'
             f'?retryWrites=true&w=majority&appName=Cluster0&tlsCAFile={server.folder}/mongodb/tls/ca.pem'
-            for name in SERVICES}
+            for name, database in databases.items()}
     with dns.names(os.path.abspath(sys.argv[1]), *records) as asking, Shop(**urls, **asking) as shop:
         _, token = shop.customer()
         order = shop.order_surely(token, 'first')

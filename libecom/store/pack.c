@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-enum { HEAD = 4, FLAG = 0x8000 };
+enum { HEAD = 4, FLAG = 0x8000, FEW = 16 };
 
 static void write_u16(unsigned char *p, size_t n)
 {
@@ -62,15 +62,26 @@ static int entry_cmp(const void *a, const void *b)
     return r ? r : !x->unique - !y->unique;
 }
 
+static size_t packed_bytes(const ecom_change *change)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < change->nentries; i++)
+        n += HEAD + change->entries[i].index.n + change->entries[i].value.n;
+    return n;
+}
+
 int ecom__pack_entries(const ecom_change *change, ecom_buf *out)
 {
-    const ecom_entry **sorted = NULL;
+    const ecom_entry *few[FEW], **sorted = few;
     size_t n = change->nentries;
-    int r = ECOM_OK;
+    int r;
 
     if (n == 0)
         return ECOM_OK;
-    if (!(sorted = malloc(n * sizeof(*sorted))))
+    if ((r = ecom_buf_reserve(out, packed_bytes(change))) < 0)
+        return r;
+    if (n > FEW && !(sorted = malloc(n * sizeof(*sorted))))
         return ECOM_E_NOMEM;
     for (size_t i = 0; i < n; i++)
         sorted[i] = &change->entries[i];
@@ -78,7 +89,8 @@ int ecom__pack_entries(const ecom_change *change, ecom_buf *out)
     for (size_t i = 0; r == ECOM_OK && i < n; i++)
         if (i == 0 || !same_entry(sorted[i - 1], sorted[i]))
             r = ecom__pack_add(out, sorted[i]->index, sorted[i]->value, sorted[i]->unique);
-    free(sorted);
+    if (sorted != few)
+        free(sorted);
     return r;
 }
 

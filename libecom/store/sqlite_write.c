@@ -199,13 +199,10 @@ static int add_event(ecom__sqlite_writer *w, const struct job *job, const ecom_m
                      ecom_error *err)
 {
     sqlite3_stmt *stmt = w->stmts[ECOM__ADD_EVENT];
-    ecom_buf headers = {0};
-    int r = ecom__pack_headers(msg, &headers);
 
-    if (r < 0) {
-        ecom_buf_free(&headers);
-        return ecom_fail(err, r, "no memory for an event's headers");
-    }
+    w->headers.n = 0;
+    if (ecom__pack_headers(msg, &w->headers) < 0)
+        return ecom_fail(err, ECOM_E_NOMEM, "no memory for an event's headers");
     sqlite3_bind_int64(stmt, 1, (int64_t)++w->last);
     ecom__sqlite_bind_text(stmt, 2, job->collection);
     ecom__sqlite_bind_text(stmt, 3, job->id);
@@ -215,11 +212,9 @@ static int add_event(ecom__sqlite_writer *w, const struct job *job, const ecom_m
     ecom__sqlite_bind_text(stmt, 7, msg->topic);
     ecom__sqlite_bind_blob(stmt, 8, msg->key);
     sqlite3_bind_int64(stmt, 9, msg->time_ms);
-    ecom__sqlite_bind_blob(stmt, 10, ecom_buf_str(&headers));
+    ecom__sqlite_bind_blob(stmt, 10, ecom_buf_str(&w->headers));
     ecom__sqlite_bind_blob(stmt, 11, msg->body);
-    r = ecom__sqlite_step(stmt, err);
-    ecom_buf_free(&headers);
-    return r;
+    return ecom__sqlite_step(stmt, err);
 }
 
 static int write_doc(ecom__sqlite_writer *w, const struct job *job, const struct stored *stored,
@@ -618,6 +613,7 @@ void ecom__sqlite_writer_close(ecom__sqlite_writer *w)
 
     ecom__sqlite_finalize(w->stmts, ECOM__WRITES);
     ecom__sqlite_close(w->db);
+    ecom_buf_free(&w->headers);
     if (taken)
         ecom__filelock_give(w->lock);
     ecom__filelock_close(w->lock);

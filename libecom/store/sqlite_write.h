@@ -32,8 +32,9 @@ typedef struct ecom__sqlite_writer {
     sqlite3 *db;
     sqlite3_stmt *stmts[ECOM__WRITES];
     ecom__group group;
-    uint64_t last; /* revision or event number given out, within a transaction */
-    int relaxed;   /* commits do not sync at the moment */
+    uint64_t last;    /* revision or event number given out, within a transaction */
+    int relaxed;      /* commits do not sync at the moment */
+    ecom_buf headers; /* of an event, packed; kept from one to the next */
 } ecom__sqlite_writer;
 
 /* Opens the file, makes it or brings it up to date. On failure nothing stays. */

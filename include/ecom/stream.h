@@ -36,6 +36,9 @@ typedef struct ecom_stream_options {
      *  sent arrives any more. The peer has gone, or the response has ended. */
     void (*closed)(void *user);
     void *user;
+    /** Nullable. After ecom_stream_is_full() said so: now there is room. On the loop's thread, so
+     * it must not block; without locks. */
+    void (*drained)(void *user);
 } ecom_stream_options;
 
 /**
@@ -52,6 +55,9 @@ ECOM_API ECOM_MUST_USE int ecom_exchange_stream(ecom_exchange *x, const ecom_str
 /** Sends bytes; never waits. @return ECOM_OK; ECOM_E_CLOSED: it is over; ECOM_E_FULL: more than
  *  max_queue_bytes wait, and the connection is broken now; ECOM_E_NOMEM: not sent. Any thread. */
 ECOM_API ECOM_MUST_USE int ecom_stream_send(ecom_stream *stream, ecom_str bytes);
+/** Truth: more than half of max_queue_bytes wait, so that who can should wait for `drained`. Any
+ *  thread. */
+ECOM_API int ecom_stream_is_full(ecom_stream *stream);
 /** Ends the response behind what was sent. Any thread; again is fine. */
 ECOM_API void ecom_stream_end(ecom_stream *stream);
 ECOM_API ecom_stream *ecom_stream_ref(ecom_stream *stream);
@@ -87,6 +93,8 @@ typedef struct ecom_websocket_options {
      *  was first; 1005: by the peer without a code; 1006: the connection broke. */
     void (*closed)(void *user, ecom_websocket *ws, int32_t code, ecom_str reason);
     void *user;
+    /** Nullable. After ecom_websocket_is_full() said so: now there is room. */
+    void (*drained)(void *user, ecom_websocket *ws);
 } ecom_websocket_options;
 
 /** Truth: the request asks for a WebSocket (`Upgrade: websocket`), well or badly. */
@@ -108,6 +116,9 @@ ECOM_API const char *ecom_websocket_protocol(const ecom_websocket *ws);
  *  ECOM_E_FULL: more than max_queue_bytes wait, and it is being closed with 1013; ECOM_E_NOMEM: not
  *  sent. Any thread. */
 ECOM_API ECOM_MUST_USE int ecom_websocket_send(ecom_websocket *ws, int binary, ecom_str bytes);
+/** Truth: more than half of max_queue_bytes wait, so that who can should wait for `drained`. Any
+ *  thread. */
+ECOM_API int ecom_websocket_is_full(ecom_websocket *ws);
 /** Closes it behind what was sent. Any thread; what comes after the first is ignored.
  *  @param code    1000 to 1014 or 3000 to 4999.
  *  @param reason  UTF-8, of which at most 123 bytes are sent. */

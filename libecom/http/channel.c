@@ -40,6 +40,21 @@ size_t ecom__http_channel_queued(const struct channel *ch)
     return ch->out.n + ch->sending;
 }
 
+/* With the lock held. */
+static int is_full(const struct channel *ch)
+{
+    return ecom__http_channel_queued(ch) > ch->max_bytes / 2;
+}
+
+int ecom__http_channel_is_full(struct channel *ch)
+{
+    pthread_mutex_lock(&ch->lock);
+    int full = is_full(ch);
+    ch->awaited |= full;
+    pthread_mutex_unlock(&ch->lock);
+    return full;
+}
+
 void ecom__http_channel_detach(struct channel *ch)
 {
     pthread_mutex_lock(&ch->lock);
@@ -159,10 +174,14 @@ void ecom__http_conn_pump_channel(struct conn *c)
     ecom__http_conn_flush_channel(c);
     pthread_mutex_lock(&ch->lock);
     int broken = ch->broken, ended = ch->ended && ch->out.n == 0;
-    c->paused = ecom__http_channel_queued(ch) > ch->max_bytes / 2;
+    c->paused = is_full(ch);
+    int room = ch->awaited && !c->paused;
+    ch->awaited &= !room;
     pthread_mutex_unlock(&ch->lock);
     if (c->closing)
         return;
+    if (room)
+        ch->kind->room(ch);
     if (broken)
         ecom__http_conn_reset(c);
     else if (ended && !c->writing)

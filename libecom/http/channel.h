@@ -17,6 +17,7 @@ struct channel_kind {
     uint64_t (*due)(struct channel *ch);
     void (*tick)(struct channel *ch, uint64_t now);
     void (*drain)(struct channel *ch); /* the server stops */
+    void (*room)(struct channel *ch);  /* after it was said to be full: it is no longer */
     void (*gone)(struct channel *ch);  /* the connection is closed, or never was one */
     void (*release)(struct channel *ch);
 };
@@ -33,6 +34,7 @@ struct channel {
     int32_t ended;   /* nothing is added any more; what is there is still sent */
     int32_t broken;  /* the connection is to be reset */
     int32_t touched; /* it waits for its loop */
+    int32_t awaited; /* somebody waits for room */
     struct channel *next_touched;
     /* The loop's. */
     struct conn *conn; /* NULL: not yet, or gone */
@@ -48,6 +50,8 @@ void ecom__http_channel_unref(struct channel *ch);
 void ecom__http_channel_touch(struct channel *ch);
 /* Bytes that wait. With the lock held. */
 size_t ecom__http_channel_queued(const struct channel *ch);
+/* Truth: more than half of what may wait does, and kind->room() will be called. */
+int ecom__http_channel_is_full(struct channel *ch);
 /* The connection is gone: calls kind->gone(), once. On the loop. */
 void ecom__http_channel_detach(struct channel *ch);
 

@@ -63,6 +63,14 @@ static void drain(struct channel *ch)
     ecom_stream_end(stream_of(ch));
 }
 
+static void room(struct channel *ch)
+{
+    ecom_stream *s = stream_of(ch);
+
+    if (s->opts.drained)
+        s->opts.drained(s->opts.user);
+}
+
 static void gone(struct channel *ch)
 {
     ecom_stream *s = stream_of(ch);
@@ -76,7 +84,7 @@ static void release(struct channel *ch)
     free(stream_of(ch));
 }
 
-static const struct channel_kind kind = {ignore, due, tick, drain, gone, release};
+static const struct channel_kind kind = {ignore, due, tick, drain, room, gone, release};
 
 int ecom_exchange_stream(ecom_exchange *x, const ecom_stream_options *opts, ecom_stream **out,
                          ecom_error *err)
@@ -118,6 +126,11 @@ int ecom_stream_send(ecom_stream *s, ecom_str bytes)
         ecom__http_channel_touch(ch);
     pthread_mutex_unlock(&ch->lock);
     return r;
+}
+
+int ecom_stream_is_full(ecom_stream *s)
+{
+    return ecom__http_channel_is_full(&s->channel);
 }
 
 void ecom_stream_end(ecom_stream *s)

@@ -280,6 +280,14 @@ static void drain(struct channel *ch)
     ecom_websocket_close(ws_of(ch), 1001, LIT("the server is stopping"));
 }
 
+static void room(struct channel *ch)
+{
+    ecom_websocket *ws = ws_of(ch);
+
+    if (ws->opts.drained)
+        ws->opts.drained(ws->opts.user, ws);
+}
+
 static void gone(struct channel *ch)
 {
     ecom_websocket *ws = ws_of(ch);
@@ -296,7 +304,7 @@ static void release(struct channel *ch)
     free(ws);
 }
 
-static const struct channel_kind kind = {read_bytes, due, tick, drain, gone, release};
+static const struct channel_kind kind = {read_bytes, due, tick, drain, room, gone, release};
 
 static int32_t or_ms(int32_t value, int32_t fallback)
 {
@@ -382,6 +390,11 @@ int ecom_websocket_send(ecom_websocket *ws, int binary, ecom_str bytes)
         ecom__http_channel_touch(ch);
     pthread_mutex_unlock(&ch->lock);
     return r;
+}
+
+int ecom_websocket_is_full(ecom_websocket *ws)
+{
+    return ecom__http_channel_is_full(&ws->channel);
 }
 
 ecom_websocket *ecom_websocket_ref(ecom_websocket *ws)

@@ -13,7 +13,7 @@ static struct {
     pthread_cond_t changed;
     ecom_stream *stream;
     ecom_websocket *ws;
-    int closed, code, timers, jobs, cancelled;
+    int closed, code, timers, jobs, cancelled, drained;
     char reason[130];
     ecom_stream_options stream_options;
     ecom_websocket_options ws_options;
@@ -54,6 +54,18 @@ static int open_stream(void *user, ecom_exchange *x, ecom_error *err)
     (void)user;
     int r = ecom_exchange_stream(x, &it.stream_options, &it.stream, err);
     return r < 0 ? r : ecom_buf_append(ecom_exchange_out(x), S("data: 0\n\n"));
+}
+
+static void on_stream_drained(void *user)
+{
+    (void)user;
+    count(&it.drained);
+}
+
+static void on_ws_drained(void *user, ecom_websocket *ws)
+{
+    (void)user, (void)ws;
+    count(&it.drained);
 }
 
 /* Fails after it had a stream. */
@@ -107,9 +119,13 @@ static ecom_http_server *serve(void)
 
     it.stream = NULL;
     it.ws = NULL;
-    it.closed = it.code = it.timers = it.jobs = it.cancelled = 0;
+    it.closed = it.code = it.timers = it.jobs = it.cancelled = it.drained = 0;
     it.stream_options = (ecom_stream_options){
-        .size = sizeof(it.stream_options), .heartbeat_ms = -1, .closed = on_stream_closed};
+        .size = sizeof(it.stream_options),
+        .heartbeat_ms = -1,
+        .closed = on_stream_closed,
+        .drained = on_stream_drained,
+    };
     it.ws_options = (ecom_websocket_options){
         .size = sizeof(it.ws_options),
         .protocols = protocols,
@@ -117,6 +133,7 @@ static ecom_http_server *serve(void)
         .message = on_message,
         .timer = on_timer,
         .closed = on_ws_closed,
+        .drained = on_ws_drained,
     };
     return wire_serve(&opts);
 }
@@ -270,6 +287,41 @@ static void a_peer_that_does_not_read_is_cut_off_at_the_bound(void)
     CHECK(ecom_stream_send(it.stream, S("x")) == ECOM_E_CLOSED, "after the end");
     wire_close(&w);
     wire_answer_free(&a);
+    stop(server);
+}
+
+/* Until there is room again, which may be told after all has been read. */
+static void read_until_drained(struct wire *w)
+{
+    const struct timeval soon = {.tv_usec = 1000};
+    char some[16 << 10];
+
+    setsockopt(w->fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon));
+    while (read_now(&it.drained) == 0 && recv(w->fd, some, sizeof(some), 0) != 0)
+        ;
+}
+
+static void who_waits_for_room_is_told_of_it(void)
+{
+    static char much[16 << 10];
+    ecom_http_server *server = serve();
+    struct wire w;
+    struct wire_answer a;
+    int sent = 0;
+
+    CHECK(server && wire_open(&w, server), "no server");
+    it.stream_options.max_queue_bytes = 100000;
+    wire_send(&w, S(GET("/stream")));
+    CHECK(wire_answer(&w, 1, &a) && !ecom_stream_is_full(it.stream), "no answer");
+    for (; !ecom_stream_is_full(it.stream) && sent < 4000; sent++)
+        CHECK(ecom_stream_send(it.stream, (ecom_str){much, sizeof(much)}) == ECOM_OK, "%d", sent);
+    CHECK(sent < 4000, "%d sent", sent);
+    read_until_drained(&w);
+    await(&it.drained, 1);
+    CHECK(it.closed == 0, "closed");
+    wire_close(&w);
+    wire_answer_free(&a);
+    await(&it.closed, 1);
     stop(server);
 }
 
@@ -600,6 +652,26 @@ static void a_peer_that_reads_too_slowly_is_closed_with_1013(void)
     stop(server);
 }
 
+static void who_waits_for_room_on_a_socket_is_told_of_it(void)
+{
+    static char much[16 << 10];
+    ecom_http_server *server = serve();
+    struct wire w;
+    int sent = 0;
+
+    it.ws_options.max_queue_bytes = 100000;
+    CHECK(server && shake_hands(&w, server, "/ws"), "no handshake");
+    for (; !ecom_websocket_is_full(it.ws) && sent < 4000; sent++)
+        CHECK(ecom_websocket_send(it.ws, 1, (ecom_str){much, sizeof(much)}) == ECOM_OK, "%d", sent);
+    CHECK(sent < 4000, "%d sent", sent);
+    read_until_drained(&w);
+    await(&it.drained, 1);
+    CHECK(it.closed == 0, "closed");
+    wire_close(&w);
+    await(&it.closed, 1);
+    stop(server);
+}
+
 static void who_asks_without_reading_is_not_read_either(void)
 {
     static char frame[70000];
@@ -757,6 +829,7 @@ static const struct check_case cases[] = {
     CASE(a_peer_that_leaves_is_noticed),
     CASE(silence_is_broken_by_heartbeats),
     CASE(a_peer_that_does_not_read_is_cut_off_at_the_bound),
+    CASE(who_waits_for_room_is_told_of_it),
     CASE(a_handler_that_fails_answers_its_error),
     CASE(a_server_that_stops_ends_the_response),
     CASE(the_handshake_is_answered_as_in_the_rfc),
@@ -771,6 +844,7 @@ static const struct check_case cases[] = {
     CASE(a_frame_that_breaks_the_rules_is_answered_with_its_code),
     CASE(a_message_above_the_bound_is_closed_with_1009),
     CASE(a_peer_that_reads_too_slowly_is_closed_with_1013),
+    CASE(who_waits_for_room_on_a_socket_is_told_of_it),
     CASE(who_asks_without_reading_is_not_read_either),
     CASE(silence_is_broken_by_pings_and_ended_when_none_is_answered),
     CASE(a_timer_goes_off_once),

@@ -2,6 +2,7 @@
  *
  *     cc graphql.c -o graphql $(pkg-config --cflags --libs libecom-graphql)
  *     ./graphql '{ books { title author { name } } }'
+ *     ./graphql '{ books { title ... @defer { author { name } } } }'
  */
 #include <ecom/graphql.h>
 #include <stdio.h>
@@ -75,8 +76,10 @@ int main(int argc, char **argv)
         .sdl = ecom_str_of(sdl),
         .resolvers = resolvers,
         .nresolvers = sizeof(resolvers) / sizeof(resolvers[0]),
+        .incremental = 1, /* `@defer` and `@stream`: the response may come in parts */
     };
     ecom_graphql_document *document = NULL;
+    ecom_graphql_rest *rest = NULL;
     ecom_arena *arena = ecom_arena_new(0);
     ecom_graphql *graphql = NULL;
     ecom_buf out = {0};
@@ -87,8 +90,14 @@ int main(int argc, char **argv)
         r = ecom_graphql_prepare(graphql, ecom_str_of(argc > 1 ? argv[1] : "{ books { title } }"),
                                  &document, &out, &e);
     if (r == ECOM_OK)
-        r = ecom_graphql_execute(graphql, document, NULL, arena, &out, NULL, &e);
+        r = ecom_graphql_begin(graphql, document, NULL, arena, &out, &rest, NULL, &e);
     printf("%.*s\n", (int)out.n, out.p ? out.p : ""); /* the response, or what is wrong with it */
+    while (r == ECOM_OK && rest && !ecom_graphql_rest_is_over(rest)) {
+        out.n = 0;
+        r = ecom_graphql_rest_next(rest, &out, &e);
+        printf("%.*s\n", (int)out.n, out.p);
+    }
+    ecom_graphql_rest_free(rest);
     ecom_graphql_document_unref(document);
     ecom_graphql_free(graphql);
     ecom_arena_free(arena);

@@ -106,11 +106,11 @@ ECOM_API int ecom_graphql_resolve_json(ecom_graphql_call *call, void *user, ecom
 /** Parents are structs of the `const ecom_record *` that is @p user: its field of that name. Money
  *  is a number, a time RFC 3339, an enum its name. Secret and private fields are never given. */
 ECOM_API int ecom_graphql_resolve_record(ecom_graphql_call *call, void *user, ecom_error *err);
-/** Appends a record as part of a schema's text, for that resolver: the object type that is called as
- *  the record, without secret and private fields, and an enum for each field of names, `OrderStatus`
- *  for `status` of Order. Money is `Money`, a time `DateTime`: say `scalar Money` and give
- *  ecom_graphql_money where they occur. Records within it are written by calls of their own; what
- *  the record does not have, `extend type` adds.
+/** Appends a record as part of a schema's text, for that resolver: the object type that is called
+ * as the record, without secret and private fields, and an enum for each field of names,
+ * `OrderStatus` for `status` of Order. Money is `Money`, a time `DateTime`: say `scalar Money` and
+ * give ecom_graphql_money where they occur. Records within it are written by calls of their own;
+ * what the record does not have, `extend type` adds.
  *  @return ECOM_OK, ECOM_E_NOMEM. */
 ECOM_API ECOM_MUST_USE int ecom_graphql_write_record(const ecom_record *record, ecom_buf *out);
 
@@ -178,6 +178,9 @@ typedef struct ecom_graphql_limits {
                             around it (a connection); else list_size */
     uint32_t max_variable_bytes; /**< of all texts and numbers in `variables`: 256 KiB */
     uint32_t list_size;          /**< items that a list is taken to have: 10 */
+    uint32_t max_deferred; /**< fragments and lists of one operation that come later, counted by
+                                object: 1,000; more come with what is around them */
+    uint32_t max_items;    /**< of streamed lists, in one part: 100 */
 } ecom_graphql_limits;
 
 /** Whether requests may name their document by its SHA-256 instead of sending it. */
@@ -221,6 +224,7 @@ typedef struct ecom_graphql_options {
      *  @p deadline_us at the latest (the request's; 0: none). @p user: as of on_error. NULL:
      * nothing is to be waited for. */
     void (*wait)(void *user, void *context, int64_t deadline_us);
+    int32_t incremental; /**< 1: the schema has `@defer` and `@stream`; see ecom_graphql_begin() */
 } ecom_graphql_options;
 #define ECOM_GRAPHQL_OPTIONS_INIT    \
     {                                \
@@ -264,7 +268,15 @@ typedef struct ecom_graphql_request {
                                      later fail with ECOM_E_TIMEOUT */
     int32_t show_cost;          /**< 1: the response tells its cost, as `extensions.cost`; so does
                                      `"extensions":{"cost":true}` of a body */
+    int32_t dialect;            /**< ecom_graphql_dialect, of results that come in parts */
 } ecom_graphql_request;
+
+/** How parts after the first are written. */
+typedef enum ecom_graphql_dialect {
+    ECOM_GRAPHQL_PARTS = 0,     /**< `pending`, `incremental` by id, `completed`: graphql-js 17, and
+                                     Apollo's `incrementalSpec=v0.2` */
+    ECOM_GRAPHQL_PARTS_2022 = 1 /**< `incremental` by path: Apollo's `deferSpec=20220824` */
+} ecom_graphql_dialect;
 
 /**
  * Handles the JSON body of a request: `query`, `operationName`, `variables`, `extensions`. The
@@ -291,7 +303,11 @@ typedef struct ecom_graphql_http {
     uint32_t max_batch;    /**< requests in one body, as a JSON array; 0: arrays are refused */
     int32_t unprocessable; /**< 1: 422 instead of 400 for documents that are well-formed but not
                                 valid, as newer drafts have it */
+    int32_t parts;         /**< 1: the server can send a body in parts, see answer.rest */
 } ecom_graphql_http;
+
+/** What is still to come of a response. For one thread at a time. */
+typedef struct ecom_graphql_rest ecom_graphql_rest;
 
 /** What to answer beside the body. */
 typedef struct ecom_graphql_http_answer {
@@ -299,6 +315,10 @@ typedef struct ecom_graphql_http_answer {
     int32_t status;
     const char *content_type; /**< static */
     const char *allow;        /**< for the header Allow; NULL: none. Static */
+    /** NULL: the body is whole. Else it goes on: what ecom_graphql_rest_next() appends is to be put
+     *  behind it by ecom_graphql_multipart_write(), and sent as it comes; see ecom_graphql_begin().
+     *  Only if http.parts is set, and the client accepts multipart/mixed. */
+    ecom_graphql_rest *rest;
 } ecom_graphql_http_answer;
 
 /**
@@ -335,6 +355,38 @@ ECOM_API ECOM_MUST_USE int ecom_graphql_execute(ecom_graphql *graphql,
                                                 const ecom_graphql_request *request,
                                                 ecom_arena *arena, ecom_buf *out,
                                                 ecom_graphql_outcome *outcome, ecom_error *err);
+
+/**
+ * As ecom_graphql_execute(), for a caller that can send more than one result: fragments with
+ * `@defer` and what `@stream` leaves of lists come in parts of their own, if options.incremental is
+ * set. Without this call, all comes at once.
+ * @param rest   out: NULL: @p out has the whole response. Else the first part, with `hasNext`;
+ * lives in @p arena, and is to be freed before it. What @p request points to, but operation_name,
+ * must live as long.
+ * @return as ecom_graphql_execute().
+ * Since: 0.1
+ */
+ECOM_API ECOM_MUST_USE int ecom_graphql_begin(ecom_graphql *graphql,
+                                              ecom_graphql_document *document,
+                                              const ecom_graphql_request *request,
+                                              ecom_arena *arena, ecom_buf *out,
+                                              ecom_graphql_rest **rest,
+                                              ecom_graphql_outcome *outcome, ecom_error *err);
+/**
+ * Runs on, level by level, until something is complete, and appends it as the next part. Blocks as
+ * long as the resolvers do, up to the request's deadline_us: what would start later has failed.
+ * @return ECOM_OK; ECOM_E_CLOSED: there is no more; ECOM_E_NOMEM (or the arena is full): it is
+ * over.
+ */
+ECOM_API ECOM_MUST_USE int ecom_graphql_rest_next(ecom_graphql_rest *rest, ecom_buf *out,
+                                                  ecom_error *err);
+/** Truth: the part before was the last. */
+ECOM_API int ecom_graphql_rest_is_over(const ecom_graphql_rest *rest);
+/** At any time; NULL is fine. */
+ECOM_API void ecom_graphql_rest_free(ecom_graphql_rest *rest);
+/** Appends a part to a body whose type is `multipart/mixed; boundary="-"`, or, without one (p
+ * NULL), the body's end. @return ECOM_OK, ECOM_E_NOMEM. */
+ECOM_API ECOM_MUST_USE int ecom_graphql_multipart_write(ecom_buf *out, ecom_str part);
 
 #ifdef __cplusplus
 }

@@ -79,6 +79,9 @@ typedef struct ecom_graphql_stream_options {
     /** Nullable. Called exactly once, whatever became of it: `ready` is called no more. */
     void (*drop)(void *user);
     void *user;
+    /** Nullable. Of a request that is no subscription: what is still to come, see
+     *  ecom_graphql_begin(). The body must live as long as that. */
+    ecom_graphql_rest **rest;
 } ecom_graphql_stream_options;
 
 /**
@@ -140,6 +143,9 @@ typedef struct ecom_graphql_live_options {
     void (*complete)(void *user);
     void (*drop)(void *user); /**< nullable; exactly once, also when starting fails */
     void *user;
+    /** Nullable. Truth: what was said has not been read yet, so that the parts of a response wait
+     *  for ecom_graphql_live_resume(). Called without locks. */
+    int (*is_full)(void *user);
 } ecom_graphql_live_options;
 
 /** Begins to answer a request (JSON as of ecom_graphql_handle(); copied), by `run`.
@@ -147,9 +153,19 @@ typedef struct ecom_graphql_live_options {
 ECOM_API ECOM_MUST_USE int ecom_graphql_live_start(const ecom_graphql_live_options *options,
                                                    ecom_str body, ecom_graphql_live **out,
                                                    ecom_error *err);
+/** Says what is still to come of a response that was begun by another, by `run`; the first part has
+ *  been said.
+ *  @param rest   its own from now on, as is @p arena, in which it lives; whatever is returned.
+ *  @param out    a reference. @return ECOM_E_NOMEM; what `run` returned. */
+ECOM_API ECOM_MUST_USE int ecom_graphql_live_follow(const ecom_graphql_live_options *options,
+                                                    ecom_graphql_rest *rest, ecom_arena *arena,
+                                                    ecom_graphql_live **out, ecom_error *err);
+/** There is room again, see is_full. At any time; any thread. */
+ECOM_API void ecom_graphql_live_resume(ecom_graphql_live *live);
 /** Answers no more. What is being executed is finished, and thrown away. Not from within one of its
  *  own callbacks, nor under a lock that they take. */
 ECOM_API void ecom_graphql_live_cancel(ecom_graphql_live *live);
+ECOM_API ecom_graphql_live *ecom_graphql_live_ref(ecom_graphql_live *live);
 /** NULL is fine. Does not cancel. */
 ECOM_API void ecom_graphql_live_unref(ecom_graphql_live *live);
 
@@ -192,6 +208,8 @@ typedef struct ecom_graphql_socket_options {
     /** Nullable. Exactly once, when no callback comes any more; may be after _free(). */
     void (*drop)(void *user);
     void *user;
+    /** Nullable. Truth: the parts of responses wait for ecom_graphql_socket_resume(). */
+    int (*is_full)(void *user);
 } ecom_graphql_socket_options;
 
 /** Begins, and starts to wait for connection_init. @return ECOM_E_NOMEM (without `drop`). */
@@ -201,6 +219,8 @@ ECOM_API ECOM_MUST_USE int ecom_graphql_socket_new(const ecom_graphql_socket_opt
 ECOM_API void ecom_graphql_socket_receive(ecom_graphql_socket *socket, ecom_str message);
 /** The time that was asked for has come. Earlier is no harm. */
 ECOM_API void ecom_graphql_socket_timer(ecom_graphql_socket *socket);
+/** There is room again, see is_full. At any time. */
+ECOM_API void ecom_graphql_socket_resume(ecom_graphql_socket *socket);
 /** The connection is gone: ends all operations. NULL is fine. */
 ECOM_API void ecom_graphql_socket_free(ecom_graphql_socket *socket);
 

@@ -165,6 +165,7 @@ struct gql_document {
     ecom_str source; /* a copy in the arena: names point into it */
     struct gql_definition *first;
     uint32_t ndefinitions, noperations, nfragments, nselections, ntokens, ndirectives, naliases;
+    uint8_t incremental; /* there is a @defer or @stream in it */
 };
 
 /* Bounds on parsing; never 0. */

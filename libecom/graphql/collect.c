@@ -1,8 +1,8 @@
-#include "graphql/execute.h"
+#include "graphql/defer.h"
 
 #include <string.h>
 
-static int flag(const struct gql_execution *x, const struct gql_directive *d, int otherwise)
+int ecom__gql_flag(const struct gql_execution *x, const struct gql_directive *d, int otherwise)
 {
     const struct gql_argument *a = d->arguments;
 
@@ -21,7 +21,8 @@ static int is_wanted(const struct gql_execution *x, const struct gql_selection *
     for (const struct gql_directive *d = s->directives; d; d = d->next) {
         const struct gql_directive_type *type =
             ecom__gql_directive_type(&x->graphql->schema, d->name);
-        if (type && ((type->is_skip && flag(x, d, 0)) || (type->is_include && !flag(x, d, 1))))
+        if (type && ((type->is_skip && ecom__gql_flag(x, d, 0)) ||
+                     (type->is_include && !ecom__gql_flag(x, d, 1))))
             return 0;
     }
     return 1;
@@ -59,7 +60,7 @@ static struct gql_group *new_group(struct gql_execution *x, struct gql_batch *ba
 }
 
 static int add_field(struct gql_execution *x, struct gql_batch *batch,
-                     const struct gql_selection *s)
+                     const struct gql_selection *s, struct gql_defer *defer)
 {
     struct gql_name key = gql_key(s);
     struct gql_group *group = find_group(batch, key);
@@ -68,6 +69,7 @@ static int add_field(struct gql_execution *x, struct gql_batch *batch,
     if (!node)
         return ECOM_E_NOMEM;
     node->selection = s;
+    node->defer = defer;
     if (!group) {
         const struct gql_field *field = field_of(batch->type, s);
         if (!field)
@@ -82,27 +84,47 @@ static int add_field(struct gql_execution *x, struct gql_batch *batch,
     return ECOM_OK;
 }
 
+/* Truth: a fragment that is spread is to be collected; *defer becomes what its fields are in. */
+static int may_spread(struct gql_execution *x, struct gql_batch *batch,
+                      const struct gql_selection *s, struct gql_defer **defer)
+{
+    if (!s->fragment || x->seen[s->fragment->index] == x->collection)
+        return 0;
+    if (x->rest)
+        *defer = ecom__gql_defer(x, batch, s, *defer);
+    if (*defer)
+        return ecom__gql_visit(x, s, *defer);
+    x->seen[s->fragment->index] = x->collection;
+    return 1;
+}
+
 /* Depth is bounded by max_nesting, fragments spread: see limits.c. */
-static int collect(struct gql_execution *x, struct gql_batch *batch, const struct gql_selection *s)
+static int collect(struct gql_execution *x, struct gql_batch *batch, const struct gql_selection *s,
+                   struct gql_defer *defer)
 {
     int r = ECOM_OK;
 
     for (; s && r == ECOM_OK; s = s->next) {
+        struct gql_defer *inner = defer;
         if (s->directives && !is_wanted(x, s))
             continue;
         if (s->kind == GQL_FIELD) {
-            r = add_field(x, batch, s);
+            r = add_field(x, batch, s, defer);
             continue;
         }
         const struct gql_ref *condition = s->condition;
-        if (s->kind == GQL_SPREAD) {
-            if (!s->fragment || x->seen[s->fragment->index] == x->collection)
-                continue;
-            x->seen[s->fragment->index] = x->collection;
+        if (s->kind == GQL_SPREAD && s->fragment)
             condition = s->fragment->condition;
+        if (condition && !gql_may_be(condition->type, batch->type))
+            continue;
+        if (s->kind == GQL_SPREAD) {
+            if (may_spread(x, batch, s, &inner))
+                r = collect(x, batch, s->fragment->first, inner);
+        } else {
+            if (x->rest)
+                inner = ecom__gql_defer(x, batch, s, defer);
+            r = collect(x, batch, s->first, inner);
         }
-        if (!condition || gql_may_be(condition->type, batch->type))
-            r = collect(x, batch, s->kind == GQL_SPREAD ? s->fragment->first : s->first);
     }
     return r;
 }
@@ -113,8 +135,8 @@ int ecom__gql_collect(struct gql_execution *x, struct gql_batch *batch)
 
     x->collection++;
     if (!batch->nodes)
-        return collect(x, batch, x->operation->first);
+        r = collect(x, batch, x->operation->first, NULL);
     for (const struct gql_nodes *n = batch->nodes; n && r == ECOM_OK; n = n->next)
-        r = collect(x, batch, n->selection->first);
-    return r;
+        r = collect(x, batch, n->selection->first, n->defer);
+    return r == ECOM_OK && x->rest ? ecom__gql_set_aside(x, batch) : r;
 }

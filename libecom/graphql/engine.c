@@ -30,6 +30,8 @@ static ecom_graphql_limits limits_of(const ecom_graphql_limits *in)
         .max_cost = bound(in->max_cost, 100000, UINT32_MAX - 1),
         .max_variable_bytes = bound(in->max_variable_bytes, 256 << 10, UINT32_MAX),
         .list_size = bound(in->list_size, 10, 1 << 20),
+        .max_deferred = bound(in->max_deferred, 1000, 1 << 20),
+        .max_items = bound(in->max_items, 100, 1 << 20),
     };
 }
 
@@ -360,7 +362,7 @@ int ecom__gql_read_request(ecom_graphql *g, const ecom_json *body, ecom_graphql_
 
 int ecom__gql_handle_json(ecom_graphql *g, const ecom_json *body,
                           const ecom_graphql_request *request, ecom_arena *arena, ecom_buf *out,
-                          ecom_graphql_outcome *outcome, ecom_error *err)
+                          ecom_graphql_rest **rest, ecom_graphql_outcome *outcome, ecom_error *err)
 {
     ecom_graphql_request own = *request;
     ecom_graphql_document *document;
@@ -368,7 +370,8 @@ int ecom__gql_handle_json(ecom_graphql *g, const ecom_json *body,
 
     if (r < 0 || !document)
         return r;
-    r = ecom_graphql_execute(g, document, &own, arena, out, outcome, err);
+    r = rest ? ecom_graphql_begin(g, document, &own, arena, out, rest, outcome, err)
+             : ecom_graphql_execute(g, document, &own, arena, out, outcome, err);
     ecom_graphql_document_unref(document);
     return r;
 }
@@ -386,7 +389,8 @@ int ecom_graphql_handle(ecom_graphql *g, ecom_str body, const ecom_graphql_reque
     if (r == ECOM_E_NOMEM)
         return ecom_fail(err, r, "reading a GraphQL request");
     r = r < 0 ? refuse_body(out, &became, why.text, err)
-              : ecom__gql_handle_json(g, json, request ? request : &none, arena, out, &became, err);
+              : ecom__gql_handle_json(g, json, request ? request : &none, arena, out, NULL, &became,
+                                      err);
     if (r == ECOM_OK && outcome)
         *outcome = became;
     return r;

@@ -61,7 +61,7 @@ struct ecom_graphql {
 int ecom__gql_check_limits(const ecom_graphql_limits *limits, const struct gql_document *document,
                            ecom_arena *arena, struct gql_errors *errors);
 /* Every rule of section 5 of the specification; joins selections to fields and fragments. */
-int ecom__gql_validate(const struct gql_schema *schema, const struct gql_document *document,
+int ecom__gql_validate(const struct gql_schema *schema, struct gql_document *document,
                        int no_introspection, ecom_arena *arena, struct gql_errors *errors);
 /* Truth: a and b may both be wanted; budget in *left, below 0 when used up. */
 int ecom__gql_check_overlaps(const struct gql_schema *schema, const struct gql_document *document,
@@ -79,9 +79,9 @@ int ecom__gql_read_request(ecom_graphql *graphql, const ecom_json *body,
                            ecom_buf *response, ecom_graphql_outcome *outcome, ecom_error *err);
 /* Every subscriber feeds a field that there is. */
 int ecom__gql_check_subscribers(const ecom_graphql *graphql, ecom_error *err);
-/* As ecom_graphql_handle(), with the body parsed. */
+/* As ecom_graphql_handle(), with the body parsed. rest: nullable; then all comes at once. */
 int ecom__gql_handle_json(ecom_graphql *graphql, const ecom_json *body,
                           const ecom_graphql_request *request, ecom_arena *arena, ecom_buf *out,
-                          ecom_graphql_outcome *outcome, ecom_error *err);
+                          ecom_graphql_rest **rest, ecom_graphql_outcome *outcome, ecom_error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* Execution goes by levels: all fields of a level are resolved, each by one call for all of its
  * parents; then the objects that came out are gathered, and are the parents of the next level. */
-#include "graphql/execute.h"
+#include "graphql/defer.h"
 
 #include <string.h>
 
@@ -146,7 +146,8 @@ static void resolve_group(struct gql_execution *x, const struct gql_batch *batch
         return;
     if (!(group->results = take(x, batch->n, sizeof(*group->results))))
         return;
-    if (may_start(x, batch->n, &err) < 0) {
+    if (may_start(x, batch->n, &err) < 0 ||
+        (s->directives && ecom__gql_read_stream(x, batch, group, &err) < 0)) {
         fail_all(x, group, batch->n, &err);
         return;
     }
@@ -188,11 +189,33 @@ static void gather_value(struct gather *g, ecom_graphql_value *v, const struct g
     g->n++;
 }
 
+static void gather_slice(struct gather *g, const ecom_graphql_value *list,
+                         const struct gql_ref *type, uint32_t from, uint32_t n)
+{
+    while (type->kind == GQL_NON_NULL)
+        type = type->of;
+    for (uint32_t i = from; list->kind == ECOM_GRAPHQL_LIST && i < list->n && i - from < n; i++)
+        gather_value(g, &list->as.items[i], type->of);
+}
+
 static void gather_all(struct gather *g, const struct gql_group *group, uint32_t n)
 {
     g->n = 0;
     for (uint32_t i = 0; i < n; i++)
-        gather_value(g, &group->results[i], group->field->type);
+        if (group->stream)
+            gather_slice(g, &group->results[i], group->field->type, 0, group->stream->initial);
+        else
+            gather_value(g, &group->results[i], group->field->type);
+}
+
+static void gather_slices(struct gather *g, const struct gql_cohort *cohort)
+{
+    const struct gql_ref *type = cohort->stream->group.field->type;
+
+    g->n = 0;
+    for (uint32_t i = 0; i < cohort->n; i++)
+        gather_slice(g, cohort->slices[i].flow->list, type, cohort->slices[i].from,
+                     cohort->slices[i].n);
 }
 
 /* A list that a resolver gave for several parents is here several times, and placed once. */
@@ -301,11 +324,34 @@ static void gather_abstract(struct gql_execution *x, const struct gql_group *gro
             make_batch(x, group, types[i], objects, types, n);
 }
 
+/* A batch for each type that objects of a group have. */
+static void make_batches(struct gql_execution *x, const struct gql_group *group,
+                         ecom_graphql_value **objects, uint32_t n)
+{
+    if (group->field->type->type->kind == GQL_KIND_OBJECT)
+        make_batch(x, group, group->field->type->type, objects, NULL, n);
+    else
+        gather_abstract(x, group, objects, n);
+}
+
+/* What comes out of a part belongs to it. */
+static void inherit(struct gql_batch *first, const struct gql_defers *set,
+                    struct gql_cohort *cohort)
+{
+    for (struct gql_batch *b = first; b; b = b->next) {
+        b->set = set;
+        b->cohort = cohort;
+        if (cohort)
+            cohort->nbatches++;
+    }
+}
+
 /* The objects of a group become the batches of the next level. */
 static void gather_group(struct gql_execution *x, const struct gql_batch *batch,
                          struct gql_group *group)
 {
     struct gather g = {x, NULL, 0};
+    struct gql_batch **made = x->next_last;
 
     if (x->failed || !group->results || !gql_is_composite(group->field->type->type))
         return;
@@ -314,36 +360,55 @@ static void gather_group(struct gql_execution *x, const struct gql_batch *batch,
     if (n == 0 || !(g.objects = take(x, n, sizeof(ecom_graphql_value *))))
         return;
     gather_all(&g, group, batch->n);
-    if (group->field->type->type->kind == GQL_KIND_OBJECT)
-        make_batch(x, group, group->field->type->type, g.objects, NULL, n);
-    else
-        gather_abstract(x, group, g.objects, n);
+    make_batches(x, group, g.objects, n);
+    if (x->rest)
+        inherit(*made, batch->set, batch->cohort);
+}
+
+void ecom__gql_gather_items(struct gql_execution *x, struct gql_cohort *cohort)
+{
+    const struct gql_group *group = &cohort->stream->group;
+    struct gather g = {x, NULL, 0};
+    struct gql_batch **made = x->next_last;
+
+    if (!gql_is_composite(group->field->type->type))
+        return;
+    gather_slices(&g, cohort);
+    uint32_t n = g.n;
+    if (n == 0 || !(g.objects = take(x, n, sizeof(ecom_graphql_value *))))
+        return;
+    gather_slices(&g, cohort);
+    make_batches(x, group, g.objects, n);
+    inherit(*made, NULL, cohort);
 }
 
 /* ---- levels */
 
-static void run_level(struct gql_execution *x, struct gql_batch *level)
+void ecom__gql_run_level(struct gql_execution *x)
 {
+    struct gql_batch *level = x->next_level;
+
+    x->next_level = NULL;
+    x->next_last = &x->next_level;
     for (struct gql_batch *b = level; b && !x->failed; b = b->next) {
-        if (ecom__gql_collect(x, b) < 0)
+        if (b->ngroups == 0 && ecom__gql_collect(x, b) < 0)
             x->failed = ECOM_E_NOMEM;
         for (uint32_t i = 0; i < b->ngroups; i++)
             resolve_group(x, b, &b->groups[i]);
     }
     finish_level(x, level);
-    for (struct gql_batch *b = level; b && !x->failed; b = b->next)
+    for (struct gql_batch *b = level; b && !x->failed; b = b->next) {
         for (uint32_t i = 0; i < b->ngroups; i++)
             gather_group(x, b, &b->groups[i]);
+        if (b->cohort)
+            b->cohort->nbatches--;
+    }
 }
 
 static void run_levels(struct gql_execution *x)
 {
-    while (x->next_level && !x->failed) {
-        struct gql_batch *level = x->next_level;
-        x->next_level = NULL;
-        x->next_last = &x->next_level;
-        run_level(x, level);
-    }
+    while (x->next_level && !x->failed)
+        ecom__gql_run_level(x);
 }
 
 /* ---- the whole */
@@ -387,13 +452,16 @@ static int run_at_once(struct gql_writer *w, struct gql_batch *root)
 static int write_data(struct gql_writer *w, struct gql_batch *root)
 {
     size_t start = w->out->n;
-    int r = append(w->out, "{");
+    int r = ecom__gql_collect(w->x, root);
 
-    if (r == ECOM_OK && (r = ecom__gql_collect(w->x, root)) == ECOM_OK)
+    if (r == ECOM_OK && w->x->rest)
+        r = ecom__gql_enter(w, root, 0, NULL);
+    if (r == ECOM_OK && (r = append(w->out, "{")) == ECOM_OK)
         r = w->x->operation->operation == GQL_MUTATION ? run_serially(w, root)
                                                        : run_at_once(w, root);
     if (r == GQL_NULLED) {
         w->out->n = start;
+        ecom__gql_forget(w, start);
         return append(w->out, "null");
     }
     return r < 0 ? r : append(w->out, "}");
@@ -430,6 +498,9 @@ static int write_response(struct gql_writer *w, struct gql_batch *root)
         memcpy(p + head - (sizeof(behind) - 1), behind, sizeof(behind) - 1);
         w->out->n = start + head + n;
     }
+    if (w->x->rest && ((r = ecom__gql_join_found(w->x->rest, w->found, NULL)) < 0 ||
+                       (r = ecom__gql_tell_first(w->x->rest, w->out)) < 0))
+        return r;
     return write_extensions(w);
 }
 
@@ -510,69 +581,108 @@ int ecom__gql_check_cost(struct gql_execution *x, struct gql_errors *errors)
                               x->cost, max);
 }
 
-static int run(struct gql_execution *x, const void *root, ecom_buf *out)
+static int run(struct gql_execution *x, struct gql_batch *root, ecom_buf *out)
 {
     ecom_buf errors = {0};
-    struct gql_writer w = {x, out, &errors, 0};
-    const void *parents[] = {root};
-    struct gql_batch batch = {
-        .type = x->graphql->schema.roots[x->operation->operation], .parents = parents, .n = 1};
+    struct gql_writer w = {.x = x, .out = out, .errors = &errors};
 
+    root->type = x->graphql->schema.roots[x->operation->operation];
+    root->n = 1;
     x->next_last = &x->next_level;
     x->seen = take(x, x->document->nfragments + 1, sizeof(*x->seen));
-    int r = x->failed ? x->failed : write_response(&w, &batch);
+    if (x->rest)
+        x->visits = take(x, x->document->nfragments + 1, sizeof(*x->visits));
+    int r = x->failed ? x->failed : write_response(&w, root);
     ecom_buf_free(&errors);
     return r;
 }
 
-static int execute(ecom_graphql *graphql, const struct gql_document *document,
-                   const ecom_graphql_request *request, ecom_arena *arena, ecom_buf *out,
-                   ecom_graphql_outcome *outcome)
+/* Checks a request, and runs it from @p root; *x is zero, or has a rest. */
+static int execute(struct gql_execution *x, const ecom_graphql_request *request,
+                   struct gql_batch *root, ecom_buf *out, ecom_graphql_outcome *outcome)
 {
-    struct gql_errors errors = {.arena = arena,
-                                .source = document->source,
+    const ecom_graphql *graphql = x->graphql;
+    struct gql_errors errors = {.arena = x->arena,
+                                .source = x->document->source,
                                 .suggesting =
                                     graphql->options.no_introspection ? 0 : GQL_SUGGESTING};
-    struct gql_execution x = {.graphql = graphql,
-                              .document = document,
-                              .arena = arena,
-                              .context = request->context,
-                              .show_cost = request->show_cost,
-                              .deadline_us = request->deadline_us};
 
+    x->context = request->context;
+    x->show_cost = request->show_cost;
+    x->deadline_us = request->deadline_us;
     *outcome = ECOM_GRAPHQL_REFUSED;
-    if (choose_operation(document, request->operation_name, &errors, &x.operation) < 0 ||
-        check_operation(graphql, x.operation, request, &errors, outcome) < 0)
+    if (choose_operation(x->document, request->operation_name, &errors, &x->operation) < 0 ||
+        check_operation(graphql, x->operation, request, &errors, outcome) < 0)
         return ecom__gql_refuse(&errors, "BAD_REQUEST", out);
-    int r = ecom__gql_coerce_variables(&graphql->schema, x.operation, request->variables, arena,
-                                       &x.variables, &errors);
+    int r = ecom__gql_coerce_variables(&graphql->schema, x->operation, request->variables, x->arena,
+                                       &x->variables, &errors);
     if (r == ECOM_E_NOMEM)
         return r;
     if (r < 0)
         return ecom__gql_refuse(&errors, ecom_code_of(ECOM_E_INVAL)->graphql, out);
-    if ((r = ecom__gql_check_cost(&x, &errors)) == ECOM_E_NOMEM)
+    if ((r = ecom__gql_check_cost(x, &errors)) == ECOM_E_NOMEM)
         return r;
     if (r < 0) {
         *outcome = ECOM_GRAPHQL_EXCEEDED;
         return ecom__gql_refuse(&errors, ecom_code_of(ECOM_E_TOOLARGE)->graphql, out);
     }
     *outcome = ECOM_GRAPHQL_EXECUTED;
-    return run(&x, request->root, out);
+    return run(x, root, out);
 }
+
+static int no_memory(ecom_buf *out, size_t start, ecom_error *err)
+{
+    out->n = start;
+    return ecom_fail(err, ECOM_E_NOMEM, "out of memory, or the request's arena is full");
+}
+
+static const ecom_graphql_request no_request = {.size = sizeof(no_request)};
 
 int ecom_graphql_execute(ecom_graphql *graphql, const ecom_graphql_document *document,
                          const ecom_graphql_request *request, ecom_arena *arena, ecom_buf *out,
                          ecom_graphql_outcome *outcome, ecom_error *err)
 {
-    static const ecom_graphql_request none = {.size = sizeof(none)};
+    struct gql_execution x = {.graphql = graphql, .document = &document->ast, .arena = arena};
     ecom_graphql_outcome became;
     size_t start = out->n;
-    int r = execute(graphql, &document->ast, request ? request : &none, arena, out, &became);
 
-    if (r < 0) {
-        out->n = start;
-        return ecom_fail(err, ECOM_E_NOMEM, "out of memory, or the request's arena is full");
-    }
+    request = request ? request : &no_request;
+    struct gql_batch root = {.parents = (const void *[]){request->root}};
+    if (execute(&x, request, &root, out, &became) < 0)
+        return no_memory(out, start, err);
+    if (outcome)
+        *outcome = became;
+    return ECOM_OK;
+}
+
+/* Truth: results of this request may come in parts. */
+static int has_parts(const ecom_graphql_document *document, const ecom_graphql_request *request)
+{
+    const struct gql_definition *operation =
+        ecom__gql_find_operation(&document->ast, request->operation_name);
+
+    return document->ast.incremental && operation && operation->operation != GQL_SUBSCRIPTION;
+}
+
+int ecom_graphql_begin(ecom_graphql *graphql, ecom_graphql_document *document,
+                       const ecom_graphql_request *request, ecom_arena *arena, ecom_buf *out,
+                       ecom_graphql_rest **rest, ecom_graphql_outcome *outcome, ecom_error *err)
+{
+    ecom_graphql_outcome became;
+    size_t start = out->n;
+
+    request = request ? request : &no_request;
+    *rest = NULL;
+    if (!has_parts(document, request))
+        return ecom_graphql_execute(graphql, document, request, arena, out, outcome, err);
+    ecom_graphql_rest *later = ecom__gql_rest_new(graphql, document, request, arena);
+    int r = later ? execute(&later->x, request, &later->root, out, &became) : ECOM_E_NOMEM;
+    if (r == ECOM_OK && ecom_graphql_rest_is_over(later) == 0)
+        *rest = later;
+    else
+        ecom_graphql_rest_free(later);
+    if (r < 0)
+        return no_memory(out, start, err);
     if (outcome)
         *outcome = became;
     return ECOM_OK;

@@ -8,10 +8,20 @@
 /* The kind of a value whose object has its place in a batch: n is the index there. */
 enum { GQL_PLACED = 100 };
 
+struct gql_defer;
+struct gql_defers;
+struct gql_later;
+struct gql_stream;
+struct gql_cohort;
+struct gql_frame;
+struct gql_found;
+struct gql_visit;
+
 /* The selections that together are one response key. */
 struct gql_nodes {
     struct gql_nodes *next;
     const struct gql_selection *selection;
+    struct gql_defer *defer; /* that it is in; NULL: none */
 };
 
 struct gql_group {
@@ -21,6 +31,7 @@ struct gql_group {
     ecom_graphql_value *results; /* one for each parent of the batch; NULL for __typename */
     const uint32_t *misfit_at;   /* where an argument is wrong, instead of the selections */
     ecom_graphql_call *begun;    /* to be finished; NULL: resolved */
+    struct gql_stream *stream;   /* of a list of which some comes later */
 };
 
 /* Objects of one type at one place of the query: their fields are resolved together. */
@@ -32,6 +43,11 @@ struct gql_batch {
     uint32_t n;
     struct gql_group *groups;
     uint32_t ngroups;
+    /* Where results come in parts, see defer.h. */
+    const struct gql_defers *set; /* the fragments that it is of; NULL: the first part's */
+    struct gql_defer *defers, **last_defer;
+    struct gql_later *laters;
+    struct gql_cohort *cohort;
 };
 
 struct gql_execution {
@@ -49,6 +65,10 @@ struct gql_execution {
     uint32_t *seen, collection; /* fragments seen in the current collection */
     struct gql_batch *next_level, **next_last;
     int failed; /* ECOM_E_NOMEM */
+    /* Where results come in parts, see defer.h. */
+    ecom_graphql_rest *rest;   /* NULL: they do not */
+    uint32_t ndeferred, group; /* fragments and lists that come later; groups that were looked at */
+    struct gql_visit **visits; /* of fragments, by index */
 };
 
 /* What the operation may cost at most; its variables are known. */
@@ -57,6 +77,12 @@ int ecom__gql_cost(struct gql_execution *x, uint32_t *out);
 int ecom__gql_check_cost(struct gql_execution *x, struct gql_errors *errors);
 /* Groups of a batch: its selection sets, fragments spread, skipped ones left out. */
 int ecom__gql_collect(struct gql_execution *x, struct gql_batch *batch);
+/* The argument `if` of a directive. */
+int ecom__gql_flag(const struct gql_execution *x, const struct gql_directive *d, int otherwise);
+/* Runs x->next_level; what comes out of it is the next. */
+void ecom__gql_run_level(struct gql_execution *x);
+/* The objects among the items of a cohort's lists are batches of the next level. */
+void ecom__gql_gather_items(struct gql_execution *x, struct gql_cohort *cohort);
 
 /* The operation that a request means; NULL: none, or none of several was named. */
 const struct gql_definition *ecom__gql_find_operation(const struct gql_document *document,
@@ -69,6 +95,8 @@ struct gql_writer {
     ecom_buf *out;
     ecom_buf *errors; /* what stands between the brackets */
     uint32_t nerrors;
+    const struct gql_frame *frame; /* the deliveries around */
+    struct gql_found *found;       /* what comes later, the last first */
 };
 
 /* A step of the path to a value. */
@@ -84,6 +112,11 @@ enum { GQL_NULLED = 1 };
  * GQL_NULLED: the object around cannot be; ECOM_E_NOMEM. */
 int ecom__gql_write_group(struct gql_writer *w, const struct gql_batch *batch,
                           const struct gql_group *group, uint32_t index, const struct gql_step *up);
+/* An item of a list of @p group. As above otherwise. */
+int ecom__gql_write_item(struct gql_writer *w, const struct gql_group *group,
+                         const ecom_graphql_value *v, uint32_t index, const struct gql_step *up);
+/* `["key",0]`: the steps of a path but the first @p skip. */
+int ecom__gql_write_steps(ecom_buf *out, const struct gql_step *last, uint32_t skip);
 int ecom__gql_write_leaf(ecom_buf *out, const struct gql_type *type, const ecom_graphql_value *v,
                          ecom_error *err);
 

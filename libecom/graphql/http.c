@@ -48,10 +48,16 @@ static ecom_str cut(ecom_str *rest, char mark)
     return trim(part);
 }
 
+static ecom_str unquote(ecom_str s)
+{
+    if (s.n >= 2 && s.p[0] == '"' && s.p[s.n - 1] == '"')
+        return (ecom_str){s.p + 1, s.n - 2};
+    return s;
+}
+
 static int is_utf8(ecom_str charset)
 {
-    if (charset.n >= 2 && charset.p[0] == '"' && charset.p[charset.n - 1] == '"')
-        charset = (ecom_str){charset.p + 1, charset.n - 2};
+    charset = unquote(charset);
     return charset.n == 0 || same(charset, "utf-8") || same(charset, "utf8");
 }
 
@@ -75,6 +81,7 @@ static int quality(ecom_str s)
 struct media {
     ecom_str type;
     int quality, utf8;
+    int32_t dialect; /* ecom_graphql_dialect; -1: one that is not known */
 };
 
 static struct media read_media(ecom_str s)
@@ -87,6 +94,10 @@ static struct media read_media(ecom_str s)
             media.quality = quality(value);
         else if (same(name, "charset"))
             media.utf8 = is_utf8(trim(value));
+        else if (same(name, "deferspec"))
+            media.dialect = same(unquote(trim(value)), "20220824") ? ECOM_GRAPHQL_PARTS_2022 : -1;
+        else if (same(name, "incrementalspec"))
+            media.dialect = same(unquote(trim(value)), "v0.2") ? ECOM_GRAPHQL_PARTS : -1;
     }
     return media;
 }
@@ -95,6 +106,25 @@ static struct media read_media(ecom_str s)
 static int closeness(ecom_str range, const char *type)
 {
     return same(range, type) ? 3 : same(range, "application/*") ? 2 : same(range, "*/*") ? 1 : 0;
+}
+
+/* In which dialect the client takes parts, if it names their type and wants no other more.
+ * -1: in none. */
+static int32_t choose_dialect(ecom_str accept)
+{
+    int best = 0, other = 0;
+    int32_t dialect = -1;
+
+    while (accept.n) {
+        struct media range = read_media(cut(&accept, ','));
+        if (!same(range.type, "multipart/mixed"))
+            other = range.quality > other ? range.quality : other;
+        else if (range.dialect >= 0 && range.quality > best) {
+            best = range.quality;
+            dialect = range.dialect;
+        }
+    }
+    return best >= other ? dialect : -1;
 }
 
 /* Which of the types is wanted most: by quality, then by how plainly it is named, then by order.
@@ -193,7 +223,8 @@ struct hearing {
     ecom_arena *arena;
     ecom_buf *out;
     ecom_graphql_http_answer answer;
-    int type; /* of the response */
+    int type;        /* of the response */
+    int32_t dialect; /* of its parts; -1: it is to be whole */
 };
 
 static int refuse(struct hearing *h, int32_t status, const char *code, const char *message)
@@ -220,10 +251,13 @@ static int32_t status_of(const struct hearing *h, ecom_graphql_outcome outcome)
     }
 }
 
-static int answer_one(struct hearing *h, const ecom_json *json, ecom_error *err)
+/* @param rest  nullable; then all comes at once. */
+static int answer_one(struct hearing *h, const ecom_json *json, ecom_graphql_rest **rest,
+                      ecom_error *err)
 {
     ecom_graphql_outcome outcome = ECOM_GRAPHQL_MALFORMED;
-    int r = ecom__gql_handle_json(h->graphql, json, &h->request, h->arena, h->out, &outcome, err);
+    int r =
+        ecom__gql_handle_json(h->graphql, json, &h->request, h->arena, h->out, rest, &outcome, err);
 
     h->answer.status = status_of(h, outcome);
     if (outcome == ECOM_GRAPHQL_NOT_ALLOWED)
@@ -249,23 +283,50 @@ static int answer_batch(struct hearing *h, const ecom_json *list, ecom_error *er
     for (const ecom_json *one = list->first; one && r == ECOM_OK; one = one->next) {
         r = ecom_buf_append(h->out, ecom_str_of(one == list->first ? "[" : ","));
         if (r == ECOM_OK)
-            r = answer_one(h, one, err);
+            r = answer_one(h, one, NULL, err);
     }
     h->answer.status = 200;
     return r < 0 ? r : ecom_buf_append(h->out, ecom_str_of("]"));
 }
 
+/* The first part becomes that of a body in parts. */
+static int divide(struct hearing *h, size_t start)
+{
+    ecom_str first = ecom_arena_copy(h->arena, (ecom_str){h->out->p + start, h->out->n - start});
+
+    h->out->n = start;
+    h->answer.content_type = "multipart/mixed; boundary=\"-\"";
+    if (!first.p || ecom_buf_append(h->out, ecom_str_of("---")) < 0)
+        return ECOM_E_NOMEM;
+    return ecom_graphql_multipart_write(h->out, first);
+}
+
+static int answer_alone(struct hearing *h, const ecom_json *json, ecom_error *err)
+{
+    size_t start = h->out->n;
+
+    if (h->dialect < 0)
+        return answer_one(h, json, NULL, err);
+    h->request.dialect = h->dialect;
+    int r = answer_one(h, json, &h->answer.rest, err);
+    return r == ECOM_OK && h->answer.rest ? divide(h, start) : r;
+}
+
+/* What a request has must outlive it where parts follow. */
 static int answer_text(struct hearing *h, ecom_str text, ecom_error *err)
 {
     const ecom_json *json;
     ecom_error why;
+
+    if (h->dialect >= 0 && !(text = ecom_arena_copy(h->arena, text)).p)
+        return ECOM_E_NOMEM;
     int r = ecom_json_parse(text, NULL, h->arena, &json, &why);
 
     if (r == ECOM_E_NOMEM)
         return r;
     if (r < 0)
         return refuse(h, 400, "BAD_REQUEST", why.text);
-    return json->kind == ECOM_JSON_ARRAY ? answer_batch(h, json, err) : answer_one(h, json, err);
+    return json->kind == ECOM_JSON_ARRAY ? answer_batch(h, json, err) : answer_alone(h, json, err);
 }
 
 static int answer_get(struct hearing *h, ecom_error *err)
@@ -305,6 +366,7 @@ static int answer(struct hearing *h, ecom_error *err)
     ecom_str method = h->http->method;
 
     h->type = choose_type(h->http->accept);
+    h->dialect = h->http->parts ? choose_dialect(h->http->accept) : -1;
     h->answer.content_type = full_types[h->type < 0 ? 0 : h->type];
     if (h->type < 0)
         return refuse(h, 406, "NOT_ACCEPTABLE",
@@ -330,6 +392,7 @@ int ecom_graphql_handle_http(ecom_graphql *graphql, const ecom_graphql_http *htt
     h.answer.size = sizeof(h.answer);
     int r = answer(&h, err);
     if (r < 0) {
+        ecom_graphql_rest_free(h.answer.rest);
         out->n = start;
         return ecom_fail(err, ECOM_E_NOMEM, "answering a GraphQL request");
     }

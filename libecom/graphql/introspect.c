@@ -3,7 +3,18 @@
 
 #include <string.h>
 
-const char ecom__gql_language[] =
+/* Only where results may come in parts; so they stand first. */
+#define PARTS                                                                  \
+    "\"The fragment may come later, by itself.\"\n"                            \
+    "directive @defer(\"It may when true.\" if: Boolean! = true,"              \
+    " \"Names it in answers: a text that no other has.\" label: String)"       \
+    " on FRAGMENT_SPREAD | INLINE_FRAGMENT\n"                                  \
+    "\"Items of the list may come later, some at a time.\"\n"                  \
+    "directive @stream(\"They may when true.\" if: Boolean! = true,"           \
+    " \"Names the list in answers: a text that no other has.\" label: String," \
+    " \"How many come at once.\" initialCount: Int! = 0) on FIELD\n"
+
+static const char language[] = PARTS
     "\"A whole number of 32 bits, with a sign.\" scalar Int\n"
     "\"A number of double precision (IEEE 754).\" scalar Float\n"
     "\"Text, as UTF-8.\" scalar String\n"
@@ -85,6 +96,11 @@ const char ecom__gql_language[] =
     "enum __DirectiveLocation { QUERY MUTATION SUBSCRIPTION FIELD FRAGMENT_DEFINITION"
     " FRAGMENT_SPREAD INLINE_FRAGMENT VARIABLE_DEFINITION SCHEMA SCALAR OBJECT FIELD_DEFINITION"
     " ARGUMENT_DEFINITION INTERFACE UNION ENUM ENUM_VALUE INPUT_OBJECT INPUT_FIELD_DEFINITION }\n";
+
+const char *ecom__gql_language(int incremental)
+{
+    return incremental ? language : language + sizeof(PARTS) - 1;
+}
 
 /* A __Type is a struct gql_ref: a type by its name is a GQL_NAMED one made on the spot. */
 static int set_type(ecom_graphql_call *call, ecom_graphql_value *v, const struct gql_type *type)

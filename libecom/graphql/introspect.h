@@ -6,7 +6,7 @@
 #include "ecom/graphql.h"
 
 /* What every schema has without writing it: scalars, directives, introspection types. */
-extern const char ecom__gql_language[];
+const char *ecom__gql_language(int incremental);
 extern const ecom_graphql_resolver ecom__gql_introspection[];
 extern const size_t ecom__gql_nintrospection;
 

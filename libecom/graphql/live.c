@@ -14,6 +14,8 @@ struct ecom_graphql_live {
     ecom_graphql_live_options options; /* never changes */
     ecom_buf body, after;
     ecom_graphql_stream *stream; /* of the piece under way, as the next */
+    ecom_graphql_rest *rest;     /* of a response that comes in parts */
+    ecom_arena *arena;           /* in which it lives */
     int32_t started;
     pthread_mutex_t lock;
     /* Under the lock. */
@@ -21,7 +23,7 @@ struct ecom_graphql_live {
     int32_t over; /* nothing is said any more */
 };
 
-static ecom_graphql_live *ref(ecom_graphql_live *live)
+ecom_graphql_live *ecom_graphql_live_ref(ecom_graphql_live *live)
 {
     atomic_fetch_add_explicit(&live->refs, 1, memory_order_relaxed);
     return live;
@@ -93,7 +95,7 @@ static void on_ready(void *user)
     live->again |= live->busy;
     live->busy |= mine;
     pthread_mutex_unlock(&live->lock);
-    if (mine && live->options.run(live->options.user, work, ref(live)) < 0)
+    if (mine && live->options.run(live->options.user, work, ecom_graphql_live_ref(live)) < 0)
         work(live, 1);
 }
 
@@ -111,7 +113,7 @@ static int64_t deadline(const ecom_graphql_live *live)
                : 0;
 }
 
-/* @return ECOM_OK: there is a stream, and so there is more to do. */
+/* @return ECOM_OK: there is a stream, or there are more parts, and so there is more to do. */
 static int start(ecom_graphql_live *live, const ecom_graphql_request *request, ecom_arena *arena,
                  ecom_buf *out)
 {
@@ -122,7 +124,8 @@ static int start(ecom_graphql_live *live, const ecom_graphql_request *request, e
         .after = {live->after.p, live->after.n},
         .ready = on_ready,
         .drop = on_drop,
-        .user = ref(live),
+        .user = ecom_graphql_live_ref(live),
+        .rest = &live->rest,
     };
     ecom_graphql_outcome outcome;
     ecom_error err;
@@ -130,11 +133,14 @@ static int start(ecom_graphql_live *live, const ecom_graphql_request *request, e
     live->started = 1;
     int r = ecom_graphql_subscribe(o->graphql, ecom_buf_str(&live->body), request, &options, arena,
                                    &live->stream, out, &outcome, &err);
-    ecom_buf_free(&live->body);
+    if (!live->rest)
+        ecom_buf_free(&live->body);
     if (r < 0)
         say_error(live, &err);
     else if (live->stream)
         return ECOM_OK;
+    else if (live->rest)
+        return say_next(live, ecom_buf_str(out), (ecom_str){NULL, 0});
     else if (outcome != ECOM_GRAPHQL_EXECUTED)
         say_end(live, ecom_buf_str(out));
     else if (say_next(live, ecom_buf_str(out), (ecom_str){NULL, 0}) == ECOM_OK)
@@ -159,7 +165,33 @@ static int answer_event(ecom_graphql_live *live, const ecom_graphql_request *req
     return r;
 }
 
-/* A piece: the beginning, or an event. */
+static void drop_rest(ecom_graphql_live *live)
+{
+    ecom_graphql_rest_free(live->rest);
+    live->rest = NULL;
+}
+
+/* As above, of a part. */
+static int answer_part(ecom_graphql_live *live, ecom_buf *out)
+{
+    const ecom_graphql_live_options *o = &live->options;
+    ecom_error err;
+
+    if (o->is_full && o->is_full(o->user))
+        return ECOM_E_NOTFOUND;
+    int r = ecom_graphql_rest_next(live->rest, out, &err);
+    if (r < 0)
+        say_error(live, &err);
+    else if ((r = say_next(live, ecom_buf_str(out), (ecom_str){NULL, 0})) == ECOM_OK &&
+             ecom_graphql_rest_is_over(live->rest)) {
+        drop_rest(live);
+        say_end(live, (ecom_str){NULL, 0});
+        return ECOM_E_CLOSED;
+    }
+    return r < 0 ? ECOM_E_CLOSED : ECOM_OK;
+}
+
+/* A piece: the beginning, an event, or a part. */
 static int step(ecom_graphql_live *live, ecom_arena *arena, ecom_buf *out)
 {
     ecom_graphql_request request = {.size = sizeof(request),
@@ -167,6 +199,8 @@ static int step(ecom_graphql_live *live, ecom_arena *arena, ecom_buf *out)
                                     .deadline_us = deadline(live)};
 
     out->n = 0;
+    if (live->rest)
+        return answer_part(live, out);
     ecom_arena_reset(arena);
     request.context = live->options.context(live->options.user, arena);
     if (!request.context) {
@@ -180,10 +214,11 @@ static int step(ecom_graphql_live *live, ecom_arena *arena, ecom_buf *out)
 /* @return ECOM_OK: it was not all; ECOM_E_NOTFOUND: nothing waits. */
 static int do_some(ecom_graphql_live *live)
 {
-    ecom_arena *arena = ecom_arena_new(live->options.max_arena);
+    ecom_arena *arena = live->arena ? live->arena : ecom_arena_new(live->options.max_arena);
     ecom_buf out = {0};
     int r = ECOM_OK;
 
+    live->arena = NULL;
     if (!arena) {
         say_error(live, &(ecom_error){.code = ECOM_E_NOMEM});
         return ECOM_E_NOMEM;
@@ -191,7 +226,10 @@ static int do_some(ecom_graphql_live *live)
     for (int i = 0; i < EVENTS_AT_ONCE && r == ECOM_OK; i++)
         r = step(live, arena, &out);
     ecom_buf_free(&out);
-    ecom_arena_free(arena);
+    if (live->rest)
+        live->arena = arena;
+    else
+        ecom_arena_free(arena);
     return r;
 }
 
@@ -216,6 +254,9 @@ static void finish(ecom_graphql_live *live)
 
     live->stream = NULL;
     ecom_graphql_stream_close(stream);
+    drop_rest(live);
+    ecom_arena_free(live->arena);
+    live->arena = NULL;
     ecom_graphql_live_unref(live);
 }
 
@@ -245,11 +286,16 @@ void ecom_graphql_live_cancel(ecom_graphql_live *live)
     live->over = live->busy = 1;
     pthread_mutex_unlock(&live->lock);
     if (mine)
-        finish(ref(live));
+        finish(ecom_graphql_live_ref(live));
 }
 
-int ecom_graphql_live_start(const ecom_graphql_live_options *options, ecom_str body,
-                            ecom_graphql_live **out, ecom_error *err)
+void ecom_graphql_live_resume(ecom_graphql_live *live)
+{
+    on_ready(live);
+}
+
+/* @return NULL: out of memory, and `drop` was called. */
+static ecom_graphql_live *live_new(const ecom_graphql_live_options *options, ecom_str body)
 {
     ecom_graphql_live *live = calloc(1, sizeof(*live));
 
@@ -260,19 +306,51 @@ int ecom_graphql_live_start(const ecom_graphql_live_options *options, ecom_str b
         free(live);
         if (options->drop)
             options->drop(options->user);
-        return ecom_fail(err, ECOM_E_NOMEM, "a GraphQL request");
+        return NULL;
     }
     atomic_init(&live->refs, 2);
     pthread_mutex_init(&live->lock, NULL);
     live->options = *options;
     live->busy = 1;
+    return live;
+}
+
+/* One reference is the order's. */
+static int order(ecom_graphql_live *live, ecom_graphql_live **out, ecom_error *err)
+{
     *out = live;
-    int r = options->run(options->user, work, live);
+    int r = live->options.run(live->options.user, work, live);
     if (r == ECOM_OK)
         return ECOM_OK;
-    live->over = 1;
-    ecom_graphql_live_unref(live);
-    ecom_graphql_live_unref(live);
     *out = NULL;
+    live->over = 1;
+    finish(live);
+    ecom_graphql_live_unref(live);
     return ecom_fail(err, r, "Too many requests are waiting; try again later.");
+}
+
+int ecom_graphql_live_start(const ecom_graphql_live_options *options, ecom_str body,
+                            ecom_graphql_live **out, ecom_error *err)
+{
+    ecom_graphql_live *live = live_new(options, body);
+
+    *out = NULL;
+    return live ? order(live, out, err) : ecom_fail(err, ECOM_E_NOMEM, "a GraphQL request");
+}
+
+int ecom_graphql_live_follow(const ecom_graphql_live_options *options, ecom_graphql_rest *rest,
+                             ecom_arena *arena, ecom_graphql_live **out, ecom_error *err)
+{
+    ecom_graphql_live *live = live_new(options, (ecom_str){"", 0});
+
+    *out = NULL;
+    if (!live) {
+        ecom_graphql_rest_free(rest);
+        ecom_arena_free(arena);
+        return ecom_fail(err, ECOM_E_NOMEM, "a GraphQL request");
+    }
+    live->started = 1;
+    live->rest = rest;
+    live->arena = arena;
+    return order(live, out, err);
 }

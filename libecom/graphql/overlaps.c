@@ -215,10 +215,39 @@ static void conflict(struct overlaps *o, const struct around *around, const stru
         o->failed = o->errors->code = ECOM_E_NOMEM;
 }
 
+static const struct gql_directive *stream_of(const struct item *i)
+{
+    const struct gql_directive *d = i->field->directives;
+
+    while (d && !ecom_str_eq(gql_str(d->name), ecom_str_of("stream")))
+        d = d->next;
+    return d;
+}
+
+/* A list is streamed once, so a field with @stream stands alone. */
+static int check_streams(struct overlaps *o, const struct around *around, const struct item *first)
+{
+    for (const struct item *i = first->next; i && spend(o); i = i->next) {
+        const struct gql_directive *a = stream_of(first), *b = stream_of(i);
+        if (!a && !b)
+            continue;
+        conflict(o, around, first, i,
+                 ecom__gql_format(o->arena, "they have overlapping stream directives%s",
+                                  a && b && same_arguments(a->arguments, b->arguments)
+                                      ? ". See https://github.com/graphql/defer-stream-wg/"
+                                        "discussions/100"
+                                      : ""));
+        return 0;
+    }
+    return 1;
+}
+
 static int check_shapes(struct overlaps *o, const struct around *around, const struct item *first)
 {
     const struct item *known = first;
 
+    if (o->schema->incremental && !check_streams(o, around, first))
+        return 0;
     for (const struct item *i = first->next; i && spend(o); i = i->next) {
         if (!known->field->field)
             known = i;

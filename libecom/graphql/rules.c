@@ -218,6 +218,8 @@ void ecom__gql_rules_definition(struct gql_walk *w, const struct gql_definition 
         {GQL_R_KNOWN_TYPE_NAMES, known_type_names},
         {GQL_R_FRAGMENTS_ON_COMPOSITE_TYPES, fragments_on_composite_types},
         {GQL_R_UNIQUE_VARIABLE_NAMES, unique_variable_names},
+        {GQL_R_INCREMENTAL_ROOTS, ecom__gql_rule_incremental_roots},
+        {GQL_R_INCREMENTAL_OPERATIONS, ecom__gql_rule_incremental_operations},
     };
 
     RULES(table, (w, d));
@@ -391,6 +393,7 @@ void ecom__gql_rules_directives(struct gql_walk *w, const struct gql_directive *
     } table[] = {
         {GQL_R_KNOWN_DIRECTIVES, known_directives},
         {GQL_R_UNIQUE_DIRECTIVES_PER_LOCATION, unique_directives},
+        {GQL_R_STREAM_LISTS, ecom__gql_rule_stream_lists},
     };
 
     RULES(table, (w, first));

@@ -97,7 +97,7 @@ struct gql_directive_type {
     const struct gql_names *locations;
     uint32_t index;
     uint8_t repeatable, internal;
-    uint8_t is_skip, is_include;
+    uint8_t is_skip, is_include, is_defer, is_stream;
 };
 
 struct gql_schema {
@@ -114,6 +114,7 @@ struct gql_schema {
     struct gql_field typename_field, schema_field, type_field;
     const struct gql_type *string, *boolean;
     struct gql_name word_if;
+    uint8_t incremental; /* there are @defer and @stream */
 };
 
 /* Builds a schema in @p schema->arena; problems go to @p errors.

@@ -152,6 +152,8 @@ static void add_directive(struct builder *b, const struct gql_definition *d, int
                                         .internal = (uint8_t)internal};
     type->is_skip = internal && ecom_str_eq(gql_str(d->name), ecom_str_of("skip"));
     type->is_include = internal && ecom_str_eq(gql_str(d->name), ecom_str_of("include"));
+    type->is_defer = internal && ecom_str_eq(gql_str(d->name), ecom_str_of("defer"));
+    type->is_stream = internal && ecom_str_eq(gql_str(d->name), ecom_str_of("stream"));
     *last = type;
 }
 
@@ -645,14 +647,17 @@ static void build_meta(struct builder *b)
     s->typename_field.parent = s->schema_field.parent = s->type_field.parent = s->roots[0];
 }
 
-static int parse_both(struct builder *b, ecom_str sdl)
+static int parse_both(struct builder *b, const ecom_graphql_options *options)
 {
     const struct gql_bounds bounds = {MAX_SDL_BYTES, MAX_SDL_TOKENS, MAX_SDL_NESTING,
                                       b->schema->seed};
-    int r = ecom__gql_parse(ecom_str_of(ecom__gql_language), &bounds, b->schema->arena,
-                            &b->documents[0], b->errors);
+    ecom_str language = ecom_str_of(ecom__gql_language(options->incremental));
+    int r = ecom__gql_parse(language, &bounds, b->schema->arena, &b->documents[0], b->errors);
 
-    return r < 0 ? r : ecom__gql_parse(sdl, &bounds, b->schema->arena, &b->documents[1], b->errors);
+    b->schema->incremental = options->incremental != 0;
+    return r < 0 ? r
+                 : ecom__gql_parse(options->sdl, &bounds, b->schema->arena, &b->documents[1],
+                                   b->errors);
 }
 
 static void build(struct builder *b)
@@ -687,7 +692,7 @@ int ecom__gql_schema_build(struct gql_schema *schema, const ecom_graphql_options
 {
     static const ecom_graphql_resolver json = {"*", "*", ecom_graphql_resolve_json, NULL};
     struct builder b = {.schema = schema, .errors = errors};
-    int r = parse_both(&b, options->sdl);
+    int r = parse_both(&b, options);
 
     if (r < 0 || (r = make_slots(&b)) < 0)
         return r;

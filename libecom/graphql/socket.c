@@ -20,6 +20,7 @@ struct ecom_graphql_socket {
     enum state state;
     struct op *ops;
     uint32_t nops;
+    uint32_t resumed; /* how often there was room again */
 };
 
 /* An operation. Belongs to its live request, as whose `user` it ends. */
@@ -27,6 +28,7 @@ struct op {
     struct op *next;
     ecom_graphql_socket *socket;
     int32_t listed; /* under the socket's lock, as the next */
+    uint32_t resumed;
     ecom_graphql_live *live;
     uint32_t nid;
     char id[];
@@ -174,6 +176,13 @@ static int op_next(void *user, ecom_str response, ecom_str id)
     return say(op->socket, "next", (ecom_str){op->id, op->nid}, response);
 }
 
+static int op_is_full(void *user)
+{
+    const ecom_graphql_socket_options *o = &((struct op *)user)->socket->options;
+
+    return o->is_full(o->user);
+}
+
 /* First off the list: who is told that it ended may use the id again. */
 static void op_end(struct op *op)
 {
@@ -279,24 +288,32 @@ static void list(struct op *op)
     s->ops = op;
     s->nops++;
     op->listed = 1;
+    op->resumed = s->resumed;
     pthread_mutex_unlock(&s->lock);
 }
 
-/* It may have ended before this end knows that it began. */
-static void started(struct op *op, ecom_graphql_live *live)
+/* It may have ended before this end knows that it began, or waited for room that there is again. */
+static void started(ecom_graphql_socket *s, struct op *op, ecom_graphql_live *live)
 {
-    pthread_mutex_lock(&op->socket->lock);
-    int listed = op->listed;
+    pthread_mutex_lock(&s->lock);
+    int listed = op->listed, late = listed && op->resumed != s->resumed;
     if (listed)
         op->live = live;
-    pthread_mutex_unlock(&op->socket->lock);
-    if (!listed)
+    if (late) {
+        op->resumed = s->resumed;
+        ecom_graphql_live_ref(live);
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (late)
+        ecom_graphql_live_resume(live);
+    if (late || !listed)
         ecom_graphql_live_unref(live);
 }
 
 static void op_start(ecom_graphql_socket *s, struct op *op, ecom_str request)
 {
     const ecom_graphql_live_options options = {
+        .is_full = s->options.is_full ? op_is_full : NULL,
         .size = sizeof(options),
         .graphql = s->options.graphql,
         .max_events = s->options.max_events,
@@ -317,7 +334,7 @@ static void op_start(ecom_graphql_socket *s, struct op *op, ecom_str request)
     memcpy(id, op->id, nid);
     list(op);
     if (ecom_graphql_live_start(&options, request, &live, &err) == ECOM_OK)
-        started(op, live);
+        started(s, op, live);
     else
         say_error(s, (ecom_str){id, nid}, err.code, err.text);
 }
@@ -431,6 +448,34 @@ void ecom_graphql_socket_receive(ecom_graphql_socket *s, ecom_str message)
     else
         on_message(s, json);
     ecom_arena_free(arena);
+}
+
+/* With a reference; NULL: none is left that has not been resumed since the last room. */
+static ecom_graphql_live *next_to_resume(ecom_graphql_socket *s)
+{
+    ecom_graphql_live *live = NULL;
+
+    pthread_mutex_lock(&s->lock);
+    for (struct op *op = s->ops; op && !live; op = op->next)
+        if (op->live && op->resumed != s->resumed) {
+            op->resumed = s->resumed;
+            live = ecom_graphql_live_ref(op->live);
+        }
+    pthread_mutex_unlock(&s->lock);
+    return live;
+}
+
+void ecom_graphql_socket_resume(ecom_graphql_socket *s)
+{
+    ecom_graphql_live *live;
+
+    pthread_mutex_lock(&s->lock);
+    s->resumed++;
+    pthread_mutex_unlock(&s->lock);
+    while ((live = next_to_resume(s))) {
+        ecom_graphql_live_resume(live);
+        ecom_graphql_live_unref(live);
+    }
 }
 
 void ecom_graphql_socket_timer(ecom_graphql_socket *s)

@@ -209,6 +209,8 @@ static int answer(ecom_graphql *g, const ecom_json *body, ecom_graphql_request *
     *outcome = ECOM_GRAPHQL_REFUSED;
     if (operation && operation->operation == GQL_SUBSCRIPTION)
         r = subscribe(g, document, operation, request, options, arena, stream, out);
+    else if (options->rest)
+        r = ecom_graphql_begin(g, document, request, arena, out, options->rest, outcome, err);
     else
         r = ecom_graphql_execute(g, document, request, arena, out, outcome, err);
     ecom_graphql_document_unref(document);
@@ -229,6 +231,8 @@ int ecom_graphql_subscribe(ecom_graphql *g, ecom_str body, const ecom_graphql_re
     if (request)
         own = *request;
     *stream = NULL;
+    if (options->rest)
+        *options->rest = NULL;
     int r = ecom_json_parse(body, NULL, arena, &json, &why);
     if (r < 0 && r != ECOM_E_NOMEM)
         r = ecom__gql_refuse_request(out, "BAD_REQUEST", why.text);

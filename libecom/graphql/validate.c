@@ -233,7 +233,7 @@ void ecom__gql_check_applied(const struct gql_schema *schema, const struct gql_d
     errors->event = 0;
 }
 
-int ecom__gql_validate(const struct gql_schema *schema, const struct gql_document *document,
+int ecom__gql_validate(const struct gql_schema *schema, struct gql_document *document,
                        int no_introspection, ecom_arena *arena, struct gql_errors *errors)
 {
     struct gql_walk w = {.schema = schema,
@@ -247,6 +247,8 @@ int ecom__gql_validate(const struct gql_schema *schema, const struct gql_documen
     if (prepare(&w) < 0)
         return ECOM_E_NOMEM;
     ecom__gql_rules_document(&w);
+    if (schema->incremental && document->ndirectives)
+        document->incremental = ecom__gql_rule_labels(&w) > 0;
     /* Fragments first: an operation then knows what the ones it spreads mention. */
     for (int operations = 0; operations < 2; operations++)
         for (const struct gql_definition *d = document->first;

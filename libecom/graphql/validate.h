@@ -65,6 +65,12 @@ void ecom__gql_rules_required(struct gql_walk *w, const struct gql_argument *fir
 void ecom__gql_rules_usages(struct gql_walk *w, const struct gql_definition *operation);
 void ecom__gql_rules_end(struct gql_walk *w);
 
+/* Of @defer and @stream; see rules_incremental.c. @return how many there are. */
+uint32_t ecom__gql_rule_labels(struct gql_walk *w);
+void ecom__gql_rule_incremental_roots(struct gql_walk *w, const struct gql_definition *d);
+void ecom__gql_rule_incremental_operations(struct gql_walk *w, const struct gql_definition *d);
+void ecom__gql_rule_stream_lists(struct gql_walk *w, const struct gql_directive *first);
+
 void ecom__gql_introspection_depth(struct gql_walk *w, const struct gql_selection *s);
 void ecom__gql_introspection_allowed(struct gql_walk *w, const struct gql_selection *s);
 

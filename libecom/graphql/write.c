@@ -1,6 +1,6 @@
 /* The response, written depth first from what execution left: what fails is cut off again up to the
  * next value that may be null, so the text is right without a second pass. */
-#include "graphql/execute.h"
+#include "graphql/defer.h"
 #include "graphql/out.h"
 
 #include <math.h>
@@ -207,13 +207,14 @@ int ecom__gql_write_leaf(ecom_buf *out, const struct gql_type *type, const ecom_
 
 /* ---- errors */
 
-static int write_path(ecom_buf *out, const struct gql_step *step)
+int ecom__gql_write_steps(ecom_buf *out, const struct gql_step *step, uint32_t skip)
 {
     const struct gql_step *steps[512];
-    int n = 0, r = GQL_PUT(out, ",\"path\":[");
+    int n = 0, r = GQL_PUT(out, "[");
 
     for (; step && n < 512; step = step->up)
         steps[n++] = step;
+    n -= (int)skip;
     for (int i = n; i-- > 0 && r == ECOM_OK;) {
         if (i < n - 1)
             r = GQL_PUT(out, ",");
@@ -256,7 +257,8 @@ static int write_error(struct gql_writer *w, const struct gql_group *group, cons
     if (r < 0 || (r = GQL_PUT(w->errors, "{\"message\":")) < 0 ||
         (r = ecom_json_write_str(w->errors, ecom_str_of(err->text))) < 0 ||
         (r = GQL_PUT(w->errors, ",")) < 0 || (r = write_places(w, group)) < 0 ||
-        (r = write_path(w->errors, path)) < 0)
+        (r = GQL_PUT(w->errors, ",\"path\":")) < 0 ||
+        (r = ecom__gql_write_steps(w->errors, path, 0)) < 0)
         return r;
     r = ecom_buf_printf(w->errors, ",\"extensions\":{\"code\":\"%s\"",
                         ecom_code_of(err->code)->graphql);
@@ -286,10 +288,14 @@ static int write_object(struct gql_writer *w, const ecom_graphql_value *v,
                         const struct gql_step *path)
 {
     const struct gql_batch *batch = v->as.object;
-    int r = GQL_PUT(w->out, "{");
+    const struct gql_frame *around = w->frame;
+    int r = w->x->rest ? ecom__gql_enter(w, batch, v->n, path) : ECOM_OK;
 
+    if (r == ECOM_OK)
+        r = GQL_PUT(w->out, "{");
     for (uint32_t i = 0; i < batch->ngroups && r == ECOM_OK; i++)
         r = ecom__gql_write_group(w, batch, &batch->groups[i], v->n, path);
+    w->frame = around;
     return r != ECOM_OK ? r : GQL_PUT(w->out, "}");
 }
 
@@ -308,11 +314,15 @@ static int write_list(struct gql_writer *w, const struct gql_group *group,
                       const ecom_graphql_value *v, const struct gql_ref *of,
                       const struct gql_step *path)
 {
-    int json = v->kind == ECOM_GRAPHQL_JSON, r = GQL_PUT(w->out, "[");
+    int json = v->kind == ECOM_GRAPHQL_JSON, r = ECOM_OK;
     const ecom_json *item = json ? v->as.json->first : NULL;
     struct gql_step here = {path, {NULL, 0}, 0};
     uint32_t n = json ? v->as.json->count : v->n;
 
+    if (group->stream)
+        r = ecom__gql_cut_list(w, group, v, of, path, &n);
+    if (r == ECOM_OK)
+        r = GQL_PUT(w->out, "[");
     for (; here.index < n && r == ECOM_OK; here.index++, item = item ? item->next : NULL) {
         ecom_graphql_value one = {0};
         if (json)
@@ -397,7 +407,18 @@ static int write_value(struct gql_writer *w, const struct gql_group *group,
     if (r != GQL_NULLED || non_null)
         return r;
     w->out->n = start;
+    if (w->found)
+        ecom__gql_forget(w, start);
     return GQL_PUT(w->out, "null");
+}
+
+int ecom__gql_write_item(struct gql_writer *w, const struct gql_group *group,
+                         const ecom_graphql_value *v, uint32_t index, const struct gql_step *up)
+{
+    const struct gql_step here = {up, {NULL, 0}, index};
+    const struct gql_ref *list = group->field->type;
+
+    return write_value(w, group, v, list->kind == GQL_NON_NULL ? list->of->of : list->of, &here);
 }
 
 /* `"key":`, behind a comma unless it is the first of its object. */

@@ -102,6 +102,7 @@ static ecom_graphql *open_graphql(void)
     options.nsubscribers = 1;
     options.env = &world.env;
     options.limits.max_cost = max_cost;
+    options.incremental = 1;
     if (ecom_graphql_new(&options, &g, NULL, &e) < 0)
         printf("# %s\n", e.text);
     return g;
@@ -418,7 +419,7 @@ static struct {
         void (*fn)(void *arg, int cancelled);
         void *arg;
     } jobs[MAX_JOBS];
-    int njobs, no_room, dropped, deaf;
+    int njobs, no_room, dropped, deaf, full;
 } ws;
 
 static int ws_send(void *user, ecom_str message)
@@ -479,6 +480,12 @@ static int ws_init(void *user, const ecom_json *payload, int64_t *valid_ms, ecom
     return ECOM_OK;
 }
 
+static int ws_is_full(void *user)
+{
+    (void)user;
+    return ws.full;
+}
+
 static void ws_drop(void *user)
 {
     (void)user;
@@ -499,6 +506,7 @@ static void ws_open(void)
         .context = ws_context,
         .init = ws_init,
         .drop = ws_drop,
+        .is_full = ws_is_full,
     };
     ecom_error e;
 
@@ -566,6 +574,62 @@ static void queries_and_mutations_are_answered_once_and_complete(void)
     hear(SUBSCRIBE("q", "{ hello }")); /* the id is free again */
     run_jobs(0);
     CHECK(ws.code == 0 && ws.said.n > 0, "closed with %d", ws.code);
+    ws_finish();
+}
+
+#define DEFERRED SUBSCRIBE("d", "{ hello ... @defer { a: hello } }")
+#define FIRST                                                                                   \
+    "{\"type\":\"next\",\"id\":\"d\",\"payload\":{\"data\":{\"hello\":\"world\"},\"pending\":[" \
+    "{\"id\":\"0\",\"path\":[]}],\"hasNext\":true}}\n"
+#define SECOND                                                                                 \
+    "{\"type\":\"next\",\"id\":\"d\",\"payload\":{\"hasNext\":false,\"incremental\":[{\"id\":" \
+    "\"0\",\"data\":{\"a\":\"world\"}}],\"completed\":[{\"id\":\"0\"}]}}\n"                    \
+    "{\"type\":\"complete\",\"id\":\"d\"}\n"
+
+static void parts_come_as_they_are_ready_and_then_it_is_complete(void)
+{
+    ws_ready();
+    hear(DEFERRED);
+    run_jobs(0);
+    expect_said(FIRST SECOND);
+    ws_finish();
+}
+
+static void parts_wait_until_there_is_room(void)
+{
+    ws_ready();
+    ws.full = 1;
+    hear(DEFERRED);
+    run_jobs(0);
+    expect_said(FIRST);
+    ecom_graphql_socket_resume(ws.socket); /* who is still full waits on */
+    run_jobs(0);
+    expect_said("");
+    ws.full = 0;
+    ecom_graphql_socket_resume(ws.socket);
+    run_jobs(0);
+    expect_said(SECOND);
+    ecom_graphql_socket_resume(ws.socket);
+    CHECK(ws.njobs == 0, "%d jobs", ws.njobs);
+    ws_finish();
+}
+
+static void parts_that_nobody_waits_for_any_more_are_let_go_of(void)
+{
+    ws_ready();
+    ws.full = 1;
+    hear(DEFERRED);
+    run_jobs(0);
+    expect_said(FIRST);
+    hear("{\"type\":\"complete\",\"id\":\"d\"}");
+    ws.full = 0;
+    ecom_graphql_socket_resume(ws.socket);
+    run_jobs(0);
+    expect_said("");
+    hear(DEFERRED); /* the connection goes while one waits */
+    ws.full = 1;
+    run_jobs(0);
+    expect_said(FIRST);
     ws_finish();
 }
 
@@ -810,6 +874,22 @@ static void many_events_come_in_several_pieces(void)
     ws_finish();
 }
 
+static void short_of_memory_parts_leak_nothing(void)
+{
+    int failed = 1;
+
+    for (uint64_t n = 1; failed && n < 2000; n++) {
+        ws_ready();
+        check_alloc_fail_at(n);
+        hear(DEFERRED);
+        run_jobs(0);
+        failed = check_alloc_failed();
+        check_alloc_fail_at(0);
+        ws_finish();
+    }
+    CHECK(!failed, "no end of allocations");
+}
+
 static void short_of_memory_a_socket_leaks_nothing(void)
 {
     int failed = 1;
@@ -843,6 +923,9 @@ static const struct check_case cases[] = {
     CASE(short_of_memory_nothing_leaks),
     CASE(events_of_sse_are_lines),
     CASE(queries_and_mutations_are_answered_once_and_complete),
+    CASE(parts_come_as_they_are_ready_and_then_it_is_complete),
+    CASE(parts_wait_until_there_is_room),
+    CASE(parts_that_nobody_waits_for_any_more_are_let_go_of),
     CASE(a_subscription_goes_on_until_its_source_ends),
     CASE(a_subscription_goes_on_until_the_client_completes_it),
     CASE(a_request_that_is_refused_gets_its_errors),
@@ -859,5 +942,6 @@ static const struct check_case cases[] = {
     CASE(a_job_that_the_server_cancels_ends_its_operation),
     CASE(many_events_come_in_several_pieces),
     CASE(short_of_memory_a_socket_leaks_nothing),
+    CASE(short_of_memory_parts_leak_nothing),
 };
 CHECK_MAIN("graphql_live", cases)

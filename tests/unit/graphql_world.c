@@ -267,15 +267,29 @@ ecom_graphql_options world_options(void)
     return options;
 }
 
-ecom_graphql *world_open(void)
+static ecom_graphql *open_world(const ecom_graphql_options *options)
 {
-    ecom_graphql_options options = world_options();
     ecom_graphql *graphql = NULL;
     ecom_error err;
 
-    if (ecom_graphql_new(&options, &graphql, NULL, &err) < 0)
+    if (ecom_graphql_new(options, &graphql, NULL, &err) < 0)
         fprintf(stderr, "# the world's schema: %s\n", err.text);
     return graphql;
+}
+
+ecom_graphql *world_open(void)
+{
+    const ecom_graphql_options options = world_options();
+
+    return open_world(&options);
+}
+
+ecom_graphql *world_open_incremental(void)
+{
+    ecom_graphql_options options = world_options();
+
+    options.incremental = 1;
+    return open_world(&options);
 }
 
 ecom_buf world_ask(ecom_graphql *graphql, const char *body, struct world_counts *counts,
@@ -302,5 +316,49 @@ ecom_buf world_query(ecom_graphql *graphql, const char *query)
         ecom_buf_append(&body, ecom_str_of("}")) == ECOM_OK)
         out = world_ask(graphql, body.p, NULL, NULL);
     ecom_buf_free(&body);
+    return out;
+}
+
+static int add_rest(ecom_graphql_rest *rest, ecom_buf *out)
+{
+    int r = ECOM_OK;
+
+    while (r == ECOM_OK && rest && !ecom_graphql_rest_is_over(rest))
+        if ((r = ecom_buf_append(out, ecom_str_of(","))) == ECOM_OK)
+            r = ecom_graphql_rest_next(rest, out, NULL);
+    ecom_graphql_rest_free(rest);
+    return r < 0 ? r : ecom_buf_append(out, ecom_str_of("]"));
+}
+
+static int add_parts(ecom_graphql *graphql, const ecom_json *body, ecom_graphql_request *request,
+                     ecom_arena *arena, ecom_buf *out)
+{
+    const ecom_json *variables = ecom_json_get(body, "variables");
+    ecom_graphql_document *document = NULL;
+    ecom_graphql_rest *rest = NULL;
+    int r = ecom_graphql_prepare(graphql, ecom_json_get(body, "query")->text, &document, out, NULL);
+
+    if (r < 0) /* the answer says why */
+        return r == ECOM_E_NOMEM ? r : ecom_buf_append(out, ecom_str_of("]"));
+    if (variables && variables->kind == ECOM_JSON_OBJECT)
+        request->variables = variables;
+    r = ecom_graphql_begin(graphql, document, request, arena, out, &rest, NULL, NULL);
+    ecom_graphql_document_unref(document);
+    return r < 0 ? r : add_rest(rest, out);
+}
+
+ecom_buf world_parts(ecom_graphql *graphql, const char *body, int32_t dialect,
+                     struct world_counts *counts)
+{
+    ecom_arena *arena = ecom_arena_new(0);
+    ecom_graphql_request request = {.size = sizeof(request), .context = counts, .dialect = dialect};
+    const ecom_json *json;
+    ecom_buf out = {0};
+
+    if (!arena || ecom_json_parse(ecom_str_of(body), NULL, arena, &json, NULL) < 0 ||
+        ecom_buf_append(&out, ecom_str_of("[")) < 0 ||
+        add_parts(graphql, json, &request, arena, &out) < 0)
+        ecom_buf_free(&out);
+    ecom_arena_free(arena);
     return out;
 }

@@ -14,10 +14,15 @@ struct world_counts {
 /* The options of that schema; change what you need. */
 ecom_graphql_options world_options(void);
 ecom_graphql *world_open(void);
+/* The same, with @defer and @stream. */
+ecom_graphql *world_open_incremental(void);
 /* Answers a body; {p NULL} when it failed. The caller frees. */
 ecom_buf world_ask(ecom_graphql *graphql, const char *body, struct world_counts *counts,
                    ecom_graphql_outcome *outcome);
 /* As above, for a query without variables. */
 ecom_buf world_query(ecom_graphql *graphql, const char *query);
+/* Answers a body in parts: a JSON array of them; {p NULL} when it failed. */
+ecom_buf world_parts(ecom_graphql *graphql, const char *body, int32_t dialect,
+                     struct world_counts *counts);
 
 #endif

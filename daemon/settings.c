@@ -11,6 +11,7 @@ static const char *const levels[] = {"debug", "info", "warn", "error", "off", NU
 static const char *const formats[] = {"auto", "text", "color", "json", NULL};
 static const char *const write_auths[] = {"jwt", "open", NULL};
 static const char *const on_off[] = {"on", "off", NULL};
+static const char *const off_on[] = {"off", "on", NULL};
 static const char *const invalid_statuses[] = {"400", "422", NULL};
 static const char *const declines[] = {"none", "all", NULL};
 static const char *const lambda_types[] = {"RequestResponse", "Event", NULL};
@@ -114,6 +115,8 @@ static const ecom_field fields[] = {
             .doc = "Password hashes at a time; each takes ARGON2_MEMORY_KIB and a core."),
     SETTING(graphql_introspection, "GRAPHQL_INTROSPECTION", ENUM, .names = on_off, .fallback = "on",
             .doc = "off: __schema and __type are refused, and no names suggested."),
+    SETTING(graphql_incremental, "GRAPHQL_INCREMENTAL", ENUM, .names = off_on, .fallback = "off",
+            .doc = "on: the schema has @defer and @stream, and answers may come in parts."),
     SETTING(graphql_trusted, "GRAPHQL_TRUSTED_DOCUMENTS", STRING, .min = 1, .max = 1024,
             .doc = "JSON file of the only documents that run; unset: all do."),
     SETTING(graphql_max_batch, "GRAPHQL_MAX_BATCH", INT, .max = 100, .fallback = "0",

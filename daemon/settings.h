@@ -28,7 +28,7 @@ struct settings {
     int32_t payment_decline;
     int64_t payment_decline_above;
     int64_t argon2_memory_kib, argon2_passes, argon2_concurrency;
-    int32_t graphql_introspection, graphql_invalid_status;
+    int32_t graphql_introspection, graphql_invalid_status, graphql_incremental;
     ecom_str graphql_trusted;
     int64_t graphql_max_batch;
     int64_t graphql_max_depth, graphql_max_aliases, graphql_max_roots, graphql_max_directives;
@@ -55,6 +55,7 @@ enum { GATEWAY_SUBSCRIPTIONS_ON, GATEWAY_SUBSCRIPTIONS_OFF };
 enum { LAMBDA_REQUEST_RESPONSE, LAMBDA_EVENT };
 enum { INTROSPECTION_ON, INTROSPECTION_OFF };
 enum { INVALID_STATUS_400, INVALID_STATUS_422 };
+enum { INCREMENTAL_OFF, INCREMENTAL_ON };
 enum { PAYMENT_DECLINE_NONE, PAYMENT_DECLINE_ALL };
 
 /* ecom_http_proxies_check(), for programs that link libecom-http. */

@@ -159,6 +159,11 @@ static void talk_close(void *user, int32_t code, ecom_str reason)
     ecom_websocket_close(((struct talk *)user)->ws, code, reason);
 }
 
+static int talk_is_full(void *user)
+{
+    return ecom_websocket_is_full(((struct talk *)user)->ws);
+}
+
 static void talk_set_timer(void *user, int32_t ms)
 {
     ecom_websocket_set_timer(((struct talk *)user)->ws, ms);
@@ -223,6 +228,15 @@ static void on_timer(void *user, ecom_websocket *ws)
         ecom_graphql_socket_timer(t->socket);
 }
 
+static void on_drained(void *user, ecom_websocket *ws)
+{
+    struct talk *t = user;
+
+    (void)ws;
+    if (t->socket)
+        ecom_graphql_socket_resume(t->socket);
+}
+
 static void on_closed(void *user, ecom_websocket *ws, int32_t code, ecom_str reason)
 {
     struct talk *t = user;
@@ -252,6 +266,7 @@ static int talk_begin(struct talk *t, ecom_error *err)
         .init = talk_init,
         .drop = talk_free,
         .user = t,
+        .is_full = talk_is_full,
     };
 
     if (ecom_websocket_protocol(t->ws))
@@ -274,6 +289,7 @@ int live_upgrade(struct live_world *world, ecom_exchange *x, ecom_error *err)
         .timer = on_timer,
         .closed = on_closed,
         .user = t,
+        .drained = on_drained,
     };
 
     int r = t ? count_in(world, err) : ecom_fail(err, ECOM_E_NOMEM, "a connection");
@@ -289,7 +305,7 @@ int live_upgrade(struct live_world *world, ecom_exchange *x, ecom_error *err)
     return talk_begin(t, err); /* where it fails, on_closed() is called */
 }
 
-/* ---- server-sent events */
+/* ---- server-sent events, and answers in parts */
 
 /* Ends when both need it no more. */
 struct feed {
@@ -297,6 +313,7 @@ struct feed {
     atomic_uint refs;
     ecom_stream *stream;
     ecom_graphql_live *live;
+    int32_t multipart; /* parts, not events */
 };
 
 static void feed_unref(struct feed *f)
@@ -312,7 +329,8 @@ static void feed_unref(struct feed *f)
 static int feed_write(struct feed *f, ecom_str response, ecom_str id)
 {
     ecom_buf event = {0};
-    int r = ecom_graphql_sse_write(&event, response, id);
+    int r = f->multipart ? ecom_graphql_multipart_write(&event, response)
+                         : ecom_graphql_sse_write(&event, response, id);
 
     if (r == ECOM_OK)
         r = ecom_stream_send(f->stream, ecom_buf_str(&event));
@@ -351,6 +369,11 @@ static int feed_run(void *user, void (*fn)(void *arg, int cancelled), void *arg)
     return run(&((struct feed *)user)->peer, fn, arg);
 }
 
+static int feed_is_full(void *user)
+{
+    return ecom_stream_is_full(((struct feed *)user)->stream);
+}
+
 static void *feed_context(void *user, ecom_arena *arena)
 {
     return peer_context(&((struct feed *)user)->peer, arena);
@@ -371,6 +394,14 @@ static void on_feed_closed(void *user)
     feed_unref(f);
 }
 
+static void on_feed_drained(void *user)
+{
+    struct feed *f = user;
+
+    if (f->live)
+        ecom_graphql_live_resume(f->live);
+}
+
 /* The request as a POST has it. */
 static int read_request(ecom_exchange *x, ecom_buf *body, int *only_queries, ecom_error *err)
 {
@@ -386,14 +417,13 @@ static int read_request(ecom_exchange *x, ecom_buf *body, int *only_queries, eco
     return ECOM_OK;
 }
 
-static int feed_start(struct feed *f, ecom_exchange *x, ecom_error *err)
+static ecom_graphql_live_options feed_options(struct feed *f)
 {
-    ecom_graphql_live_options options = {
-        .size = sizeof(options),
+    return (ecom_graphql_live_options){
+        .size = sizeof(ecom_graphql_live_options),
         .graphql = f->peer.world->graphql,
         .max_events = MAX_EVENTS,
         .timeout_ms = OPERATION_MS,
-        .after = ecom_exchange_header(x, "last-event-id"),
         .run = feed_run,
         .context = feed_context,
         .next = feed_next,
@@ -401,10 +431,17 @@ static int feed_start(struct feed *f, ecom_exchange *x, ecom_error *err)
         .complete = feed_complete,
         .drop = feed_drop,
         .user = f,
+        .is_full = feed_is_full,
     };
-    ecom_buf body = {0};
-    int r = read_request(x, &body, &options.only_queries, err);
+}
 
+static int feed_start(struct feed *f, ecom_exchange *x, ecom_error *err)
+{
+    ecom_graphql_live_options options = feed_options(f);
+    ecom_buf body = {0};
+
+    options.after = ecom_exchange_header(x, "last-event-id");
+    int r = read_request(x, &body, &options.only_queries, err);
     if (r == ECOM_OK) {
         atomic_fetch_add(&f->refs, 1);
         r = ecom_graphql_live_start(&options, ecom_buf_str(&body), &f->live, err);
@@ -416,8 +453,7 @@ static int feed_start(struct feed *f, ecom_exchange *x, ecom_error *err)
 static int add_headers(ecom_exchange *x, ecom_error *err)
 {
     if (ecom_exchange_add_header(x, "Cache-Control", ecom_str_of("no-store")) < 0 ||
-        ecom_exchange_add_header(x, "X-Accel-Buffering", ecom_str_of("no")) < 0 ||
-        ecom_exchange_add_header(x, "Vary", ecom_str_of("Accept")) < 0)
+        ecom_exchange_add_header(x, "X-Accel-Buffering", ecom_str_of("no")) < 0)
         return ecom_fail(err, ECOM_E_NOMEM, "a response");
     return ECOM_OK;
 }
@@ -426,7 +462,7 @@ static int add_headers(ecom_exchange *x, ecom_error *err)
 static int feed_prepare(struct feed *f, ecom_exchange *x, ecom_error *err)
 {
     const ecom_stream_options options = {
-        .size = sizeof(options), .closed = on_feed_closed, .user = f};
+        .size = sizeof(options), .closed = on_feed_closed, .user = f, .drained = on_feed_drained};
     int r = peer_init(&f->peer, f->peer.world, x, err);
 
     if (r == ECOM_OK && f->peer.authorization.n) {
@@ -437,10 +473,12 @@ static int feed_prepare(struct feed *f, ecom_exchange *x, ecom_error *err)
     }
     if (r == ECOM_OK)
         r = add_headers(x, err);
+    if (r == ECOM_OK && ecom_exchange_add_header(x, "Vary", ecom_str_of("Accept")) < 0)
+        r = ecom_fail(err, ECOM_E_NOMEM, "a response");
     return r < 0 ? r : ecom_exchange_stream(x, &options, &f->stream, err);
 }
 
-int live_events(struct live_world *world, ecom_exchange *x, ecom_error *err)
+static int feed_new(struct live_world *world, struct feed **out, ecom_error *err)
 {
     struct feed *f = calloc(1, sizeof(*f));
     int r = f ? count_in(world, err) : ecom_fail(err, ECOM_E_NOMEM, "a connection");
@@ -451,6 +489,17 @@ int live_events(struct live_world *world, ecom_exchange *x, ecom_error *err)
     }
     f->peer.world = world;
     atomic_init(&f->refs, 1);
+    *out = f;
+    return ECOM_OK;
+}
+
+int live_events(struct live_world *world, ecom_exchange *x, ecom_error *err)
+{
+    struct feed *f;
+    int r = feed_new(world, &f, err);
+
+    if (r < 0)
+        return r;
     if ((r = feed_prepare(f, x, err)) < 0) {
         feed_unref(f);
         return r;
@@ -465,4 +514,80 @@ int live_wants_events(ecom_exchange *x)
     ecom_str accept = ecom_exchange_header(x, "accept");
 
     return accept.n >= sizeof(type) - 1 && strncasecmp(accept.p, type, sizeof(type) - 1) == 0;
+}
+
+/* ---- answers in parts */
+
+int live_wants_parts(struct live_world *world, ecom_exchange *x)
+{
+    static const char type[] = "multipart/mixed";
+    ecom_str accept = ecom_exchange_header(x, "accept");
+
+    if (world->d->settings.graphql_incremental != INCREMENTAL_ON ||
+        ecom_str_eq(ecom_exchange_method(x), ecom_str_of("HEAD")) ||
+        atomic_load(&world->open) >= (uint32_t)world->d->settings.gateway_max_streams)
+        return 0;
+    for (; accept.n >= sizeof(type) - 1; accept.p++, accept.n--)
+        if (strncasecmp(accept.p, type, sizeof(type) - 1) == 0)
+            return 1;
+    return 0;
+}
+
+/* The first part is in the exchange's body. */
+static int parts_follow(struct feed *f, ecom_exchange *x, ecom_graphql_rest *rest,
+                        ecom_arena *arena, ecom_error *err)
+{
+    const ecom_stream_options stream = {.size = sizeof(stream),
+                                        .heartbeat_ms = -1,
+                                        .closed = on_feed_closed,
+                                        .user = f,
+                                        .drained = on_feed_drained};
+    const ecom_graphql_live_options options = feed_options(f);
+    int r = add_headers(x, err);
+
+    f->multipart = 1;
+    if (r < 0 || (r = ecom_exchange_stream(x, &stream, &f->stream, err)) < 0) {
+        ecom_graphql_rest_free(rest);
+        ecom_arena_free(arena);
+        feed_unref(f);
+        return r;
+    }
+    atomic_fetch_add(&f->refs, 1);
+    return ecom_graphql_live_follow(&options, rest, arena, &f->live, err);
+}
+
+static int parts_begin(struct feed *f, ecom_exchange *x, ecom_arena *arena,
+                       const ecom_graphql_http *http, ecom_graphql_http_answer *answer,
+                       ecom_error *err)
+{
+    ecom_graphql_request request = {.size = sizeof(request)};
+    struct request *context = NULL;
+    int r = peer_init(&f->peer, f->peer.world, x, err);
+
+    if (r == ECOM_OK && !(context = peer_context(&f->peer, arena)))
+        r = ecom_fail(err, ECOM_E_NOMEM, "a request");
+    if (r < 0)
+        return r;
+    request.context = context;
+    request.deadline_us = context->until_us;
+    return ecom_graphql_handle_http(f->peer.world->graphql, http, &request, arena,
+                                    ecom_exchange_out(x), answer, err);
+}
+
+int live_parts(struct live_world *world, ecom_exchange *x, ecom_graphql_http *http,
+               ecom_graphql_http_answer *answer, ecom_error *err)
+{
+    ecom_arena *arena = ecom_arena_new(0);
+    struct feed *f = NULL;
+    int r = arena ? feed_new(world, &f, err) : ecom_fail(err, ECOM_E_NOMEM, "a request");
+
+    http->parts = 1;
+    if (r == ECOM_OK)
+        r = parts_begin(f, x, arena, http, answer, err);
+    if (r == ECOM_OK && answer->rest)
+        return parts_follow(f, x, answer->rest, arena, err);
+    if (f)
+        feed_unref(f);
+    ecom_arena_free(arena);
+    return r;
 }

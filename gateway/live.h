@@ -26,5 +26,10 @@ int live_upgrade(struct live_world *world, ecom_exchange *x, ecom_error *err);
 int live_wants_events(ecom_exchange *x);
 /* Answers a GET or POST with events. */
 int live_events(struct live_world *world, ecom_exchange *x, ecom_error *err);
+/* Truth: the answer may come in parts, and there is a connection left for one that goes on. */
+int live_wants_parts(struct live_world *world, ecom_exchange *x);
+/* Answers a request as ecom_graphql_handle_http() does; of an answer in parts the others follow. */
+int live_parts(struct live_world *world, ecom_exchange *x, ecom_graphql_http *http,
+               ecom_graphql_http_answer *answer, ecom_error *err);
 
 #endif

@@ -60,8 +60,12 @@ static int run_graphql(const struct daemon *d, ecom_exchange *x, struct gate *ga
 
     context.gate = gate;
     options_fill_http(&d->settings, &http);
-    int r = ecom_graphql_handle_http(gateway->graphql, &http, &request, ecom_exchange_arena(x),
-                                     ecom_exchange_out(x), &found, err);
+    /* A large one, which would wait in line, is answered as a whole. */
+    int r =
+        !gate && live_wants_parts(&gateway->live, x)
+            ? live_parts(&gateway->live, x, &http, &found, err)
+            : ecom_graphql_handle_http(gateway->graphql, &http, &request, ecom_exchange_arena(x),
+                                       ecom_exchange_out(x), &found, err);
     upstream_leave_gate(&context);
     return r < 0 ? r : answer(x, &found, err);
 }

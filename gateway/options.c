@@ -113,6 +113,7 @@ void options_fill(const struct settings *s, const struct trusted *trusted,
     out->limits.max_tokens = (uint32_t)s->graphql_max_tokens;
     out->limits.max_cost = (uint32_t)s->graphql_max_cost;
     out->no_introspection = s->graphql_introspection == INTROSPECTION_OFF;
+    out->incremental = s->graphql_incremental == INCREMENTAL_ON;
     out->persisted =
         trusted->arena ? ECOM_GRAPHQL_PERSISTED_TRUSTED : ECOM_GRAPHQL_PERSISTED_AUTOMATIC;
     out->trusted = trusted->texts;

@@ -10,6 +10,7 @@ const ws = require('graphql-ws');
 const sse = require('graphql-sse');
 const apollo = require('@apollo/client');
 const { GraphQLWsLink } = require('@apollo/client/link/subscriptions');
+const incremental = require('@apollo/client/incremental');
 const urql = require('@urql/core');
 
 const wsUrl = world.url.replace('http:', 'ws:');
@@ -19,6 +20,8 @@ const CREATE = `mutation CreateOrder($userId: String!, $amount: Float!) {
   createOrder(userId: $userId, amount: $amount) { id status userId amount } }`;
 const WATCH = `subscription Watch($id: ID!) {
   orderStatusChanged(id: $id) { id type status orderId amount correlationId time reason order { id } } }`;
+
+const PARTS = '{ me { id ... @defer(label: "mail") { email } } orders { nodes @stream { id status } } }';
 
 function equal(got, want) {
   if (JSON.stringify(got) !== JSON.stringify(want))
@@ -360,6 +363,55 @@ const cases = {
       });
     });
     wayOf(events, id);
+  },
+
+  async apollo_client_reads_parts_in_both_of_its_formats() {
+    await order();
+    for (const Handler of [incremental.GraphQL17Alpha9Handler, incremental.Defer20220824Handler]) {
+      const client = new apollo.ApolloClient({ cache: new apollo.InMemoryCache(), incrementalHandler: new Handler(),
+        link: new apollo.HttpLink({ uri: world.url, headers: bearer(ada) }) });
+      const seen = [];
+      await new Promise((resolve, reject) => client.watchQuery({ query: apollo.gql(PARTS), fetchPolicy: 'no-cache' }).subscribe({
+        next(result) {
+          seen.push(result);
+          if (result.error) reject(result.error);
+          else if (result.dataState === 'complete') resolve();
+        },
+        error: reject,
+      }));
+      const [first, last] = [seen.find((r) => r.dataState === 'streaming').data, seen.at(-1).data];
+      equal([first.me.id, first.me.email, first.orders.nodes.length], [adaId, undefined, 0]);
+      equal([last.me.id, last.me.email, last.orders.nodes.length > 0], [adaId, 'ada@example.com', true]);
+    }
+  },
+
+  async urql_reads_fragments_and_with_a_header_lists() {
+    await order();
+    for (const accept of [undefined, 'multipart/mixed;deferSpec=20220824, application/json']) {
+      const client = urql.createClient({ url: world.url, preferGetMethod: false, exchanges: [urql.fetchExchange],
+        fetchOptions: { headers: { ...bearer(ada), ...(accept && { accept }) } } });
+      const seen = [];
+      await new Promise((resolve) => client.query(accept ? PARTS : PARTS.replace('@stream', ''), {}).subscribe((result) => {
+        seen.push(structuredClone({ data: result.data, error: result.error?.message, hasNext: result.hasNext }));
+        if (!result.hasNext) resolve();
+      }));
+      equal([seen[0].hasNext, seen[0].data.me.email, seen.at(-1).error], [true, undefined, undefined]);
+      equal([seen.at(-1).data.me.email, seen.at(-1).data.orders.nodes.every((o) => o.id && o.status)], ['ada@example.com', true]);
+      equal(seen.at(-1).data.orders.nodes.length > 0, true);
+    }
+  },
+
+  async graphql_ws_and_graphql_sse_hear_each_part() {
+    const socket = wsClient(ada);
+    const events = sse.createClient({ url: world.url, headers: bearer(ada) });
+    for (const client of [socket, events]) {
+      const parts = [];
+      for await (const part of client.iterate({ query: PARTS })) parts.push(part);
+      equal([parts[0].hasNext, parts[0].pending.length, parts.at(-1).hasNext], [true, 2, false]);
+      equal(parts.slice(1).flatMap((p) => p.completed ?? []).length, 2);
+    }
+    await socket.dispose();
+    events.dispose();
   },
 
   async the_history_of_an_order_tells_of_its_notification() {

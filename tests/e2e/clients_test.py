@@ -14,7 +14,7 @@ if not os.path.exists(os.path.join(NODE_DIR, 'node_modules', 'graphql-ws')):
     print('1..0 # SKIP graphql-ws is not installed: scripts/test installs it')
     sys.exit(os.environ.get('CI') == 'true')
 
-with Shop(GATEWAY_MAX_STREAMS='12') as shop:
+with Shop(GATEWAY_MAX_STREAMS='12', GRAPHQL_INCREMENTAL='on') as shop:
     ada, eve = shop.customer(), shop.customer('eve@example.com')
     world = {'url': f"http://127.0.0.1:{shop.port['graphql-gateway']}/graphql",
              'secret': shop.env['JWT_SECRET'], 'ada': ada, 'eve': eve,

@@ -58,6 +58,12 @@ def a_graphql_schema_of_ones_own_shared_and_static():
         names = [{'author': {'name': name}} for name in ('Ada', 'Grace', 'Ada')]
         equal({'data': {'books': names}}, json.loads(out.stdout), out.stderr)
         equal('3 books want their authors\n', out.stderr)
+        out = subprocess.run([*program, '{ books { title ... @defer { author { name } } } }'], capture_output=True,
+                             text=True, env={**os.environ, **pkgconfig(prefix)})
+        first, second = map(json.loads, out.stdout.splitlines())
+        equal(3, len(first['pending']), first)
+        equal(names, [part['data'] for part in second['incremental']])
+        equal('3 books want their authors\n', out.stderr)
 
 
 @contextlib.contextmanager

@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     ecom_buf body = {0}, out = {0};
     ecom_error e;
 
-    if (!g && !(g = world_open()))
+    if (!g && !(g = world_open_incremental()))
         abort();
     if (make_body((ecom_str){(const char *)data, n}, &body) < 0)
         abort();

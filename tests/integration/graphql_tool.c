@@ -1,10 +1,12 @@
-/* Answers for the differential test, a line in, a line out: to a JSON body the response, to a JSON
+/* Answers for the differential tests, a line in, a line out: to a JSON body the response, to a JSON
  * string, which is the text of a schema, `{"sdl": as printed}` or `{"problems": text}`. The first
- * line out is the schema of the bodies. */
+ * line out is the schema of the bodies. With the argument `parts` the schema has @defer and
+ * @stream, and the answer to a body is a list: the response at once, and its parts. */
 #include "../unit/graphql_world.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int say(ecom_buf *out)
 {
@@ -42,9 +44,24 @@ static int answer_schema(const char *line, ecom_buf *out)
     return ok;
 }
 
-int main(void)
+static ecom_buf answer_parts(ecom_graphql *g, const char *line)
 {
-    ecom_graphql *g = world_open();
+    struct world_counts counts = {0}, again = {0};
+    ecom_buf out = {0}, whole = world_ask(g, line, &counts, NULL);
+    ecom_buf parts = world_parts(g, line, ECOM_GRAPHQL_PARTS, &again);
+
+    if (!whole.p || !parts.p ||
+        ecom_buf_printf(&out, "[%.*s,%.*s]", (int)whole.n, whole.p, (int)parts.n, parts.p) < 0)
+        ecom_buf_free(&out);
+    ecom_buf_free(&whole);
+    ecom_buf_free(&parts);
+    return out;
+}
+
+int main(int argc, char **argv)
+{
+    const int parts = argc > 1 && strcmp(argv[1], "parts") == 0;
+    ecom_graphql *g = parts ? world_open_incremental() : world_open();
     ecom_buf sdl = {0}, quoted = {0};
     char *line = NULL;
     size_t size = 0;
@@ -58,6 +75,8 @@ int main(void)
         ecom_buf out = {0};
         if (line[0] == '"')
             ok = answer_schema(line, &out);
+        else if (parts)
+            out = answer_parts(g, line);
         else
             out = world_ask(g, line, &counts, NULL);
         ok = ok && say(&out);

@@ -51,7 +51,7 @@ ECOM_API ECOM_MUST_USE int ecom_jwt_issue(const ecom_jwt *jwt, ecom_str sub, eco
  *  @return ECOM_E_UNAUTHENTICATED; the text says why in general terms, without the token. */
 ECOM_API ECOM_MUST_USE int ecom_jwt_verify(const ecom_jwt *jwt, ecom_str token, ecom_arena *arena,
                                            ecom_claims *out, ecom_error *err);
-/** Wipes the secrets. */
+/** Wipes the secrets. Waits for nobody: let no call be in progress. NULL is fine. */
 ECOM_API void ecom_jwt_free(ecom_jwt *jwt);
 
 /** Hashes passwords with Argon2id, a bounded number at a time. May be used from any thread. */
@@ -83,7 +83,7 @@ ECOM_API ECOM_MUST_USE int ecom_password_hash(ecom_passwords *passwords, ecom_st
  *  options' bounds. */
 ECOM_API ECOM_MUST_USE int ecom_password_verify(ecom_passwords *passwords, ecom_str password,
                                                 ecom_str hash, int *stale, ecom_error *err);
-/** Waits for nobody: let no call be in progress. */
+/** Waits for nobody: let no call be in progress. NULL is fine. */
 ECOM_API void ecom_passwords_free(ecom_passwords *passwords);
 
 /** Slows down whoever fails again and again: per key (an account, an address), in bounded memory.
@@ -97,7 +97,7 @@ typedef struct ecom_throttle_options {
     int32_t base_ms;        /**< wait after the next one, doubled by each further; 0: 1,000 */
     int32_t max_ms;         /**< 0: 900,000 */
     uint32_t max_keys;      /**< 0: 65,536; at most 2^24; the longest unused is forgotten first */
-    const ecom_env *env;
+    const ecom_env *env;    /**< NULL: ecom_env_system() */
 } ecom_throttle_options;
 
 /** Takes the room for max_keys at once. @param opts  nullable: the defaults.
@@ -113,6 +113,7 @@ ECOM_API void ecom_throttle_failed(ecom_throttle *throttle, ecom_str key);
 /** Starts the key anew. For an account, not for an address: or who has an account of his own could
  *  clear the address from which he tries others. */
 ECOM_API void ecom_throttle_succeeded(ecom_throttle *throttle, ecom_str key);
+/** As ecom_passwords_free(). */
 ECOM_API void ecom_throttle_free(ecom_throttle *throttle);
 
 /** Truth, in time that depends on the lengths only. */

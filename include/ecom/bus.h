@@ -95,7 +95,8 @@ ECOM_API ECOM_MUST_USE int ecom_bus_publish(ecom_bus *bus, const ecom_msg *msgs,
  *          topics; or as ecom_bus_publish(). */
 ECOM_API ECOM_MUST_USE int ecom_bus_create_topic(ecom_bus *bus, ecom_str topic, int32_t partitions,
                                                  ecom_error *err);
-/** Names all topics, in order of name; `key` and `body` are empty, `partition` is their number. */
+/** Names all topics, in order of name; `key` and `body` are empty, `partition` is their number.
+ *  @return ECOM_E_UNAVAILABLE, ECOM_E_TIMEOUT, ECOM_E_CORRUPT: @p row may have had some. */
 ECOM_API ECOM_MUST_USE int ecom_bus_topics(ecom_bus *bus, ecom_msg_fn row, void *user,
                                            ecom_error *err);
 /** Is it there, does it answer, and could it write? For readiness, as ecom_store_ping() says. */
@@ -152,7 +153,8 @@ ECOM_API void ecom_member_wake(ecom_member *member);
  *          ECOM_E_FULL...: not acked; ack again, or a later offset. */
 ECOM_API ECOM_MUST_USE int ecom_member_ack(ecom_member *member, ecom_str topic, int32_t partition,
                                            int64_t offset, ecom_error *err);
-/** Messages behind the group's offsets in the partitions assigned to this member. */
+/** Messages behind the group's offsets in the partitions assigned to this member.
+ *  @return ECOM_E_UNAVAILABLE, ECOM_E_TIMEOUT, ECOM_E_CORRUPT. */
 ECOM_API ECOM_MUST_USE int ecom_member_lag(ecom_member *member, uint64_t *lag, ecom_error *err);
 /** Leaves the group, so that others take over at once. NULL is fine. */
 ECOM_API void ecom_member_close(ecom_member *member);

@@ -42,8 +42,8 @@ typedef enum ecom_type {
 
 #define ECOM_MONEY_MAX INT64_C(1000000000000000) /**< minor units, either sign: 10^15 */
 
-#define ECOM_ABSENT INT64_MIN
-#define ECOM_ABSENT32 INT32_MIN
+#define ECOM_ABSENT INT64_MIN   /**< of an int, money or a time that is not there */
+#define ECOM_ABSENT32 INT32_MIN /**< of a bool or an enum that is not there */
 
 /** The C side of ECOM_TYPE_LIST. */
 typedef struct ecom_list {

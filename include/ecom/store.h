@@ -196,11 +196,12 @@ typedef int (*ecom_pending_fn)(void *user, const ecom_pending *pending);
 ECOM_API ECOM_MUST_USE int ecom_store_pending(ecom_store *store, int64_t before_ms, uint32_t limit,
                                               ecom_pending_fn row, void *user, ecom_error *err);
 /** Forgets events that the bus has confirmed. Unknown tokens are fine: another relay was first. It
- *  survives the process; after a power cut, events may come back. @param n  at most 1000. */
+ *  survives the process; after a power cut, events may come back. @param n  at most 1000.
+ *  @return ECOM_E_TOOLARGE (n); or as ecom_store_find(). */
 ECOM_API ECOM_MUST_USE int ecom_store_published(ecom_store *store, const ecom_str *tokens, size_t n,
                                                 ecom_error *err);
-/** How many events wait, and since when the oldest does (0: none). For metrics. Both are
- *  nullable. */
+/** How many events wait, and since when the oldest does (0: none). For metrics. Both are nullable.
+ *  @return as ecom_store_find(). */
 ECOM_API ECOM_MUST_USE int ecom_store_backlog(ecom_store *store, uint64_t *count,
                                               int64_t *oldest_ms, ecom_error *err);
 

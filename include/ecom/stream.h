@@ -60,6 +60,7 @@ ECOM_API ECOM_MUST_USE int ecom_stream_send(ecom_stream *stream, ecom_str bytes)
 ECOM_API int ecom_stream_is_full(ecom_stream *stream);
 /** Ends the response behind what was sent. Any thread; again is fine. */
 ECOM_API void ecom_stream_end(ecom_stream *stream);
+/** One more reference to the same stream, which it returns. */
 ECOM_API ecom_stream *ecom_stream_ref(ecom_stream *stream);
 /** NULL is fine. Does not end it. */
 ECOM_API void ecom_stream_unref(ecom_stream *stream);
@@ -126,6 +127,7 @@ ECOM_API void ecom_websocket_close(ecom_websocket *ws, int32_t code, ecom_str re
 /** Calls `timer` after so long, instead of at the time that was set before; -1: not at all. Any
  *  thread. */
 ECOM_API void ecom_websocket_set_timer(ecom_websocket *ws, int32_t ms);
+/** One more reference to the same WebSocket, which it returns. */
 ECOM_API ecom_websocket *ecom_websocket_ref(ecom_websocket *ws);
 /** NULL is fine. Does not close it. */
 ECOM_API void ecom_websocket_unref(ecom_websocket *ws);

@@ -198,8 +198,8 @@ def check_once(shop, orders):
         shop, 'notification', 'notifications', 'SENT') == (orders, orders))
 
 
-def many_orders(shop, token, pids=None, check=None, pause_s=0):
-    """As many orders as 64 connections bring, until the last is PAID. `pids`: whose processor time is
+def many_orders(shop, token, pids=None, check=None, pause_s=0, connections=64):
+    """As many orders as the connections bring, until the last is PAID. `pids`: whose processor time is
     told; `check`: that all is as it should be; `pause_s`: between looks, which cost something too."""
     pids = pids or {name: shop.pid(name) for name in DAEMONS}
     port = shop.port['order-service']
@@ -207,7 +207,7 @@ def many_orders(shop, token, pids=None, check=None, pause_s=0):
     pending = request('GET', '/orders?status=PENDING&first=1', port, token=token)
     cpu_before = {name: cpu_s(pid) for name, pid in pids.items()}
     start = time.perf_counter()
-    loadgen(port, 64, ORDERS, request('POST', '/orders', port, b'{"amount":1}', token), 201)
+    loadgen(port, connections, ORDERS, request('POST', '/orders', port, b'{"amount":1}', token), 201)
     while connection.exchange(pending)['items']:
         time.sleep(pause_s)
     seconds = time.perf_counter() - start

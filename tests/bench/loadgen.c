@@ -30,7 +30,7 @@ struct load {
     char request[MAX_REQUEST];
     size_t request_bytes, digits_at; /* digits_at 0: no number in it */
     int epoll, expected;
-    uint64_t started, finished, wanted, failed;
+    uint64_t started, sent, finished, wanted, failed, again;
     uint32_t *latency_us;
 };
 
@@ -48,21 +48,27 @@ static int64_t now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static void send_next(struct load *load, struct connection *c)
+static void send_one(struct load *load, struct connection *c)
 {
     char number[16];
 
-    if (load->started == load->wanted)
-        return;
-    load->started++;
+    load->sent++;
     if (load->digits_at) {
-        snprintf(number, sizeof(number), "%08u", (unsigned)(load->started % 100000000));
+        snprintf(number, sizeof(number), "%08u", (unsigned)(load->sent % 100000000));
         memcpy(load->request + load->digits_at, number, 8);
     }
     c->have = 0;
-    c->sent_ns = now_ns();
     if (write(c->fd, load->request, load->request_bytes) != (ssize_t)load->request_bytes)
         die("write");
+}
+
+static void send_next(struct load *load, struct connection *c)
+{
+    if (load->started == load->wanted)
+        return;
+    load->started++;
+    c->sent_ns = now_ns();
+    send_one(load, c);
 }
 
 /* Is the answer whole? Without a length it is one in chunks, whose end no JSON has within it. */
@@ -90,7 +96,13 @@ static void receive(struct load *load, struct connection *c)
     c->answer[c->have] = '\0';
     if (!is_whole(c))
         return;
-    load->failed += atoi(c->answer + 9) != load->expected;
+    int status = atoi(c->answer + 9);
+    if (status == 503 && load->expected != 503 && load->again < load->wanted) {
+        load->again++; /* refused for now, and nothing was done: the wait counts */
+        send_one(load, c);
+        return;
+    }
+    load->failed += status != load->expected;
     load->latency_us[load->finished++] = (uint32_t)((now_ns() - c->sent_ns) / 1000);
     send_next(load, c);
 }
@@ -165,9 +177,10 @@ int main(int argc, char **argv)
     double seconds = (double)(now_ns() - start) / 1e9;
     qsort(load.latency_us, load.finished, sizeof(*load.latency_us), by_value);
     printf("{\"requests\": %llu, \"failed\": %llu, \"seconds\": %.3f, \"rps\": %.1f, "
-           "\"p50_us\": %u, \"p99_us\": %u, \"max_us\": %u}\n",
+           "\"p50_us\": %u, \"p99_us\": %u, \"max_us\": %u, \"again\": %llu}\n",
            (unsigned long long)load.finished, (unsigned long long)load.failed, seconds,
            (double)load.finished / seconds, load.latency_us[load.finished / 2],
-           load.latency_us[load.finished * 99 / 100], load.latency_us[load.finished - 1]);
+           load.latency_us[load.finished * 99 / 100], load.latency_us[load.finished - 1],
+           (unsigned long long)load.again);
     return load.failed > 0;
 }

@@ -1,5 +1,6 @@
 #include "mongodb/mongodb.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -77,7 +78,7 @@ static struct ecom__mdb_collection *slot_of(ecom__mdb *db, const char *name)
         return NULL;
     struct ecom__mdb_collection *slot = &db->collections[db->ncollections++];
     snprintf(slot->name, sizeof(slot->name), "%s", name);
-    slot->ready = 0;
+    slot->ready = slot->preparing = 0;
     return slot;
 }
 
@@ -134,29 +135,67 @@ int ecom__mdb_is_ready(ecom__mdb *db, const char *name)
     return ready;
 }
 
-int ecom__mdb_prepare(ecom__mdb *db, ecom__mdb_use *use, const char *name, ecom_error *err)
+/* Under the lock. Of many that come at once one asks the server, and its answer is theirs.
+ * @return 1: the collection is ready; 0: this thread is to ask; or why it is not. */
+static int await_other(ecom__mdb *db, const struct ecom__mdb_collection *slot, ecom_error *err)
 {
-    pthread_mutex_lock(&db->lock);
-    struct ecom__mdb_collection *slot = slot_of(db, name);
-    int ready = slot && slot->ready;
-    pthread_mutex_unlock(&db->lock);
+    struct timespec until = ecom__mdb_after_ms(db->timeout_ms);
+    int late = 0;
 
-    if (!slot)
-        return ecom_fail(err, ECOM_E_TOOLARGE, "a store has at most %d collections",
-                         ECOM__MDB_MAX_COLLECTIONS);
-    if (ready)
-        return ECOM_OK;
+    if (!slot->preparing)
+        return slot->ready;
+    while (slot->preparing && !late)
+        late = pthread_cond_timedwait(&db->prepared, &db->lock, &until) == ETIMEDOUT;
+    if (slot->ready)
+        return 1;
+    if (slot->preparing)
+        return ecom_fail(err, ECOM_E_UNAVAILABLE, "MongoDB makes indexes for longer than %d ms",
+                         db->timeout_ms);
+    if (err)
+        *err = db->why_not;
+    return db->why_not.code;
+}
+
+static int prepare(ecom__mdb *db, ecom__mdb_use *use, const char *name, ecom_error *err)
+{
     int r = make_indexes(db, use, name, err);
+
     if (r == ECOM_OK) {
         use->until_us = ecom__mdb_until(db);
         r = enter_in_registry(db, use, name, err);
     }
-    if (r == ECOM_OK) {
+    return r;
+}
+
+int ecom__mdb_prepare(ecom__mdb *db, ecom__mdb_use *use, const char *name, ecom_error *err)
+{
+    ecom_error why = {0};
+    int r;
+
+    pthread_mutex_lock(&db->lock);
+    struct ecom__mdb_collection *slot = slot_of(db, name);
+    int waits = slot && slot->preparing;
+    if (!slot)
+        r = ecom_fail(err, ECOM_E_TOOLARGE, "a store has at most %d collections",
+                      ECOM__MDB_MAX_COLLECTIONS);
+    else if ((r = await_other(db, slot, err)) == 0)
+        slot->preparing = 1;
+    pthread_mutex_unlock(&db->lock);
+    if (r > 0 && waits)
         use->until_us = ecom__mdb_until(db);
-        pthread_mutex_lock(&db->lock);
-        slot->ready = 1;
-        pthread_mutex_unlock(&db->lock);
-    }
+    if (r != 0)
+        return r < 0 ? r : ECOM_OK;
+
+    r = prepare(db, use, name, &why);
+    use->until_us = ecom__mdb_until(db);
+    pthread_mutex_lock(&db->lock);
+    slot->preparing = 0;
+    slot->ready = r == ECOM_OK;
+    db->why_not = why;
+    pthread_cond_broadcast(&db->prepared);
+    pthread_mutex_unlock(&db->lock);
+    if (r < 0 && err)
+        *err = why;
     return r;
 }
 

@@ -145,8 +145,6 @@ static void lead(ecom__mdb *db, const ecom__mdb_job *own)
 /* Under the lock. @return truth: this thread stays. If not, the job may be gone once it is left. */
 static int enqueue(ecom__mdb_queue *queue, ecom__mdb_job *job)
 {
-    pthread_condattr_t monotonic;
-
     job->next = NULL;
     job->taken = job->finished = 0;
     job->lead = queue->running < ECOM__MDB_UNDER_WAY;
@@ -154,18 +152,24 @@ static int enqueue(ecom__mdb_queue *queue, ecom__mdb_job *job)
     queue->running += job->lead;
     queue->staying += job->stays;
     queue->n++;
-    if (job->stays) {
-        pthread_condattr_init(&monotonic);
-        pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-        pthread_cond_init(&job->turn, &monotonic);
-        pthread_condattr_destroy(&monotonic);
-    }
+    if (job->stays)
+        ecom__mdb_cond_init(&job->turn);
     *queue->end = job;
     queue->end = &job->next;
     return job->stays;
 }
 
-static struct timespec after_ms(int64_t ms)
+void ecom__mdb_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t monotonic;
+
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+struct timespec ecom__mdb_after_ms(int64_t ms)
 {
     struct timespec t;
 
@@ -183,7 +187,7 @@ static struct timespec after_ms(int64_t ms)
  * goes by itself, with all that wait there. */
 static void await_turn(ecom__mdb *db, ecom__mdb_job *job)
 {
-    struct timespec until = after_ms(db->timeout_ms / PATIENCE);
+    struct timespec until = ecom__mdb_after_ms(db->timeout_ms / PATIENCE);
     int late = 0;
 
     while (!job->finished && !job->lead) {

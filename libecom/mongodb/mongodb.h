@@ -3,6 +3,7 @@
 #define ECOM_MONGODB_MONGODB_H
 
 #include <pthread.h>
+#include <time.h>
 
 #include "ecom/mongodb.h"
 #include "mongodb/driver.h"
@@ -32,10 +33,12 @@ typedef struct ecom__mdb {
     /* Collections of ours, as they are called there; `ready`: the indexes are known to be there. */
     struct ecom__mdb_collection {
         char name[ECOM__MDB_NAME];
-        int ready;
+        int ready, preparing;
     } collections[ECOM__MDB_MAX_COLLECTIONS];
     size_t ncollections;
-    int64_t listed_us; /* when they were last asked for; below 0: never */
+    int64_t listed_us;       /* when they were last asked for; below 0: never */
+    pthread_cond_t prepared; /* somebody has come to an end with preparing one */
+    ecom_error why_not;      /* if without success */
 
     ecom__mdb_queue queue;
 } ecom__mdb;
@@ -72,6 +75,10 @@ int ecom__mdb_list(ecom__mdb *db, int64_t until_us, char (*out)[ECOM__MDB_NAME],
                    ecom_error *err);
 /* A revision above @p stored and above all that this handle gave out: about the time in us. */
 uint64_t ecom__mdb_next_rev(ecom__mdb *db, uint64_t stored);
+
+/* For waits by the monotonic clock. */
+void ecom__mdb_cond_init(pthread_cond_t *cond);
+struct timespec ecom__mdb_after_ms(int64_t ms);
 
 void ecom__mdb_queue_init(ecom__mdb_queue *queue);
 void ecom__mdb_queue_clear(ecom__mdb_queue *queue);

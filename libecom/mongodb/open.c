@@ -34,6 +34,7 @@ static void mdb_close(void *self)
     if (db->pool)
         mongoc_client_pool_destroy(db->pool);
     ecom__mdb_queue_clear(&db->queue);
+    pthread_cond_destroy(&db->prepared);
     pthread_mutex_destroy(&db->lock);
     free(db->database);
     free(db);
@@ -193,6 +194,7 @@ int ecom_mongodb_open_store(const char *url, const ecom_store_options *opts, eco
         return ecom_fail(err, ECOM_E_NOMEM, "no memory for a store");
     }
     pthread_mutex_init(&db->lock, NULL);
+    ecom__mdb_cond_init(&db->prepared);
     ecom__mdb_queue_init(&db->queue);
     db->env = opts && opts->env ? opts->env : ecom_env_system();
     db->timeout_ms = timeout_ms;

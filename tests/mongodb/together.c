@@ -401,6 +401,30 @@ static void behind_commands_that_hang_nobody_waits_for_long(void)
     end();
 }
 
+/* Of many that are the first in a collection. */
+static void indexes_are_asked_for_once(void)
+{
+    enum { FIRST = 8 };
+    pthread_t threads[FIRST];
+
+    begin();
+    proxy_fault(proxy, "createIndexes", PROXY_HELD, 1000);
+    for (int i = 0; i < FIRST; i++) {
+        writes[i].change.collection = S("others");
+        pthread_create(&threads[i], NULL, put_one, &writes[i]);
+    }
+    await_met("createIndexes", 1);
+    for (int i = 0; i < FIRST; i++) /* time for them all to come */
+        ping(direct);
+    proxy_release(proxy);
+    for (int i = 0; i < FIRST; i++)
+        pthread_join(threads[i], NULL);
+    CHECK_I64(1, proxy_met(proxy, "createIndexes"));
+    for (int i = 0; i < FIRST; i++)
+        CHECK(writes[i].result == ECOM_OK, "%s", writes[i].e.text);
+    end();
+}
+
 struct tokens {
     char bytes[MOST][300];
     ecom_str at[MOST];
@@ -489,6 +513,7 @@ static const struct check_case cases[] = {
     CASE(a_cut_changes_nothing_about_any_of_them),
     CASE(who_has_no_time_left_is_not_sent_along),
     CASE(behind_commands_that_hang_nobody_waits_for_long),
+    CASE(indexes_are_asked_for_once),
     CASE(many_events_are_forgotten_by_one_command),
     CASE(an_event_of_another_with_the_same_number_goes_on_waiting),
 };

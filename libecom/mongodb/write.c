@@ -401,7 +401,7 @@ static int after_refusal(struct change *c)
 
     if (r < 0)
         return c->sent ? fail_unknown(c) : r;
-    if (is_ours(c, &state)) /* or the driver tried twice, and the second try was refused */
+    if (c->sent && is_ours(c, &state))
         return DONE;
     /* Somebody wrote since: over ours, or instead of it? */
     if (c->sent && state.rev != base)

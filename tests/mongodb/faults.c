@@ -199,21 +199,6 @@ static void what_nobody_knows_is_a_timeout_and_no_guess(void)
 }
 
 /* A network may keep a command and deliver it when all is over. */
-static void what_the_driver_tried_twice_and_the_server_refused_once_is_done(void)
-{
-    uint64_t one = 0, two = 0;
-    ecom_error e = {0};
-
-    begin();
-    proxy_fault(proxy, "insert", PROXY_TWICE, 1);
-    CHECK_CODE(ECOM_OK, put(ours, 0, "e1", &one, &e), e);
-    proxy_fault(proxy, "update", PROXY_TWICE, 1);
-    CHECK_CODE(ECOM_OK, put(ours, one, "e2", &two, &e), e);
-    CHECK(proxy_met(proxy, "insert") && proxy_met(proxy, "update"), "it did not come to that");
-    CHECK(holds(two, "e1 e2"), "after two tries");
-    end();
-}
-
 static void a_write_that_arrives_late_has_no_second_effect(void)
 {
     uint64_t one = 0, two = 0, three = 0;
@@ -606,7 +591,6 @@ static const struct check_case cases[] = {
     CASE(it_holds_without_the_drivers_own_tries),
     CASE(an_answer_that_never_comes_is_looked_up),
     CASE(what_nobody_knows_is_a_timeout_and_no_guess),
-    CASE(what_the_driver_tried_twice_and_the_server_refused_once_is_done),
     CASE(a_write_that_arrives_late_has_no_second_effect),
     CASE(a_change_that_was_written_over_is_known_by_its_event),
     CASE(a_clash_is_told_apart_from_a_write_that_was_done),

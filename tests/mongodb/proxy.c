@@ -235,20 +235,8 @@ static int do_late(struct link *link, int held, const char *message, size_t n)
     return on;
 }
 
-/* The answer to the second is what comes back. */
-static int do_twice(struct link *link, char *message, size_t n)
-{
-    enum { TO_ID = sizeof("lsid") + 4 + 1 + sizeof("id") + 4 + 1 };
-
-    do_unseen(link, message, n);
-    char *session = memmem(message, n, "lsid", sizeof("lsid"));
-    if (session && session + TO_ID < message + n)
-        session[TO_ID] ^= 1; /* as if it were another's */
-    return send_all(link->server, message, n);
-}
-
 /* @return 0: the connection is at its end. */
-static int pass_fault(struct link *link, enum proxy_fault fault, char *message, size_t n)
+static int pass_fault(struct link *link, enum proxy_fault fault, const char *message, size_t n)
 {
     switch (fault) {
     case PROXY_NONE:
@@ -268,8 +256,6 @@ static int pass_fault(struct link *link, enum proxy_fault fault, char *message, 
     case PROXY_SILENT:
         do_unseen(link, message, n);
         return 1;
-    case PROXY_TWICE:
-        return do_twice(link, message, n);
     case PROXY_LATE:
     case PROXY_HELD:
         return do_late(link, fault == PROXY_HELD, message, n);

@@ -9,7 +9,6 @@ enum proxy_fault {
     PROXY_RESET_AFTER, /* the same, by a reset */
     PROXY_CUT_MIDDLE,  /* half of the command goes through */
     PROXY_SILENT,      /* it is done; no answer comes, the connection stays */
-    PROXY_TWICE,       /* tried twice, by a server that does not know the second for the first */
     PROXY_LATE, /* our side is cut; the command reaches the server when proxy_release() says */
     PROXY_HELD  /* the same, but our side stays, and has its answer then */
 };

@@ -47,6 +47,7 @@ int place_find(struct place *place, int *status)
 {
     const char *ci = getenv("CI");
 
+    mongoc_init(); /* starts no thread */
     *place = (struct place){.server = setting("ECOM_STORE_URL")};
     if (!place->server)
         place->server = setting("ECOM_MONGODB_URL");
@@ -93,7 +94,6 @@ void place_clear(const struct place *place)
 
     if (child == 0) {
         bson_t *command = BCON_NEW("dropDatabase", BCON_INT32(1));
-        mongoc_init();
         mongoc_client_t *client = mongoc_client_new(place->url);
         mongoc_uri_t *uri = mongoc_uri_new(place->url);
         mongoc_client_command_simple(client, mongoc_uri_get_database(uri), command, NULL, NULL,

@@ -139,15 +139,29 @@ static rd_kafka_topic_partition_list_t *new_ones(const rd_kafka_topic_partition_
     return fresh;
 }
 
+/* What the group has committed. */
+static int ask_committed(struct ecom__kafka_member *m, rd_kafka_topic_partition_list_t *list,
+                         int64_t deadline_ms, ecom_error *err)
+{
+    rd_kafka_resp_err_t code;
+
+    while (passing(code = rd_kafka_committed(m->rk, list, ecom__kafka_left_ms(deadline_ms))) &&
+           ecom__kafka_left_ms(deadline_ms))
+        ecom__kafka_pause(AGAIN_MS);
+    return code ? ecom__kafka_fail(m->kafka, code, "asking Kafka for offsets", err) : ECOM_OK;
+}
+
 int ecom__kafka_start_at_end(struct ecom__kafka_member *m, rd_kafka_topic_partition_list_t *list,
                              int64_t deadline_ms, ecom_error *err)
 {
-    rd_kafka_resp_err_t code = rd_kafka_committed(m->rk, list, ecom__kafka_left_ms(deadline_ms));
-    if (code)
-        return ecom__kafka_fail(m->kafka, code, "asking Kafka for offsets", err);
+    rd_kafka_resp_err_t code;
+
+    int r = ask_committed(m, list, deadline_ms, err);
+    if (r < 0)
+        return r;
     rd_kafka_topic_partition_list_t *fresh = new_ones(list);
-    int r =
-        fresh->cnt ? ecom__kafka_resolve(m, fresh, RD_KAFKA_OFFSET_END, deadline_ms, err) : ECOM_OK;
+    if (fresh->cnt)
+        r = ecom__kafka_resolve(m, fresh, RD_KAFKA_OFFSET_END, deadline_ms, err);
     if (r == ECOM_OK && fresh->cnt) {
         code = commit_surely(m, fresh, deadline_ms);
         /* Members that are there already settled it: theirs is the latest, too. */
@@ -171,15 +185,13 @@ static rd_kafka_topic_partition_list_t *all_parts(const struct ecom__kafka_membe
 static int committed(struct ecom__kafka_member *m, rd_kafka_topic_partition_list_t *list,
                      ecom_error *err)
 {
-    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     int unknown = 0;
 
     for (size_t i = 0; i < m->nparts; i++)
         unknown |= m->grouped && m->parts[i].acked < 0;
-    if (unknown)
-        code = rd_kafka_committed(m->rk, list, LAG_MS);
-    if (code)
-        return ecom__kafka_fail(m->kafka, code, "asking Kafka for offsets", err);
+    int r = unknown ? ask_committed(m, list, ecom__monotonic_ms() + LAG_MS, err) : ECOM_OK;
+    if (r < 0)
+        return r;
     for (int i = 0; i < list->cnt; i++) {
         const struct ecom__kafka_part *part = &m->parts[i];
         if (!m->grouped)

@@ -342,7 +342,7 @@ static void a_tool_that_keeps_a_transaction_open_is_named(void)
 struct writer {
     pthread_t thread;
     ecom__sqlite_writer *to;
-    char id[8];
+    char id[12];
     ecom_str doc;
     uint64_t expect;
     const ecom_entry *entry; /* nullable */

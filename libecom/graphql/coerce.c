@@ -441,6 +441,7 @@ static void defaults_below(struct defaults *d, const struct gql_ref *type,
 
 /* While one is being worked out its value is this, so that a circle shows. */
 static const ecom_json busy = {.kind = ECOM_JSON_NULL};
+enum { MAX_DEFAULTS = 100 }; /* that need each other */
 
 static void default_of(struct defaults *d, struct gql_input *input)
 {
@@ -448,10 +449,14 @@ static void default_of(struct defaults *d, struct gql_input *input)
 
     if (!input->fallback || (input->value && input->value != &busy))
         return;
-    if (input->value == &busy || d->depth > 100) {
+    if (input->value == &busy || d->depth == MAX_DEFAULTS) {
         ecom__gql_report(d->errors, &input->name.at, 1,
-                         "Invalid circular reference: the default value of \"%.*s\" needs itself.",
-                         GQL_P(gql_str(input->name)));
+                         input->value
+                             ? "Invalid circular reference: the default value of \"%.*s\" "
+                               "needs itself."
+                             : "The default value of \"%.*s\" is needed by %d others, each by "
+                               "the next.",
+                         GQL_P(gql_str(input->name)), MAX_DEFAULTS);
         return;
     }
     input->value = &busy;

@@ -187,6 +187,28 @@ static void long_circles_are_found(void)
     ecom_buf_free(&all);
 }
 
+/* However many there are, no schema's text drives this into the stack's end. */
+static void default_values_need_each_other_a_hundred_deep(void)
+{
+    for (int n = 100; n <= 101; n++) {
+        ecom_graphql_options options = ECOM_GRAPHQL_OPTIONS_INIT;
+        ecom_graphql *g = NULL;
+        ecom_buf sdl = {0};
+        ecom_error e;
+        CHECK_I64(ECOM_OK, ecom_buf_append(&sdl, S("type Query { a: Int }")));
+        for (int i = 0; i < n; i++)
+            CHECK_I64(ECOM_OK, ecom_buf_printf(&sdl, "\ninput I%d { f%d: %s%.0d = %s }", i, i,
+                                               i + 1 < n ? "I" : "Int", i + 1 < n ? i + 1 : 0,
+                                               i + 1 < n ? "{}" : "1"));
+        options.sdl = ecom_buf_str(&sdl);
+        CHECK_CODE(n == 100 ? ECOM_OK : ECOM_E_INVAL, ecom_graphql_new(&options, &g, NULL, &e), e);
+        CHECK(g || strstr(e.text, "102:14: The default value of \"f100\" is needed by 100 others"),
+              "%s", e.text);
+        ecom_graphql_free(g);
+        ecom_buf_free(&sdl);
+    }
+}
+
 static void resolvers_must_fit_the_schema(void)
 {
     static const struct {
@@ -356,6 +378,7 @@ static const struct check_case cases[] = {
     CASE(problems_are_named_with_their_place),
     CASE(definitions_may_need_others_that_come_to_an_end),
     CASE(long_circles_are_found),
+    CASE(default_values_need_each_other_a_hundred_deep),
     CASE(resolvers_must_fit_the_schema),
     CASE(a_schema_prints_as_what_it_is),
     CASE(introspection_tells_of_types),

@@ -2,6 +2,7 @@
 
 #include <ecom/event.h>
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -9,15 +10,26 @@
 #include <time.h>
 
 enum { POLL_MS = 1000, PAUSE_MS = 500, AT_ONCE = 256, EVENT_BYTES = 8 << 20 };
+enum { TOPICS = 2, PARTITIONS = 64 };  /* of each topic, those whose places ids tell */
+enum { BACK = HUB_KEPT / TOPICS / 8 }; /* events of a partition, from before the start */
 /* How long an event waits for the one before it, which comes by another topic. */
 enum { EARLY_MS = 200 };
+
+/* How far somebody has come: of each partition, the offset behind the last event. */
+struct places {
+    int64_t next[TOPICS][PARTITIONS];
+};
 
 /* An event, as all who want it share it. */
 struct happening {
     atomic_uint refs;
     ecom_arena *arena; /* holds the rest */
-    ecom_str id, order_id, user_id;
+    ecom_str id;       /* the hub's places when it was told, for who comes back */
+    ecom_str order_id, user_id;
     int32_t begins; /* its order: nothing comes before it */
+    int32_t old;    /* it was on the bus before the hub was */
+    int32_t topic, partition;
+    int64_t offset;
     const ecom_json *json;
 };
 
@@ -25,6 +37,8 @@ struct listener {
     struct listener *prev, *next;
     ecom_graphql_stream *stream;
     ecom_str user_id, order_id;
+    int32_t from_kept;
+    struct places *after; /* what it has seen; or NULL */
     char text[];
 };
 
@@ -33,7 +47,9 @@ struct hub {
     ecom_member *member;                  /* the thread's */
     struct happening *early[2 * AT_ONCE]; /* the thread's */
     size_t nearly;
-    ecom_str topics[2];
+    struct places told; /* the thread's */
+    int64_t since_ms;   /* when it began to listen */
+    ecom_str topics[TOPICS];
     const ecom_env *env;
     const ecom_log *log;
     pthread_t thread;
@@ -46,6 +62,58 @@ struct hub {
     struct happening *kept[HUB_KEPT]; /* a ring */
     size_t next, nkept;
 };
+
+/* ---- places */
+
+static int add_places(ecom_buf *out, const int64_t *next)
+{
+    int n = PARTITIONS, r = ECOM_OK;
+
+    while (n > 0 && next[n - 1] == 0)
+        n--;
+    for (int i = 0; i < n && r == ECOM_OK; i++)
+        r = ecom_buf_printf(out, i ? ".%" PRId64 : "%" PRId64, next[i]);
+    return r;
+}
+
+/* `3.0.12-1`: the partitions of one topic, then those of the other; the same whichever process says
+ * it. p NULL: out of memory, and nobody can come back to that event. */
+static ecom_str write_places(const struct places *places, ecom_arena *arena)
+{
+    ecom_buf text = {0};
+    ecom_str copy = {NULL, 0};
+    int r = add_places(&text, places->next[0]);
+
+    if (r == ECOM_OK)
+        r = ecom_buf_append(&text, ecom_str_of("-"));
+    if (r == ECOM_OK)
+        r = add_places(&text, places->next[1]);
+    if (r == ECOM_OK)
+        copy = ecom_arena_copy(arena, ecom_buf_str(&text));
+    ecom_buf_free(&text);
+    return copy;
+}
+
+/* Truth: write_places() may have written it. */
+static int read_places(ecom_str text, struct places *out)
+{
+    size_t topic = 0, partition = 0, digits = 0;
+
+    *out = (struct places){0};
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        int64_t *next = &out->next[topic][partition];
+        if (c >= '0' && c <= '9' && ++digits <= 18)
+            *next = *next * 10 + (c - '0');
+        else if (c == '.' && digits && ++partition < PARTITIONS)
+            digits = 0;
+        else if (c == '-' && ++topic < TOPICS)
+            partition = digits = 0;
+        else
+            return 0;
+    }
+    return topic == TOPICS - 1;
+}
 
 /* ---- events */
 
@@ -94,7 +162,7 @@ static const ecom_json *with_correlation(const ecom_json *json, const ecom_msg *
 }
 
 /* NULL: none of the shop's events, or out of memory. */
-static struct happening *read_event(const ecom_msg *msg)
+static struct happening *read_event(const struct hub *hub, const ecom_msg *msg)
 {
     ecom_arena *arena = ecom_arena_new(EVENT_BYTES);
     struct happening *h = arena ? ecom_arena_alloc(arena, sizeof(*h)) : NULL;
@@ -111,7 +179,10 @@ static struct happening *read_event(const ecom_msg *msg)
     atomic_init(&h->refs, 1);
     h->arena = arena;
     h->json = with_correlation(h->json, msg, arena);
-    h->id = member_text(h->json, "id");
+    h->old = msg->time_ms < hub->since_ms;
+    h->topic = !ecom_str_eq(msg->topic, hub->topics[0]);
+    h->partition = msg->partition;
+    h->offset = msg->offset;
     h->order_id = member_text(h->json, "orderId");
     h->user_id = member_text(h->json, "userId");
     h->begins = contract == &ecom_order_created_contract;
@@ -120,18 +191,71 @@ static struct happening *read_event(const ecom_msg *msg)
 
 /* ---- listeners */
 
+static int is_new(const struct listener *l, const struct happening *h)
+{
+    if (l->after)
+        return h->partition >= PARTITIONS || h->offset >= l->after->next[h->topic][h->partition];
+    return l->from_kept || !h->old;
+}
+
 static int wants(const struct listener *l, const struct happening *h)
 {
     return ecom_str_eq(l->user_id, h->user_id) &&
-           (l->order_id.n == 0 || ecom_str_eq(l->order_id, h->order_id));
+           (l->order_id.n == 0 || ecom_str_eq(l->order_id, h->order_id)) && is_new(l, h);
 }
 
-static void push(ecom_graphql_stream *stream, struct happening *h)
-{
-    const ecom_graphql_event event = {
-        .size = sizeof(event), .root = h->json, .id = h->id, .drop = unref, .owner = ref(h)};
+/* An event for one who came back: what it had seen before counts in its id, whatever the order in
+ * which this process heard of it. */
+struct again {
+    struct happening *h;
+    ecom_arena *arena;
+};
 
-    if (ecom_graphql_stream_push(stream, &event) < 0)
+static void again_free(void *owner)
+{
+    struct again *again = owner;
+
+    unref(again->h);
+    ecom_arena_free(again->arena);
+}
+
+static int add_seen(const struct listener *l, struct happening *h, ecom_graphql_event *event)
+{
+    ecom_arena *arena = ecom_arena_new(EVENT_BYTES);
+    struct again *again = arena ? ecom_arena_alloc(arena, sizeof(*again)) : NULL;
+    struct places seen;
+
+    if (!again || !read_places(h->id, &seen)) {
+        ecom_arena_free(arena);
+        return ECOM_E_NOMEM;
+    }
+    for (int t = 0; t < TOPICS; t++)
+        for (int i = 0; i < PARTITIONS; i++)
+            if (seen.next[t][i] < l->after->next[t][i])
+                seen.next[t][i] = l->after->next[t][i];
+    *again = (struct again){ref(h), arena};
+    event->id = write_places(&seen, arena);
+    event->owner = again;
+    event->drop = again_free;
+    return ECOM_OK;
+}
+
+/* Short of memory an event goes without an id: nobody can come back to it. */
+static ecom_graphql_event event_for(const struct listener *l, struct happening *h)
+{
+    ecom_graphql_event event = {.size = sizeof(event), .root = h->json, .id = h->id};
+
+    if (!l->after || add_seen(l, h, &event) < 0) {
+        event.id = l->after ? (ecom_str){NULL, 0} : h->id;
+        event.owner = ref(h);
+        event.drop = unref;
+    }
+    return event;
+}
+
+static void push(ecom_graphql_stream *stream, const ecom_graphql_event *event)
+{
+    if (ecom_graphql_stream_push(stream, event) < 0)
         return; /* nobody is there any more; or it is full, which it says to its peer itself */
 }
 
@@ -143,22 +267,27 @@ static void keep(struct hub *hub, struct happening *h)
     hub->nkept += hub->nkept < HUB_KEPT;
 }
 
-/* The next of those who want it, by reference; they are asked one by one, since a stream must not
- * be pushed to under the lock: who leaves takes it. */
-static ecom_graphql_stream **collect(struct hub *hub, struct happening *h, size_t *n)
+struct delivery {
+    ecom_graphql_stream *stream;
+    ecom_graphql_event event;
+};
+
+/* For all who want it, by reference: a stream must not be pushed to under the lock, since who
+ * leaves takes it. */
+static struct delivery *collect(struct hub *hub, struct happening *h, size_t *n)
 {
-    ecom_graphql_stream **streams;
+    struct delivery *all;
     size_t count = 0;
 
     *n = 0;
     for (const struct listener *l = hub->listeners; l; l = l->next)
         count += (size_t)wants(l, h);
-    if (count == 0 || !(streams = malloc(count * sizeof(ecom_graphql_stream *))))
+    if (count == 0 || !(all = malloc(count * sizeof(*all))))
         return NULL;
     for (const struct listener *l = hub->listeners; l; l = l->next)
         if (wants(l, h))
-            streams[(*n)++] = ecom_graphql_stream_ref(l->stream);
-    return streams;
+            all[(*n)++] = (struct delivery){ecom_graphql_stream_ref(l->stream), event_for(l, h)};
+    return all;
 }
 
 /* Takes the reference. */
@@ -166,15 +295,18 @@ static void tell(struct hub *hub, struct happening *h)
 {
     size_t n;
 
+    if (h->partition < PARTITIONS)
+        hub->told.next[h->topic][h->partition] = h->offset + 1;
+    h->id = write_places(&hub->told, h->arena);
     pthread_mutex_lock(&hub->lock);
     keep(hub, h);
-    ecom_graphql_stream **streams = collect(hub, h, &n);
+    struct delivery *all = collect(hub, h, &n);
     pthread_mutex_unlock(&hub->lock);
     for (size_t i = 0; i < n; i++) {
-        push(streams[i], h);
-        ecom_graphql_stream_unref(streams[i]);
+        push(all[i].stream, &all[i].event);
+        ecom_graphql_stream_unref(all[i].stream);
     }
-    free(streams);
+    free(all);
     unref(h);
 }
 
@@ -187,16 +319,25 @@ static int knows_order(const struct hub *hub, ecom_str id)
     return 0;
 }
 
+/* Of its partition: the order of these is kept. */
+static int is_behind_early(const struct hub *hub, const struct happening *h)
+{
+    for (size_t i = 0; i < hub->nearly; i++)
+        if (hub->early[i]->topic == h->topic && hub->early[i]->partition == h->partition)
+            return 1;
+    return 0;
+}
+
 /* Of two topics, the one that is asked first may be the one that is behind. Whatever has become of
  * an order is told after its beginning, if that comes with what is polled next. */
 static int on_msg(void *user, const ecom_msg *msg)
 {
     struct hub *hub = user;
-    struct happening *h = read_event(msg);
+    struct happening *h = read_event(hub, msg);
 
     if (!h)
         return 0;
-    if (h->begins || knows_order(hub, h->order_id))
+    if (!is_behind_early(hub, h) && (h->begins || knows_order(hub, h->order_id)))
         tell(hub, h);
     else
         hub->early[hub->nearly++] = h;
@@ -212,44 +353,56 @@ static void tell_early(struct hub *hub, size_t n)
     memmove(hub->early, hub->early + n, hub->nearly * sizeof(hub->early[0]));
 }
 
-/* Where in the ring, counted from its oldest, those begin that are new to the listener. */
-static size_t first_new(const struct hub *hub, const struct hub_wish *wish)
-{
-    size_t start = hub->next + HUB_KEPT - hub->nkept;
-
-    for (size_t i = 0; wish->after.p && i < hub->nkept; i++)
-        if (ecom_str_eq(hub->kept[(start + i) % HUB_KEPT]->id, wish->after))
-            return i + 1;
-    return wish->after.p || wish->from_kept ? 0 : hub->nkept;
-}
-
 /* With the lock held: the listener's own thread is here, so nobody leaves meanwhile. */
-static void catch_up(struct hub *hub, const struct hub_wish *wish, const struct listener *l)
+static void catch_up(struct hub *hub, const struct listener *l)
 {
     size_t start = hub->next + HUB_KEPT - hub->nkept;
 
-    for (size_t i = first_new(hub, wish); i < hub->nkept; i++) {
+    for (size_t i = 0; i < hub->nkept && (l->after || l->from_kept); i++) {
         struct happening *h = hub->kept[(start + i) % HUB_KEPT];
-        if (wants(l, h))
-            push(l->stream, h);
+        if (!wants(l, h))
+            continue;
+        const ecom_graphql_event event = event_for(l, h);
+        push(l->stream, &event);
     }
 }
 
-int hub_join(struct hub *hub, const struct hub_wish *wish, ecom_graphql_stream *stream, void **out,
-             ecom_error *err)
+static void listener_free(struct listener *l)
+{
+    if (l)
+        free(l->after);
+    free(l);
+}
+
+static struct listener *listener_new(const struct hub_wish *wish)
 {
     struct listener *l = calloc(1, sizeof(*l) + wish->user_id.n + wish->order_id.n + 1);
 
-    if (!l)
-        return ecom_fail(err, ECOM_E_NOMEM, "a subscription");
+    if (!l || (wish->after.p && !(l->after = calloc(1, sizeof(*l->after))))) {
+        listener_free(l);
+        return NULL;
+    }
     memcpy(l->text, wish->user_id.p, wish->user_id.n);
     l->user_id = (ecom_str){l->text, wish->user_id.n};
     l->order_id = (ecom_str){l->text + wish->user_id.n, wish->order_id.n};
     if (wish->order_id.n)
         memcpy(l->text + wish->user_id.n, wish->order_id.p, wish->order_id.n);
+    l->from_kept = wish->from_kept;
+    if (l->after && !read_places(wish->after, l->after))
+        *l->after = (struct places){0};
+    return l;
+}
+
+int hub_join(struct hub *hub, const struct hub_wish *wish, ecom_graphql_stream *stream, void **out,
+             ecom_error *err)
+{
+    struct listener *l = listener_new(wish);
+
+    if (!l)
+        return ecom_fail(err, ECOM_E_NOMEM, "a subscription");
     l->stream = ecom_graphql_stream_ref(stream);
     pthread_mutex_lock(&hub->lock);
-    catch_up(hub, wish, l);
+    catch_up(hub, l);
     l->next = hub->listeners;
     if (l->next)
         l->next->prev = l;
@@ -272,7 +425,7 @@ void hub_leave(struct hub *hub, void *listener)
         l->next->prev = l->prev;
     pthread_mutex_unlock(&hub->lock);
     ecom_graphql_stream_unref(l->stream);
-    free(l);
+    listener_free(l);
 }
 
 /* ---- the thread */
@@ -301,8 +454,11 @@ static void pause_a_while(struct hub *hub)
 
 static int subscribe(struct hub *hub, ecom_error *err)
 {
-    const ecom_subscription wish = {
-        .size = sizeof(wish), .topics = hub->topics, .ntopics = 2, .start = ECOM_START_LATEST};
+    const ecom_subscription wish = {.size = sizeof(wish),
+                                    .topics = hub->topics,
+                                    .ntopics = TOPICS,
+                                    .start = ECOM_START_LATEST,
+                                    .back = BACK};
 
     return ecom_bus_subscribe(hub->bus, &wish, &hub->member, err);
 }
@@ -363,6 +519,7 @@ int hub_open(const struct hub_options *options, struct hub **out, ecom_error *er
     hub->topics[1] = options->payment_topic;
     hub->env = options->env;
     hub->log = options->log;
+    hub->since_ms = ecom_env_now_ms(hub->env);
     pthread_mutex_init(&hub->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -20,12 +20,13 @@ struct hub_options {
 struct hub_wish {
     ecom_str user_id;  /* whose orders */
     ecom_str order_id; /* empty: all */
-    ecom_str after; /* go on behind this event; unknown: with all that is kept; p NULL: from now */
+    ecom_str after;    /* the id of an event, of this or another process: go on behind it; any other
+                        * text: with all that is kept; p NULL: from now */
     int32_t from_kept; /* without after: with all that is kept */
 };
 
-/* Opens the bus, and starts to listen on a thread of its own. A bus that cannot be reached is tried
- * again for ever. */
+/* Opens the bus, and starts to listen on a thread of its own, from some events before its end on. A
+ * bus that cannot be reached is tried again for ever. */
 int hub_open(const struct hub_options *options, struct hub **out, ecom_error *err);
 /* Pushes what fits the wish to the stream; an event's root is its JSON. @param out  for
  * hub_leave(). */

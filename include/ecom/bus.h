@@ -116,6 +116,9 @@ typedef struct ecom_subscription {
     size_t ntopics;
     ecom_start start;
     int32_t session_timeout_ms; /**< a member silent for longer has left; 0: 10,000 */
+    /** Without a group, from the latest: begin that many messages before the end of each partition,
+     *  or at the oldest that is kept; up to 1,000,000. */
+    int32_t back;
     /** Nullable. Called inside ecom_member_poll() before a partition goes to another member: ack
      *  what is done, forget the rest. After it, acks for that partition are ignored. */
     void (*revoked)(void *user, ecom_str topic, int32_t partition);

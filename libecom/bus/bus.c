@@ -16,6 +16,7 @@ enum {
     DEFAULT_TIMEOUT_MS = 5000,
     DEFAULT_PARTITIONS = 8,
     DEFAULT_SESSION_MS = 10000,
+    MAX_BACK = 1000000,
     FEW = 16 /* messages that are stamped on the stack */
 };
 #define DEFAULT_RETENTION_MS (INT64_C(7) * 86400000)
@@ -324,6 +325,12 @@ static int check_subscription(const ecom_subscription *sub, ecom_error *err)
     if (sub->start != ECOM_START_EARLIEST && sub->start != ECOM_START_LATEST)
         return ecom_fail_field(err, ECOM_E_INVAL, "start", "must be earliest or latest, not %d",
                                (int)sub->start);
+    if (sub->back < 0 || sub->back > MAX_BACK)
+        return ecom_fail_field(err, ECOM_E_INVAL, "back", "must be between 0 and %d, not %" PRId32,
+                               MAX_BACK, sub->back);
+    if (sub->back && (sub->group.n || sub->start != ECOM_START_LATEST))
+        return ecom_fail_field(err, ECOM_E_INVAL, "back",
+                               "is for members without a group that start at the latest");
     if (sub->session_timeout_ms < 0)
         return ecom_fail_field(err, ECOM_E_INVAL, "session_timeout_ms",
                                "must be at least 0, not %" PRId32, sub->session_timeout_ms);

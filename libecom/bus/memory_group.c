@@ -88,7 +88,8 @@ int64_t ecom__memory_floor(const struct ecom__memory *memory, const struct ecom_
 }
 
 /* The group's view of a topic, from the start that its first subscriber asks for. */
-static int add_slots(struct ecom__group *group, struct ecom__topic *topic, ecom_start start)
+static int add_slots(struct ecom__group *group, struct ecom__topic *topic,
+                     const ecom_subscription *sub)
 {
     size_t n = group->nslots, more = (size_t)topic->npartitions;
 
@@ -107,7 +108,8 @@ static int add_slots(struct ecom__group *group, struct ecom__topic *topic, ecom_
         }
         slot->topic = topic;
         slot->partition = (int32_t)i;
-        slot->committed = start == ECOM_START_LATEST ? ecom__log_end(&topic->logs[i]) : 0;
+        if (sub->start == ECOM_START_LATEST && ecom__log_end(&topic->logs[i]) > sub->back)
+            slot->committed = ecom__log_end(&topic->logs[i]) - sub->back;
         slot->position = slot->committed;
     }
     group->nslots = n + more;
@@ -527,7 +529,7 @@ static int join(struct ecom__memory_bus *bus, struct ecom__memory_member *m,
                          m->group->name, ECOM_BUS_MAX_MEMBERS);
     m->held = calloc(partitions, sizeof(struct ecom__slot *));
     for (size_t i = 0; i < m->ntopics && m->held; i++)
-        if (add_slots(m->group, m->topics[i], sub->start) < 0)
+        if (add_slots(m->group, m->topics[i], sub) < 0)
             return ecom_fail(err, ECOM_E_NOMEM, "joining a group");
     if (!m->held)
         return ecom_fail(err, ECOM_E_NOMEM, "joining a group");

@@ -22,6 +22,7 @@ struct member {
     void (*revoked)(void *user, ecom_str topic, int32_t partition);
     void *user;
     ecom_start start;
+    int32_t back;
     int32_t session_ms;
     int alone; /* no group: all partitions, no commits */
     struct ecom__group_file group;
@@ -303,7 +304,8 @@ static void hold_all(struct member *m)
 {
     for (size_t t = 0; t < m->nreaders; t++)
         for (int32_t i = 0; i < m->readers[t].partitions; i++) {
-            int64_t from = m->start == ECOM_START_LATEST ? m->readers[t].ends[i] : 0;
+            int64_t end = m->readers[t].ends[i];
+            int64_t from = m->start == ECOM_START_LATEST && end > m->back ? end - m->back : 0;
             m->held[m->nheld++] = (struct held){t, i, from, from};
         }
 }
@@ -356,6 +358,7 @@ int ecom__sqlite_subscribe(void *self, const ecom_subscription *sub, void **memb
     m->revoked = sub->revoked;
     m->user = sub->user;
     m->start = sub->start;
+    m->back = sub->back;
     m->session_ms = sub->session_timeout_ms;
     m->alone = sub->group.n == 0;
     m->group = (struct ecom__group_file){.file = ECOM__BUS_FILE_NONE, .alive = -1};

@@ -209,6 +209,21 @@ static int list_partitions(struct ecom__kafka_member *m, struct ecom__kafka_prod
     return ECOM_OK;
 }
 
+/* Some messages before the end, as far as they are there. */
+static int go_back(struct ecom__kafka_member *m, rd_kafka_topic_partition_list_t *list,
+                   int64_t deadline_ms, ecom_error *err)
+{
+    rd_kafka_topic_partition_list_t *oldest = rd_kafka_topic_partition_list_copy(list);
+    int r = ecom__kafka_resolve(m, oldest, RD_KAFKA_OFFSET_BEGINNING, deadline_ms, err);
+
+    for (int i = 0; i < list->cnt && r == ECOM_OK; i++) {
+        int64_t from = list->elems[i].offset - m->sub.back;
+        list->elems[i].offset = from > oldest->elems[i].offset ? from : oldest->elems[i].offset;
+    }
+    rd_kafka_topic_partition_list_destroy(oldest);
+    return r;
+}
+
 /* One that looks on has all partitions, and no group. */
 static int look_on(struct ecom__kafka_member *m, rd_kafka_topic_partition_list_t *list,
                    int64_t deadline_ms, ecom_error *err)
@@ -217,6 +232,8 @@ static int look_on(struct ecom__kafka_member *m, rd_kafka_topic_partition_list_t
         m->sub.start == ECOM_START_LATEST ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
     int r = ecom__kafka_resolve(m, list, from, deadline_ms, err);
 
+    if (r == ECOM_OK && m->sub.back)
+        r = go_back(m, list, deadline_ms, err);
     for (int i = 0; i < list->cnt && r == ECOM_OK; i++) {
         const rd_kafka_topic_partition_t *at = &list->elems[i];
         if (ecom__kafka_part_add(m, at->topic, at->partition) < 0)

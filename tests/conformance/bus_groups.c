@@ -333,6 +333,30 @@ static void lookers_on_each_see_all_and_commit_nothing(struct bus_test *t)
     bus_take(ma, &a, 50);
 }
 
+/* Each partition has its own end. */
+static void lookers_on_begin_some_messages_before_the_end(struct bus_test *t)
+{
+    static struct inbox in;
+    ecom_str topic = S("t");
+    ecom_subscription sub = {
+        .size = sizeof(sub), .topics = &topic, .ntopics = 1, .start = ECOM_START_LATEST, .back = 3};
+
+    bus_send_many(t, t->bus, "t", 1, 0, 10); /* one key: one partition */
+    in.n = 0;
+    ecom_member *m = bus_join_as(t, t->bus, &sub);
+    CHECK_PASSED();
+    bus_send_many(t, t->bus, "t", 1, 10, 12);
+    bus_take(m, &in, 5);
+    bus_check_all_once(&in, NULL, 7, 12);
+    bus_quit(t, m);
+    sub.back = 30; /* more than there are */
+    in.n = 0;
+    m = bus_join_as(t, t->bus, &sub);
+    CHECK_PASSED();
+    bus_take(m, &in, 12);
+    bus_check_all_once(&in, NULL, 0, 12);
+}
+
 static void lag_counts_what_was_not_acked(struct bus_test *t)
 {
     static struct inbox in;
@@ -385,6 +409,7 @@ static const struct bus_case cases[] = {
     CASE(0, a_new_group_starts_from_the_oldest_message),
     CASE(0, a_group_that_starts_at_the_latest_gets_what_comes_after),
     CASE(0, lookers_on_each_see_all_and_commit_nothing),
+    CASE(0, lookers_on_begin_some_messages_before_the_end),
     CASE(0, lag_counts_what_was_not_acked),
     CASE(0, lag_is_of_ones_own_partitions),
 };

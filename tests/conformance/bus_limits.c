@@ -158,6 +158,19 @@ static void a_subscription_is_checked(struct bus_test *t)
     sub.group = S("g");
     sub.session_timeout_ms = -1;
     CHECK_CODE(ECOM_E_INVAL, ecom_bus_subscribe(t->bus, &sub, &m, &e), e);
+    sub.session_timeout_ms = 0;
+    sub.start = ECOM_START_LATEST;
+    sub.back = 1; /* a group knows where it goes on */
+    CHECK_CODE(ECOM_E_INVAL, ecom_bus_subscribe(t->bus, &sub, &m, &e), e);
+    sub.group = S("");
+    sub.start = ECOM_START_EARLIEST;
+    CHECK_CODE(ECOM_E_INVAL, ecom_bus_subscribe(t->bus, &sub, &m, &e), e);
+    sub.start = ECOM_START_LATEST;
+    sub.back = -1;
+    CHECK_CODE(ECOM_E_INVAL, ecom_bus_subscribe(t->bus, &sub, &m, &e), e);
+    sub.back = 1000001;
+    CHECK_CODE(ECOM_E_INVAL, ecom_bus_subscribe(t->bus, &sub, &m, &e), e);
+    CHECK(strcmp(e.field, "back") == 0, "field %s", e.field);
     CHECK(!m, "a refused subscription made a member");
 }
 

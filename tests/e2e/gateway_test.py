@@ -1,10 +1,15 @@
 """The gateway in front of the services: lists with their arguments, a service that is away, HTTP."""
+import contextlib
+import http.client
 import json
+import os
+import signal
 import socket
+import subprocess
 import time
 from urllib.parse import quote
 
-from shop import Shop, equal, free_ports, run_tests, wait_until
+from shop import BIN, PATIENCE_S, Shop, equal, free_ports, run_tests, wait_until
 
 PRODUCTS = '''query($first: Int = 20, $after: String, $search: String) {
   products(first: $first, after: $after, search: $search) {
@@ -92,6 +97,63 @@ def without_a_bus_subscriptions_are_refused_by_the_name_of_the_setting():
         equal(('Subscriptions are switched off here (GATEWAY_SUBSCRIPTIONS).', ['orderEvents']),
               (error['message'], error['path']))
         equal('event: complete\ndata:', done)
+
+
+def events_of(port, token, n, after='all'):
+    """The next n events of the caller's orders behind one that was seen, as (id, (order, type)); `all`: no id, so
+    that all comes that is known."""
+    connection = http.client.HTTPConnection('127.0.0.1', port, timeout=PATIENCE_S)
+    connection.request('GET', '/graphql?query=subscription{orderEvents{orderId,type}}', headers={
+        'Accept': 'text/event-stream', 'Authorization': f'Bearer {token}', 'Last-Event-ID': after})
+    response, found, at = connection.getresponse(), [], None
+    equal(200, response.status)
+    while len(found) < n:
+        name, _, value = response.readline().decode().strip().partition(': ')
+        if name == 'id':
+            at = value
+        elif name == 'data':
+            event = json.loads(value)['data']['orderEvents']
+            found.append((at, (event['orderId'], event['type'])))
+    connection.close()
+    return found
+
+
+def who_comes_back_to_another_process_misses_nothing_and_gets_nothing_twice():
+    with Shop(RATE_LIMIT='off') as shop:
+        _, token = shop.customer()
+
+        def order():
+            placed = shop.call('order-service', 'POST', '/orders', {'amount': 1}, token).json['id']
+            shop.settled(placed, token)
+            return {(placed, 'ORDER_CREATED'), (placed, 'PAYMENT_COMPLETED')}
+
+        all_events = set().union(*(order() for _ in range(5)))
+        first = events_of(shop.port['graphql-gateway'], token, 10)
+        equal(all_events, {event for _, event in first})
+        seen = [event for _, event in first[:4]]
+        gateway = shop.pid('graphql-gateway')
+        os.kill(gateway, signal.SIGKILL)
+        all_events |= order()  # nobody hears of it
+        wait_until('another gateway', lambda: shop.pid('graphql-gateway') not in (None, gateway))
+        wait_until('its port', lambda: reaches(shop.port['graphql-gateway']))
+        rest = events_of(shop.port['graphql-gateway'], token, 8, first[3][0])
+        equal(sorted(all_events), sorted(seen + [event for _, event in rest]))
+        beside, = free_ports(1)
+        other = subprocess.Popen([os.path.join(BIN, 'graphql-gateway')], cwd=shop.folder, stdout=subprocess.PIPE,
+                                 stderr=shop.log, env={**shop.env, 'GATEWAY_PORT': str(beside)})
+        with contextlib.closing(other.stdout) as said, contextlib.ExitStack() as stack:
+            stack.callback(other.terminate)
+            equal(f'GraphQL Gateway running on :{beside}\n'.encode(), said.readline())
+            last = order()
+            got = events_of(beside, token, 6, rest[3][0])
+            equal(sorted(all_events | last), sorted(seen + [event for _, event in rest[:4] + got]))
+        equal(0, other.wait(PATIENCE_S))
+
+
+def reaches(port):
+    with contextlib.suppress(OSError), socket.create_connection(('127.0.0.1', port)):
+        return True
+    return False
 
 
 MODERN = 'application/graphql-response+json'
@@ -236,4 +298,5 @@ run_tests(lists_go_page_by_page,
           guesses_through_the_gateway_brake_who_guesses,
           a_larger_graph_asks_for_entities,
           without_a_bus_subscriptions_are_refused_by_the_name_of_the_setting,
+          who_comes_back_to_another_process_misses_nothing_and_gets_nothing_twice,
           requests_come_by_get_and_by_post)

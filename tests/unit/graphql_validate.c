@@ -120,6 +120,10 @@ static void fragments(void)
          "\"Robot\"."},
         {"{ search { ... on Node { id } ... on Named { name } } }", "ok"},
         {"{ ...F } fragment F on Query { ...F }", "Cannot spread fragment \"F\" within itself."},
+        /* What would follow it through its fields would not come to an end. */
+        {"{ people { ...F } } fragment F on Person { best { ...F } friends { ...F } }",
+         "Cannot spread fragment \"F\" within itself.\nCannot spread fragment \"F\" within "
+         "itself."},
         {"{ ...A } fragment A on Query { ...B } fragment B on Query { ...C } "
          "fragment C on Query { ...A }",
          "Cannot spread fragment \"A\" within itself via \"B\", \"C\"."},

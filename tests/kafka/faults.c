@@ -61,23 +61,35 @@ static void meet(void *user, ecom_level level, ecom_str correlation_id, const ch
 
 static const ecom_log heard = {.fn = meet};
 
-static void begin(const char *options)
+static void begin_mock(void)
 {
-    ecom_bus_options opts = ECOM_BUS_OPTIONS_INIT;
-    char why[256], url[1024];
-    ecom_error e;
+    char why[256];
 
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set(conf, "log_level", "0", why, sizeof(why));
     keeper = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
     mock = rd_kafka_mock_cluster_new(keeper, 3);
     rd_kafka_mock_topic_create(mock, "t", 1, 3);
+}
+
+static void begin_bus(const char *options)
+{
+    ecom_bus_options opts = ECOM_BUS_OPTIONS_INIT;
+    char url[1024];
+    ecom_error e;
+
     snprintf(url, sizeof(url), "kafka://%s?ecom.create.topics=false%s",
              rd_kafka_mock_cluster_bootstraps(mock), options);
     opts.timeout_ms = TIMEOUT_MS;
     opts.log = &heard;
     if (ecom_bus_open(url, &opts, &bus, &e) < 0)
         printf("# open: %s\n", e.text);
+}
+
+static void begin(const char *options)
+{
+    begin_mock();
+    begin_bus(options);
 }
 
 static void end(void)
@@ -221,9 +233,10 @@ static void a_producer_that_a_fatal_error_ended_is_replaced(void)
 {
     ecom_error e = {0};
 
-    begin("");
+    begin_mock();
     rd_kafka_mock_push_request_errors(mock, INIT_PRODUCER_ID, 1,
                                       RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
+    begin_bus(""); /* it asks for its id as soon as it is there */
     int r = say("a", &e);
     CHECK(r < 0, "it was published");
     CHECK_CODE(ECOM_OK, say("b", &e), e);

@@ -161,17 +161,29 @@ static const ecom_json *with_correlation(const ecom_json *json, const ecom_msg *
     return copy;
 }
 
-/* NULL: none of the shop's events, or out of memory. */
-static struct happening *read_event(const struct hub *hub, const ecom_msg *msg)
+/* Its contract; NULL: none of the shop's, or broken, or out of memory. */
+static const ecom_contract *contract_of(const ecom_msg *msg)
 {
     ecom_arena *arena = ecom_arena_new(EVENT_BYTES);
-    struct happening *h = arena ? ecom_arena_alloc(arena, sizeof(*h)) : NULL;
-    const ecom_contract *contract;
-    ecom_str body;
+    const ecom_contract *contract = NULL;
     void *event;
 
+    if (arena && ecom_event_decode(ecom_shop_contracts, msg, arena, &contract, &event, NULL) < 0)
+        contract = NULL;
+    ecom_arena_free(arena);
+    return contract;
+}
+
+/* NULL: none of the shop's events, or out of memory. What it was checked by is not kept with it:
+ * thousands are. */
+static struct happening *read_event(const struct hub *hub, const ecom_msg *msg)
+{
+    const ecom_contract *contract = contract_of(msg);
+    ecom_arena *arena = contract ? ecom_arena_new(EVENT_BYTES) : NULL;
+    struct happening *h = arena ? ecom_arena_alloc(arena, sizeof(*h)) : NULL;
+    ecom_str body;
+
     if (!h || !(body = ecom_arena_copy(arena, msg->body)).p ||
-        ecom_event_decode(ecom_shop_contracts, msg, arena, &contract, &event, NULL) < 0 ||
         ecom_json_parse(body, NULL, arena, &h->json, NULL) < 0) {
         ecom_arena_free(arena);
         return NULL;

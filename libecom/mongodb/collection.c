@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/wait.h"
+
 /* Names of the collections that were written to: where pending() looks, in whatever else there may
  * be in the database. */
 static const char registry[] = "ecom.collections";
@@ -139,7 +141,7 @@ int ecom__mdb_is_ready(ecom__mdb *db, const char *name)
  * @return 1: the collection is ready; 0: this thread is to ask; or why it is not. */
 static int await_other(ecom__mdb *db, const struct ecom__mdb_collection *slot, ecom_error *err)
 {
-    struct timespec until = ecom__mdb_after_ms(db->timeout_ms);
+    struct timespec until = ecom__after_ms(CLOCK_MONOTONIC, db->timeout_ms);
     int late = 0;
 
     if (!slot->preparing)

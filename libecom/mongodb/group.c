@@ -2,7 +2,8 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/wait.h"
 
 /* Of how long a call may take: behind commands that take longer nobody goes on waiting. */
 enum { PATIENCE = 40 };
@@ -153,41 +154,17 @@ static int enqueue(ecom__mdb_queue *queue, ecom__mdb_job *job)
     queue->staying += job->stays;
     queue->n++;
     if (job->stays)
-        ecom__mdb_cond_init(&job->turn);
+        ecom__cond_init(&job->turn);
     *queue->end = job;
     queue->end = &job->next;
     return job->stays;
-}
-
-void ecom__mdb_cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t monotonic;
-
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-}
-
-struct timespec ecom__mdb_after_ms(int64_t ms)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += (time_t)(ms / 1000);
-    t.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
 }
 
 /* Under the lock: until the job is finished, or its thread is to lead. Behind commands that hang it
  * goes by itself, with all that wait there. */
 static void await_turn(ecom__mdb *db, ecom__mdb_job *job)
 {
-    struct timespec until = ecom__mdb_after_ms(db->timeout_ms / PATIENCE);
+    struct timespec until = ecom__after_ms(CLOCK_MONOTONIC, db->timeout_ms / PATIENCE);
     int late = 0;
 
     while (!job->finished && !job->lead) {

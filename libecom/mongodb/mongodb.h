@@ -3,7 +3,6 @@
 #define ECOM_MONGODB_MONGODB_H
 
 #include <pthread.h>
-#include <time.h>
 
 #include "ecom/mongodb.h"
 #include "mongodb/driver.h"
@@ -75,10 +74,6 @@ int ecom__mdb_list(ecom__mdb *db, int64_t until_us, char (*out)[ECOM__MDB_NAME],
                    ecom_error *err);
 /* A revision above @p stored and above all that this handle gave out: about the time in us. */
 uint64_t ecom__mdb_next_rev(ecom__mdb *db, uint64_t stored);
-
-/* For waits by the monotonic clock. */
-void ecom__mdb_cond_init(pthread_cond_t *cond);
-struct timespec ecom__mdb_after_ms(int64_t ms);
 
 void ecom__mdb_queue_init(ecom__mdb_queue *queue);
 void ecom__mdb_queue_clear(ecom__mdb_queue *queue);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/wait.h"
+
 enum { SELECTION_MS = 2000, DEFAULT_TIMEOUT_MS = 5000, MOST_AWAIT_MS = 500 };
 
 /* Could it write? An update that finds nothing to change takes what a write takes: a primary, a
@@ -194,7 +196,7 @@ int ecom_mongodb_open_store(const char *url, const ecom_store_options *opts, eco
         return ecom_fail(err, ECOM_E_NOMEM, "no memory for a store");
     }
     pthread_mutex_init(&db->lock, NULL);
-    ecom__mdb_cond_init(&db->prepared);
+    ecom__cond_init(&db->prepared);
     ecom__mdb_queue_init(&db->queue);
     db->env = opts && opts->env ? opts->env : ecom_env_system();
     db->timeout_ms = timeout_ms;

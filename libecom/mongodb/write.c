@@ -111,12 +111,19 @@ static int has_time(const struct change *c)
     return ecom__mdb_check_time(c->db, c->use.until_us, NULL) == ECOM_OK;
 }
 
-/* A client of its own, from now to the end of the call. */
+/* A client of its own, until the next attempt: the command needs one, and there may be no other. */
 static int take_client(struct change *c)
 {
     if (c->use.client)
         return ecom__mdb_check_time(c->db, c->use.until_us, c->err);
     return ecom__mdb_take(c->db, c->name, c->use.until_us, &c->use, c->err);
+}
+
+static void give_client(struct change *c)
+{
+    if (c->use.client)
+        ecom__mdb_give(c->db, &c->use);
+    c->use.client = NULL;
 }
 
 static int read_state(struct change *c, struct state *state)
@@ -231,6 +238,7 @@ static void make_removal(const struct change *c, bson_t *update)
 /* Makes ready what an attempt sends; end_attempt() ends it, whatever this returns. */
 static int begin_attempt(struct change *c)
 {
+    give_client(c);
     bson_init(&c->filter);
     bson_init(&c->update);
     if (c->base == 0) {
@@ -462,8 +470,7 @@ static int begin(struct change *c, ecom_str collection)
 
 static int finish(struct change *c, int r, uint64_t *rev)
 {
-    if (c->use.client)
-        ecom__mdb_give(c->db, &c->use);
+    give_client(c);
     if (c->write)
         ecom__mdb_content_clear(&c->content);
     if (r != DONE)

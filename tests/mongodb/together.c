@@ -79,7 +79,7 @@ static int put(struct write *w)
     return w->result = ecom_store_put(ours, &w->change, &w->rev, &w->e);
 }
 
-static void begin_within(int timeout_ms)
+static void begin_at(const char *options, int timeout_ms)
 {
     static ecom_env env;
     struct write first;
@@ -90,13 +90,18 @@ static void begin_within(int timeout_ms)
     ahead_us = 0;
     place_fresh(&place);
     proxy = proxy_start(place_port(&place));
-    place_url_at(&place, proxy_port(proxy), "", url);
+    place_url_at(&place, proxy_port(proxy), options, url);
     ours = open_at(url, &env, timeout_ms);
     direct = open_at(place.url, NULL, LONG_MS);
     if (put(prepare(&first, "first", 0, 0)) < 0) /* makes the indexes */
         printf("# %s\n", first.e.text);
     for (int i = 0; i < MOST; i++)
         prepare(&writes[i], "w", i, 0);
+}
+
+static void begin_within(int timeout_ms)
+{
+    begin_at("", timeout_ms);
 }
 
 static void begin(void)
@@ -503,6 +508,20 @@ static void an_event_of_another_with_the_same_number_goes_on_waiting(void)
     end();
 }
 
+/* The first write prepares its collection, others read what there is: with the client that the
+ * command needs. */
+static void one_connection_is_enough(void)
+{
+    struct write w;
+    ecom_error e;
+
+    begin_at("&maxPoolSize=1", LONG_MS);
+    CHECK_CODE(ECOM_OK, put(prepare(&w, "other", 1, 0)), w.e);
+    CHECK_CODE(ECOM_OK, put(prepare(&w, "first", 0, ECOM_REV_ANY)), w.e);
+    CHECK_CODE(ECOM_OK, ecom_store_remove(ours, S("things"), S("first0"), ECOM_REV_ANY, &e), e);
+    end();
+}
+
 static const struct check_case cases[] = {
     CASE(what_waits_goes_as_one_command),
     CASE(a_command_carries_no_more_than_so_many_writes),
@@ -516,6 +535,7 @@ static const struct check_case cases[] = {
     CASE(indexes_are_asked_for_once),
     CASE(many_events_are_forgotten_by_one_command),
     CASE(an_event_of_another_with_the_same_number_goes_on_waiting),
+    CASE(one_connection_is_enough),
 };
 
 int main(int argc, char **argv)

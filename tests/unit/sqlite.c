@@ -1,4 +1,5 @@
 #include "check.h"
+#include "database_dir.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -19,31 +20,6 @@ const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
     return "mutex:ecom__filelock_give\n";
-}
-
-static char dir[64], path[128];
-
-static int make_dir(void)
-{
-    const char *tmp = getenv("TMPDIR");
-
-    snprintf(dir, sizeof(dir), "%.40s/ecom-XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(dir))
-        return 0;
-    snprintf(path, sizeof(path), "%s/x.db", dir);
-    return 1;
-}
-
-static void remove_dir(void)
-{
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-lock"};
-    char file[160];
-
-    for (size_t i = 0; i < 4; i++) {
-        snprintf(file, sizeof(file), "%s%s", path, suffixes[i]);
-        unlink(file);
-    }
-    rmdir(dir);
 }
 
 static void write_file(const char *bytes, size_t n)

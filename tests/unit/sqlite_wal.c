@@ -1,6 +1,7 @@
 /* How SQLite's journal is written many pages at a time (base/sqlite_wal.c). Below it lies a file
  * system that counts, remembers and fails what reaches the journal. */
 #include "check.h"
+#include "database_dir.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -13,8 +14,6 @@
 #include "base/sqlite.h"
 
 enum { PAGE = 4096, HEAD = 24, FRAME = HEAD + PAGE, WAL_HEAD = 32, MOST = 128 << 10 };
-
-static char dir[64], path[128];
 
 /* What the files of this test do, and what reached them. */
 static struct {
@@ -117,28 +116,11 @@ __attribute__((constructor)) static void use_fake(void)
     sqlite3_vfs_register(&fake, 1);
 }
 
-static int make_dir(void)
+/* With nothing counted yet. */
+static int make_fresh_dir(void)
 {
-    const char *tmp = getenv("TMPDIR");
-
     memset(&disk, 0, sizeof(disk));
-    snprintf(dir, sizeof(dir), "%.40s/ecom-XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(dir))
-        return 0;
-    snprintf(path, sizeof(path), "%s/x.db", dir);
-    return 1;
-}
-
-static void remove_dir(void)
-{
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-    char file[160];
-
-    for (size_t i = 0; i < 3; i++) {
-        snprintf(file, sizeof(file), "%s%s", path, suffixes[i]);
-        unlink(file);
-    }
-    rmdir(dir);
+    return make_dir();
 }
 
 static int exec(sqlite3 *db, const char *sql, ecom_error *e)
@@ -196,7 +178,7 @@ static void a_commit_of_many_pages_is_two_writes(void)
 
     for (size_t i = 0; i < 2; i++) {
         sqlite3 *db = NULL;
-        CHECK(make_dir(), "no directory");
+        CHECK(make_fresh_dir(), "no directory");
         CHECK_CODE(ECOM_OK, open_db(&db, syncs[i], &e), e);
         disk.writes = 0;
         CHECK_CODE(ECOM_OK, fill(db, 20, &e), e);
@@ -214,7 +196,7 @@ static void a_commit_without_end_is_written_in_pieces(void)
     sqlite3 *db = NULL;
     ecom_error e;
 
-    CHECK(make_dir(), "no directory");
+    CHECK(make_fresh_dir(), "no directory");
     CHECK_CODE(ECOM_OK, open_db(&db, "FULL", &e), e);
     disk.writes = 0;
     CHECK_CODE(ECOM_OK, fill(db, 400, &e), e);
@@ -234,7 +216,7 @@ static void a_page_as_large_as_can_be_goes_through(void)
     sqlite3 *db = NULL;
     ecom_error e;
 
-    CHECK(make_dir(), "no directory");
+    CHECK(make_fresh_dir(), "no directory");
     CHECK_I64(SQLITE_OK, sqlite3_open(path, &db));
     CHECK_CODE(ECOM_OK, exec(db, "PRAGMA page_size=65536; CREATE TABLE u(x)", &e), e);
     sqlite3_close(db);
@@ -271,7 +253,7 @@ static void a_write_that_fails_fails_the_commit_wherever_it_is(void)
     for (int i = 0; i < 8; i++) {
         sqlite3 *db = NULL, *other = NULL;
         int k = 0;
-        CHECK(make_dir(), "no directory");
+        CHECK(make_fresh_dir(), "no directory");
         CHECK_CODE(ECOM_OK, open_db(&db, syncs[i & 1], &e), e);
         CHECK_CODE(ECOM_OK, ecom__sqlite_open(path, 0, 1000, &other, &e), e);
         do {
@@ -306,7 +288,7 @@ static void a_transaction_reads_what_it_wrote_and_is_held_back(void)
     sqlite3 *db = NULL, *other = NULL;
     ecom_error e;
 
-    CHECK(make_dir(), "no directory");
+    CHECK(make_fresh_dir(), "no directory");
     CHECK_CODE(ECOM_OK, open_small(&db, "NORMAL", &e), e);
     CHECK_CODE(ECOM_OK, ecom__sqlite_open(path, 0, 1000, &other, &e), e);
     CHECK_CODE(ECOM_OK, exec(db, "BEGIN IMMEDIATE", &e), e);
@@ -367,7 +349,7 @@ static void what_is_committed_is_in_the_journal_at_once(void)
 
     for (size_t i = 0; i < 2; i++) {
         sqlite3 *db = NULL;
-        CHECK(make_dir(), "no directory");
+        CHECK(make_fresh_dir(), "no directory");
         CHECK_CODE(ECOM_OK, open_small(&db, syncs[i], &e), e);
         for (int k = 1; k <= 5; k++) {
             CHECK_CODE(ECOM_OK, exec(db, "BEGIN IMMEDIATE", &e), e);
@@ -388,7 +370,7 @@ static void nothing_is_told_of_that_is_not_in_the_journal(void)
 
     for (size_t i = 0; i < 2; i++) {
         sqlite3 *db = NULL;
-        CHECK(make_dir(), "no directory");
+        CHECK(make_fresh_dir(), "no directory");
         CHECK_CODE(ECOM_OK, open_small(&db, syncs[i], &e), e);
         disk.looked = 0;
         for (int rows = 1; rows <= 64; rows *= 2) {
@@ -411,7 +393,7 @@ static void what_is_rolled_back_is_forgotten(void)
 
     for (size_t i = 0; i < 2; i++) {
         sqlite3 *db = NULL, *other = NULL;
-        CHECK(make_dir(), "no directory");
+        CHECK(make_fresh_dir(), "no directory");
         CHECK_CODE(ECOM_OK, open_small(&db, syncs[i], &e), e);
         CHECK_CODE(ECOM_OK, open_db(&other, syncs[i], &e), e);
         for (int k = 1; k <= 30; k++) {
@@ -438,7 +420,7 @@ static void a_part_that_is_taken_back_leaves_the_rest(void)
     sqlite3 *db = NULL;
     ecom_error e;
 
-    CHECK(make_dir(), "no directory");
+    CHECK(make_fresh_dir(), "no directory");
     CHECK_CODE(ECOM_OK, open_small(&db, "NORMAL", &e), e);
     for (int k = 1; k <= 10; k++) {
         CHECK_CODE(ECOM_OK, exec(db, "BEGIN IMMEDIATE", &e), e);
@@ -487,7 +469,7 @@ static void another_process_sees_all_that_is_committed_and_nothing_else(void)
         sqlite3 *db = NULL;
         int said = -1, commits = 0;
         char what = 0;
-        CHECK(make_dir(), "no directory");
+        CHECK(make_fresh_dir(), "no directory");
         pid_t pid = writer(syncs[i], 30, &said);
         CHECK(pid > 0, "no child");
         while (read(said, &what, 1) == 1 && what == 'c') {
@@ -521,7 +503,7 @@ static void what_could_not_be_written_in_between_comes_with_the_commit(void)
     int kept = 0;
     ecom_error e;
 
-    CHECK(make_dir(), "no directory");
+    CHECK(make_fresh_dir(), "no directory");
     CHECK_CODE(ECOM_OK, open_small(&db, "NORMAL", &e), e);
     CHECK_CODE(ECOM_OK, exec(db, "CREATE UNIQUE INDEX i ON t(x)", &e), e);
     for (int k = 1; k <= 20; k++) {
@@ -548,7 +530,7 @@ static void a_journal_that_begins_anew_holds(void)
     sqlite3 *db = NULL;
     ecom_error e;
 
-    CHECK(make_dir(), "no directory");
+    CHECK(make_fresh_dir(), "no directory");
     CHECK_CODE(ECOM_OK, open_db(&db, "FULL", &e), e);
     CHECK_CODE(ECOM_OK, exec(db, "PRAGMA wal_autocheckpoint=50", &e), e);
     for (int k = 1; k <= 20; k++) {

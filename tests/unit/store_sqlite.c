@@ -1,4 +1,5 @@
 #include "check.h"
+#include "database_dir.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -13,30 +14,14 @@
 #include "base/sqlite.h"
 #include "store/sqlite_write.h"
 
-static char dir[64], path[80], url[96];
+static char url[160];
 
-static int make_dir(void)
+static int make_store_dir(void)
 {
-    const char *tmp = getenv("TMPDIR");
+    int made = make_dir();
 
-    snprintf(dir, sizeof(dir), "%.40s/ecom-XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(dir))
-        return 0;
-    snprintf(path, sizeof(path), "%s/x.db", dir);
     snprintf(url, sizeof(url), "sqlite:%s", path);
-    return 1;
-}
-
-static void remove_dir(void)
-{
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-lock"};
-    char file[96];
-
-    for (size_t i = 0; i < 4; i++) {
-        snprintf(file, sizeof(file), "%s%s", path, suffixes[i]);
-        unlink(file);
-    }
-    rmdir(dir);
+    return made;
 }
 
 static ecom_store *open_store(int32_t timeout_ms)
@@ -96,7 +81,7 @@ static void a_file_of_a_newer_version_is_refused(void)
     ecom_store *store;
     ecom_error e;
 
-    CHECK(make_dir(), "no directory");
+    CHECK(make_store_dir(), "no directory");
     store = open_store(0);
     CHECK(store, "no store");
     CHECK_CODE(ECOM_OK, put(store, "1", S("{}"), &e), e);
@@ -121,7 +106,7 @@ static void anothers_database_is_refused(void)
     ecom_store *store = NULL;
     ecom_error e;
 
-    CHECK(make_dir(), "no directory");
+    CHECK(make_store_dir(), "no directory");
     CHECK_CODE(ECOM_OK, ecom__sqlite_open(path, ECOM__SQLITE_WRITE, 1000, &db, &e), e);
     CHECK_CODE(ECOM_OK, ecom__sqlite_exec(db, "CREATE TABLE theirs(x)", &e), e);
     ecom__sqlite_close(db);
@@ -150,7 +135,7 @@ static void a_damaged_file_is_called_that(void)
     ecom_store *store;
     ecom_error e;
 
-    CHECK(make_dir(), "no directory");
+    CHECK(make_store_dir(), "no directory");
     store = open_store(0);
     CHECK(store, "no store");
     CHECK_CODE(ECOM_OK, put(store, "1", S("{}"), &e), e);
@@ -174,7 +159,7 @@ static void entries_that_do_not_unpack_are_called_damaged(void)
     ecom_store *store;
     ecom_error e;
 
-    CHECK(make_dir(), "no directory");
+    CHECK(make_store_dir(), "no directory");
     store = open_store(0);
     CHECK(store, "no store");
     CHECK_CODE(ECOM_OK, put(store, "1", S("{}"), &e), e);
@@ -248,7 +233,7 @@ static void a_full_disk_is_called_that_and_loses_nothing(void)
     ecom_store *store;
     ecom_error e;
 
-    CHECK(make_dir(), "no directory");
+    CHECK(make_store_dir(), "no directory");
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0)
@@ -267,7 +252,7 @@ static void a_full_disk_shows_in_a_ping_before_anything_is_written(void)
 {
     int status = -1;
 
-    CHECK(make_dir(), "no directory");
+    CHECK(make_store_dir(), "no directory");
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0)
@@ -282,7 +267,7 @@ static void a_file_deleted_or_replaced_under_a_store_is_noticed(void)
 {
     ecom_error e;
 
-    CHECK(make_dir(), "no directory");
+    CHECK(make_store_dir(), "no directory");
     ecom_store *store = open_store(0);
     CHECK_CODE(ECOM_OK, put(store, "a", S("{}"), &e), e);
     CHECK_CODE(ECOM_OK, ecom_store_ping(store, &e), e);
@@ -299,11 +284,11 @@ static void a_file_deleted_or_replaced_under_a_store_is_noticed(void)
 static void a_lock_that_others_keep_is_waited_for_no_longer_than_asked(void)
 {
     ecom__filelock *lock = NULL;
-    char lock_path[96];
+    char lock_path[160];
     ecom_store *store;
     ecom_error e;
 
-    CHECK(make_dir(), "no directory");
+    CHECK(make_store_dir(), "no directory");
     store = open_store(30);
     CHECK(store, "no store");
     snprintf(lock_path, sizeof(lock_path), "%s-lock", path);
@@ -325,7 +310,7 @@ static void a_tool_that_keeps_a_transaction_open_is_named(void)
     ecom_store *store;
     ecom_error e;
 
-    CHECK(make_dir(), "no directory");
+    CHECK(make_store_dir(), "no directory");
     store = open_store(20);
     CHECK(store, "no store");
     CHECK_CODE(ECOM_OK, ecom__sqlite_open(path, ECOM__SQLITE_WRITE, 1000, &db, &e), e);
@@ -415,7 +400,7 @@ static void what_does_not_fit_fails_alone_in_its_group(void)
     char *big = malloc(BIG);
     ecom_error e;
 
-    CHECK(make_dir() && big, "no directory");
+    CHECK(make_store_dir() && big, "no directory");
     memset(big, ' ', BIG);
     for (int i = 0; i < WRITERS; i++)
         writers[i] = (struct writer){.doc = i == 3 ? (ecom_str){big, BIG} : S("{}")};
@@ -440,7 +425,7 @@ static void conflicts_and_clashes_fail_alone_in_their_group(void)
     ecom__sqlite_writer to;
     ecom_error e;
 
-    CHECK(make_dir(), "no directory");
+    CHECK(make_store_dir(), "no directory");
     for (int i = 0; i < WRITERS; i++)
         writers[i] = (struct writer){
             .doc = S("{}"), .entry = i == 1 || i == 4 ? &same : NULL, .expect = i == 2 ? 7 : 0};

@@ -4,45 +4,26 @@
 // depends on time, and here on levels. Our whole response is compared with theirs to the document
 // without the directives. Prints TAP.
 //   graphql_parts_test.mjs TOOL NODE_DIR PACKAGE      (GRAPHQL_SEED, GRAPHQL_DOCUMENTS, GRAPHQL_SHOW)
-import { spawnSync } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { sow } from './graphql_chance.mjs';
 import { together } from './graphql_merge.mjs';
 import { partsDocument, partsVariables } from './graphql_parts_documents.mjs';
+import { ask, load, place, sorted } from './graphql_reference.mjs';
 import { makeSchema } from './graphql_world.mjs';
 
 const [tool, nodeDir, reference] = process.argv.slice(2);
 const seed = Number(process.env.GRAPHQL_SEED ?? 1);
 const count = Number(process.env.GRAPHQL_DOCUMENTS ?? 4000);
 
-let gql;
-try {
-  gql = createRequire(nodeDir + '/package.json')(reference);
-} catch (error) {
-  const old = error.code !== 'MODULE_NOT_FOUND' && Number(process.versions.node.split('.')[0]) < 22;
-  if (process.env.CI === 'true' && !old) throw error;
-  console.log(`1..0 # SKIP npm ${reference} ${old ? 'asks for a later Node.js' : 'is not installed'}`);
-  process.exit(0);
-}
+const gql = load(nodeDir, reference);
 sow(seed);
 
-function ask(requests) {
-  const input = requests.map((r) => JSON.stringify(r) + '\n').join('');
-  const run = spawnSync(tool, ['parts'], { input, maxBuffer: 1 << 30 });
-  if (run.status !== 0) throw new Error(`the tool ended with ${run.status ?? run.signal}: ${run.stderr}`);
-  return run.stdout.toString().trimEnd().split('\n').map((line) => JSON.parse(line));
-}
-
-const [sdl] = ask([]);
+const [sdl] = ask(tool, ['parts'], []);
 const schema = makeSchema(gql, sdl);
 const plain = new gql.GraphQLSchema(schema.toConfig());
 const parts = new gql.GraphQLSchema({ ...schema.toConfig(),
   directives: [...schema.getDirectives(), gql.GraphQLDeferDirective, gql.GraphQLStreamDirective] });
 
-const place = (error) => (error.locations ?? []).map((l) => `${l.line}:${l.column}`).join(',');
 const told = (error) => `${error.message}|${place(error)}|${(error.path ?? []).join('.')}`;
-const sorted = (v) => (Array.isArray(v) ? v.map(sorted) : v && typeof v === 'object'
-  ? Object.fromEntries(Object.keys(v).sort().map((k) => [k, sorted(v[k])])) : v);
 const same = (a, b) => JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
 
 // By which of its errors one that has several ends depends on time, too.
@@ -90,7 +71,7 @@ function difference(want, [whole, ours]) {
 }
 
 const requests = Array.from({ length: count }, () => ({ query: partsDocument(), variables: partsVariables() }));
-const answers = ask(requests).slice(1), wrong = [], counts = { refused: 0, whole: 0, parts: 0, failed: 0 };
+const answers = ask(tool, ['parts'], requests).slice(1), wrong = [], counts = { refused: 0, whole: 0, parts: 0, failed: 0 };
 for (const [i, request] of requests.entries()) {
   const want = await theirs(request), text = difference(want, answers[i]);
   if (text) wrong.push({ request, text, got: answers[i], want: want.parts });

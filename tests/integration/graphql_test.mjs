@@ -1,12 +1,11 @@
 // Our GraphQL against the reference implementation: documents made from a seed are parsed, validated
 // and executed by both, and schemas are printed and read back. Prints TAP.
 //   graphql_test.mjs TOOL NODE_DIR PACKAGE      (GRAPHQL_SEED, GRAPHQL_DOCUMENTS, GRAPHQL_SHOW)
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { chance, sow } from './graphql_chance.mjs';
 import { damage, document, use, variables } from './graphql_documents.mjs';
 import { laterNotes, laterWords, notes as allNotes, schemaNotes } from './graphql_notes.mjs';
+import { ask, load, place, sorted } from './graphql_reference.mjs';
 import { schema as schemaText } from './graphql_schemas.mjs';
 import { makeSchema } from './graphql_world.mjs';
 
@@ -14,15 +13,7 @@ const [tool, nodeDir, reference] = process.argv.slice(2);
 const seed = Number(process.env.GRAPHQL_SEED ?? 1);
 const count = Number(process.env.GRAPHQL_DOCUMENTS ?? 20000);
 
-let gql;
-try {
-  gql = createRequire(nodeDir + '/package.json')(reference);
-} catch (error) {
-  const old = error.code !== 'MODULE_NOT_FOUND' && Number(process.versions.node.split('.')[0]) < 22;
-  if (process.env.CI === 'true' && !old) throw error;
-  console.log(`1..0 # SKIP npm ${reference} ${old ? 'asks for a later Node.js' : 'is not installed'}`);
-  process.exit(0);
-}
+const gql = load(nodeDir, reference);
 // Our words are those of 16, which nearly all servers and clients have; those of 17 are put into them first.
 const later = gql.versionInfo.major > 16;
 const notes = later ? [...allNotes, ...laterNotes] : allNotes;
@@ -33,11 +24,8 @@ use(gql);
 // ---- the comparison
 
 const wordsOf = ({ message }) => words.reduce((text, { from, to }) => text.replace(from, to), message);
-const place = (error) => (error.locations ?? []).map((l) => `${l.line}:${l.column}`).join(',');
 const shown = (errors) => errors.map((e) => `${wordsOf(e)}|${place(e)}|${(e.path ?? []).join('.')}`).sort();
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-const sorted = (v) => (Array.isArray(v) ? v.map(sorted) : v && typeof v === 'object'
-  ? Object.fromEntries(Object.keys(v).sort().map((k) => [k, sorted(v[k])])) : v);
 
 function theirs(schema, request) {
   let ast;
@@ -81,22 +69,16 @@ function difference(want, got) {
   return same(a, b) ? null : { what: 'errors', text: a.join(' / ') };
 }
 
-function ask(requests) {
-  const run = spawnSync(tool, { input: requests.map((r) => JSON.stringify(r) + '\n').join(''), maxBuffer: 1 << 30 });
-  if (run.status !== 0) throw new Error(`the tool ended with ${run.status ?? run.signal}: ${run.stderr}`);
-  return run.stdout.toString().trimEnd().split('\n').map((line) => JSON.parse(line));
-}
-
 let failed = 0, number = 0;
 const result = (ok, name) => { failed += !ok; console.log(`${ok ? 'ok' : 'not ok'} ${++number} - ${name}`); };
 
-const [sdl] = ask([]);
+const [sdl] = ask(tool, [], []);
 const schema = makeSchema(gql, sdl);
 result(gql.validateSchema(schema).length === 0, 'the printed schema is valid for the reference');
 
 const introspection = gql.getIntrospectionQuery({ descriptions: true, specifiedByUrl: true, directiveIsRepeatable: true,
   schemaDescription: true, inputValueDeprecation: true, oneOf: true });
-const [, introspected] = ask([{ query: introspection }]);
+const [, introspected] = ask(tool, [], [{ query: introspection }]);
 const built = introspected.data ? gql.buildClientSchema(introspected.data) : null;
 result(built && gql.validateSchema(built).length === 0, 'introspection loads in the reference');
 const lexical = (s) => gql.printSchema(gql.lexicographicSortSchema(s));
@@ -109,7 +91,7 @@ const requests = Array.from({ length: count }, () => {
 });
 const stages = {}, differences = [];
 for (const note of notes) note.n = 0;
-ask(requests).slice(1).forEach((got, i) => {
+ask(tool, [], requests).slice(1).forEach((got, i) => {
   const want = theirs(schema, requests[i]), found = difference(want, got);
   stages[want.stage] = (stages[want.stage] ?? 0) + 1;
   if (!found) return;
@@ -158,7 +140,7 @@ const written = readFileSync(root + 'gateway/schema.graphql', 'utf8') + readFile
 const schemas = [written, sdl, ...Array.from({ length: Math.ceil(count / 40) }, schemaText)];
 const wrong = [];
 let refused = 0;
-const printed = ask(schemas).slice(1);
+const printed = ask(tool, [], schemas).slice(1);
 printed.forEach((got, i) => {
   const text = schemaDifference(schemas[i], got);
   refused += 'problems' in got;
@@ -169,7 +151,7 @@ for (const { text, sdl: from, got } of wrong.slice(0, Number(process.env.GRAPHQL
 console.log(`# seed ${seed}, ${schemas.length} schemas, ${refused} refused by both`);
 result(printed[0].sdl && !wrong.length, `${schemas.length} schemas are taken or refused, and printed, as by the reference`);
 const again = printed.filter((got) => got.sdl).map((got) => got.sdl);
-result(same(ask(again).slice(1).map((got) => got.sdl), again), 'a printed schema is printed the same again');
+result(same(ask(tool, [], again).slice(1).map((got) => got.sdl), again), 'a printed schema is printed the same again');
 
 console.log(`1..${number}`);
 process.exit(failed ? 1 : 0);

@@ -11,9 +11,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import traceback
 
 ROOT, FOUND = sys.argv[1], set(sys.argv[2:])
+sys.path.insert(0, f'{ROOT}/tests/integration')
+import tap
+
 SCRATCH = tempfile.mkdtemp(prefix='ecom-features-')
 BUILD = f'{SCRATCH}/build'
 DAEMONS = {'user-service', 'product-service', 'order-service', 'graphql-gateway', 'payment-worker',
@@ -111,24 +113,8 @@ def without_any_of_them_the_core_builds_and_passes_its_unit_tests():
     assert len(results) >= 30, results
 
 
-def main():
-    cases = [every_feature_has_its_row, all_of_them_build, *map(without, sorted(FOUND)),
-             without_any_of_them_the_core_builds_and_passes_its_unit_tests]
-    failed = 0
-    print(f'1..{len(cases)}')
-    for number, case in enumerate(cases, 1):
-        try:
-            case()
-            result = 'ok'
-        except Exception:
-            result, failed = 'not ok', failed + 1
-            print('# ' + traceback.format_exc().replace('\n', '\n# '))
-        print(f'{result} {number} - {case.__name__}', flush=True)
-    return failed
-
-
 try:
-    status = 1 if main() else 0
+    tap.run([every_feature_has_its_row, all_of_them_build, *map(without, sorted(FOUND)),
+             without_any_of_them_the_core_builds_and_passes_its_unit_tests])
 finally:
     shutil.rmtree(SCRATCH)
-sys.exit(status)

@@ -80,6 +80,24 @@ void ecom__mdb_append_bytes(bson_t *to, const char *name, ecom_str bytes)
                            (uint32_t)bytes.n);
 }
 
+void ecom__mdb_append_id(bson_t *ids, uint32_t n, ecom_str id)
+{
+    char number[16];
+    const char *index;
+    size_t length = bson_uint32_to_string(n, &index, number, sizeof(number));
+
+    bson_append_utf8(ids, index, (int)length, id.p, (int)id.n);
+}
+
+void ecom__mdb_append_any_of(bson_t *filter, const bson_t *ids)
+{
+    bson_t any;
+
+    BSON_APPEND_DOCUMENT_BEGIN(filter, "_id", &any);
+    BSON_APPEND_ARRAY(&any, "$in", ids);
+    bson_append_document_end(filter, &any);
+}
+
 static int entry_order(const void *a, const void *b)
 {
     const ecom_entry *x = *(const ecom_entry *const *)a, *y = *(const ecom_entry *const *)b;

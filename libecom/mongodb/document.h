@@ -42,6 +42,10 @@ int ecom__mdb_token(ecom_buf *token, const char *collection, ecom_str id, int64_
 
 /* Text as a string, which people can read; other bytes as what they are. */
 void ecom__mdb_append_bytes(bson_t *to, const char *name, ecom_str bytes);
+/* The next id of an array, of which @p n are there. */
+void ecom__mdb_append_id(bson_t *ids, uint32_t n, ecom_str id);
+/* Documents with one of these ids. */
+void ecom__mdb_append_any_of(bson_t *filter, const bson_t *ids);
 /* A string or binary field; p is NULL when it is neither. */
 ecom_str ecom__mdb_bytes(const bson_iter_t *at);
 

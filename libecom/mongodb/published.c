@@ -139,24 +139,21 @@ static void forget_all_of(mongoc_bulk_operation_t *bulk, struct token *tokens, s
 static void forget_the_only(mongoc_bulk_operation_t *bulk, struct token *tokens, size_t n)
 {
     const ecom_str by = tokens->by;
-    bson_t filter = BSON_INITIALIZER, ids, numbers, in, *update = nothing_waits();
+    bson_t filter = BSON_INITIALIZER, ids = BSON_INITIALIZER, numbers = BSON_INITIALIZER, in;
+    bson_t *update = nothing_waits();
     char number[16];
     uint32_t count = 0;
 
-    bson_init(&numbers);
-    BSON_APPEND_DOCUMENT_BEGIN(&filter, "_id", &in);
-    ecom__bson_array_begin(&in, "$in", -1, &ids);
     for (size_t i = 0; i < n; i++) {
         const char *index;
         if (tokens[i].told || !ecom_str_eq(tokens[i].by, by))
             continue;
         tokens[i].told = 1;
-        int length = (int)bson_uint32_to_string(count++, &index, number, sizeof(number));
-        bson_append_utf8(&ids, index, length, tokens[i].id.p, (int)tokens[i].id.n);
+        int length = (int)bson_uint32_to_string(count, &index, number, sizeof(number));
         bson_append_int64(&numbers, index, length, tokens[i].number);
+        ecom__mdb_append_id(&ids, count++, tokens[i].id);
     }
-    bson_append_array_end(&in, &ids);
-    bson_append_document_end(&filter, &in);
+    ecom__mdb_append_any_of(&filter, &ids);
     append_live(&filter, 0);
     append_size(&filter, 1);
     ecom__mdb_append_bytes(&filter, "outbox.by", by);
@@ -166,6 +163,7 @@ static void forget_the_only(mongoc_bulk_operation_t *bulk, struct token *tokens,
     mongoc_bulk_operation_update_many_with_opts(bulk, &filter, update, NULL, NULL);
     bson_destroy(update);
     bson_destroy(&numbers);
+    bson_destroy(&ids);
     bson_destroy(&filter);
 }
 
@@ -272,21 +270,14 @@ static int id_order(const void *a, const void *b)
  * others lie beside it. */
 static int find_left_once(ecom__mdb_use *use, struct token *tokens, size_t n, ecom_error *err)
 {
-    bson_t filter = BSON_INITIALIZER, in, ids;
+    bson_t filter = BSON_INITIALIZER, ids = BSON_INITIALIZER, in;
     const bson_t *doc;
     bson_error_t cause;
-    char number[16];
     int r = ECOM_OK;
 
-    BSON_APPEND_DOCUMENT_BEGIN(&filter, "_id", &in);
-    ecom__bson_array_begin(&in, "$in", -1, &ids);
-    for (size_t i = 0; i < n; i++) {
-        const char *index;
-        size_t length = bson_uint32_to_string((uint32_t)i, &index, number, sizeof(number));
-        bson_append_utf8(&ids, index, (int)length, tokens[i].id.p, (int)tokens[i].id.n);
-    }
-    bson_append_array_end(&in, &ids);
-    bson_append_document_end(&filter, &in);
+    for (size_t i = 0; i < n; i++)
+        ecom__mdb_append_id(&ids, (uint32_t)i, tokens[i].id);
+    ecom__mdb_append_any_of(&filter, &ids);
     BSON_APPEND_DOCUMENT_BEGIN(&filter, "waits", &in);
     BSON_APPEND_INT64(&in, "$gt", 0);
     bson_append_document_end(&filter, &in);
@@ -307,6 +298,7 @@ static int find_left_once(ecom__mdb_use *use, struct token *tokens, size_t n, ec
         r = ecom__mdb_fail_in(use, &cause, err);
     mongoc_cursor_destroy(cursor);
     bson_destroy(opts);
+    bson_destroy(&ids);
     bson_destroy(&filter);
     return r;
 }

@@ -104,22 +104,16 @@ static size_t set_open(struct sending *s, int outcome)
 
 static mongoc_cursor_t *find_states(const struct sending *s)
 {
-    bson_t filter = BSON_INITIALIZER, in, ids;
-    char number[16];
+    bson_t filter = BSON_INITIALIZER, ids = BSON_INITIALIZER;
 
-    BSON_APPEND_DOCUMENT_BEGIN(&filter, "_id", &in);
-    ecom__bson_array_begin(&in, "$in", -1, &ids);
-    for (size_t i = 0; i < s->n; i++) {
-        const char *index;
-        size_t length = bson_uint32_to_string((uint32_t)i, &index, number, sizeof(number));
-        bson_append_utf8(&ids, index, (int)length, s->jobs[i]->id.p, (int)s->jobs[i]->id.n);
-    }
-    bson_append_array_end(&in, &ids);
-    bson_append_document_end(&filter, &in);
+    for (size_t i = 0; i < s->n; i++)
+        ecom__mdb_append_id(&ids, (uint32_t)i, s->jobs[i]->id);
+    ecom__mdb_append_any_of(&filter, &ids);
     bson_t *opts = BCON_NEW("projection", "{", "rev", BCON_INT32(1), "by", BCON_INT32(1), "}");
     mongoc_cursor_t *cursor =
         mongoc_collection_find_with_opts(s->use.collection, &filter, opts, NULL);
     bson_destroy(opts);
+    bson_destroy(&ids);
     bson_destroy(&filter);
     return cursor;
 }

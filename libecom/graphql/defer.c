@@ -40,24 +40,25 @@ static ecom_str label_of(const struct gql_directive *d)
     return (ecom_str){label->text.p ? label->text.p : "", label->text.n};
 }
 
-/* ---- @defer, as fields are collected */
-
-static const struct gql_directive *find_defer(const struct gql_execution *x,
-                                              const struct gql_selection *s)
+/* @defer, or @stream, if it stands at the selection and is not switched off by `if`. */
+static const struct gql_directive *find_directive(const struct gql_execution *x,
+                                                  const struct gql_selection *s, int stream)
 {
     for (const struct gql_directive *d = s->directives; d; d = d->next) {
         const struct gql_directive_type *type =
             ecom__gql_directive_type(&x->graphql->schema, d->name);
-        if (type && type->is_defer)
+        if (type && (stream ? type->is_stream : type->is_defer))
             return ecom__gql_flag(x, d, 1) ? d : NULL;
     }
     return NULL;
 }
 
+/* ---- @defer, as fields are collected */
+
 struct gql_defer *ecom__gql_defer(struct gql_execution *x, struct gql_batch *batch,
                                   const struct gql_selection *s, struct gql_defer *outer)
 {
-    const struct gql_directive *d = s->directives ? find_defer(x, s) : NULL;
+    const struct gql_directive *d = s->directives ? find_directive(x, s, 0) : NULL;
     struct gql_defer *defer;
 
     if (!d || !may_defer(x, batch->n) || !(defer = take(x, 1, sizeof(*defer))))
@@ -198,18 +199,6 @@ int ecom__gql_set_aside(struct gql_execution *x, struct gql_batch *batch)
 
 /* ---- @stream */
 
-static const struct gql_directive *find_stream(const struct gql_execution *x,
-                                               const struct gql_selection *s)
-{
-    for (const struct gql_directive *d = s->directives; d; d = d->next) {
-        const struct gql_directive_type *type =
-            ecom__gql_directive_type(&x->graphql->schema, d->name);
-        if (type && type->is_stream)
-            return ecom__gql_flag(x, d, 1) ? d : NULL;
-    }
-    return NULL;
-}
-
 static int64_t initial_count(const struct gql_execution *x, const struct gql_directive *d)
 {
     const struct gql_value *value = argument(d, "initialCount");
@@ -245,7 +234,7 @@ static struct gql_nodes *free_nodes(struct gql_execution *x, const struct gql_gr
 int ecom__gql_read_stream(struct gql_execution *x, const struct gql_batch *batch,
                           struct gql_group *group, ecom_error *err)
 {
-    const struct gql_directive *d = find_stream(x, group->first->selection);
+    const struct gql_directive *d = find_directive(x, group->first->selection, 1);
     struct gql_stream *stream;
 
     if (!d)

@@ -106,15 +106,16 @@ static void begin_body(struct conn *c, struct ecom_exchange *x, int more)
     c->expects = x->head.continues && !more;
 }
 
-/* Reads a head; returns how many bytes that took, 0: not all there, or not yet. */
+/* Reads a head; returns how many bytes that took, 0: not all there, not yet, or none of it: what
+ * was flushed may have made something else of the connection. */
 static size_t read_head(struct conn *c, ecom_str in)
 {
     struct refusal why;
 
     if (!ecom__http_conn_has_room(c))
         ecom__http_conn_flush(c);
-    c->held = !ecom__http_conn_has_room(c);
-    if (c->held || c->closing)
+    c->held = !c->channel && !ecom__http_conn_has_room(c);
+    if (c->held || c->channel || c->closing)
         return 0;
     ssize_t n = ecom__http_head_find(&c->scan, in, c->loop->server->opts.max_header_bytes, &why);
     if (n < 0)

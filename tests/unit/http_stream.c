@@ -511,19 +511,27 @@ static void messages_come_and_go(void)
     }
 }
 
+/* Bytes that as HTTP would be refused. */
 static void what_comes_with_the_handshake_is_read_after_it(void)
 {
-    ecom_http_server *server = serve();
-    struct wire w;
-    struct wire_answer a;
+    static const char *const paths[] = {"/ws", "/loop"};
 
-    CHECK(server && wire_open(&w, server), "no server");
-    wire_send(&w, S(WS("/ws") UP KEY V13 "\r\n\x81\x82\0\0\0\0hi"));
-    CHECK(wire_answer(&w, 1, &a) && a.status == 101, "status %d", a.status);
-    CHECK(takes(&w, S("\x81\x02hi")), "an echo");
-    wire_close(&w);
-    wire_answer_free(&a);
-    stop(server);
+    for (int i = 0; i < 2; i++) {
+        ecom_http_server *server = serve();
+        struct wire_answer a;
+        char bytes[300];
+        struct wire w;
+        int n = snprintf(bytes, sizeof(bytes), "GET %s HTTP/1.1\r\nHost: a\r\n" UP KEY V13 "\r\n",
+                         paths[i]);
+        memcpy(bytes + n, "\x81\x82\0\0\0\0h\n", 8);
+        CHECK(server && wire_open(&w, server), "no server");
+        wire_send(&w, (ecom_str){bytes, (size_t)n + 8});
+        CHECK(wire_answer(&w, 1, &a) && a.status == 101, "status %d", a.status);
+        CHECK(takes(&w, S("\x81\x02h\n")), "%s: an echo", paths[i]);
+        wire_close(&w);
+        wire_answer_free(&a);
+        stop(server);
+    }
 }
 
 static void a_close_without_a_code_is_answered_without_one(void)

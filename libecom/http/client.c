@@ -63,14 +63,19 @@ int ecom_http_client_new(const ecom_http_client_options *opts, ecom_http_client 
     return ECOM_OK;
 }
 
+static void close_all(struct link *link)
+{
+    for (struct link *next; link; link = next) {
+        next = link->next;
+        ecom__http_link_close(link);
+    }
+}
+
 void ecom_http_client_free(ecom_http_client *client)
 {
     if (!client)
         return;
-    for (struct link *link = client->idle, *next; link; link = next) {
-        next = link->next;
-        ecom__http_link_close(link);
-    }
+    close_all(client->idle);
     pthread_mutex_destroy(&client->lock);
     free(client);
 }
@@ -96,18 +101,34 @@ static struct link *pool_pop(ecom_http_client *client, ecom_str address)
     return found;
 }
 
+static int is_old(const ecom_http_client *client, const struct link *link)
+{
+    return link->since_us < now_us(client) - (int64_t)client->opts.idle_timeout_ms * 1000;
+}
+
 /* One that can still be used. */
 static struct link *pool_take(ecom_http_client *client, ecom_str address)
 {
-    int64_t oldest = now_us(client) - (int64_t)client->opts.idle_timeout_ms * 1000;
     struct link *link;
 
     while ((link = pool_pop(client, address))) {
-        if (link->since_us >= oldest && ecom__http_link_is_fresh(link))
+        if (!is_old(client, link) && ecom__http_link_is_fresh(link))
             return link;
         ecom__http_link_close(link);
     }
     return NULL;
+}
+
+/* Cuts off the end of the list: what has been idle for too long, wherever it leads. */
+static struct link *cut_old(ecom_http_client *client)
+{
+    struct link **at = &client->idle, *old;
+
+    while (*at && !is_old(client, *at))
+        at = &(*at)->next;
+    old = *at;
+    *at = NULL;
+    return old;
 }
 
 static void pool_give(ecom_http_client *client, struct link *link)
@@ -124,7 +145,9 @@ static void pool_give(ecom_http_client *client, struct link *link)
         link->next = client->idle;
         client->idle = link;
     }
+    struct link *old = cut_old(client);
     pthread_mutex_unlock(&client->lock);
+    close_all(old);
     if (!room)
         ecom__http_link_close(link);
 }

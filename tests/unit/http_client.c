@@ -52,9 +52,10 @@ static int read_request(int fd, ecom_buf *in)
 
 static int at_end(int fd)
 {
+    struct pollfd p = {fd, POLLIN, 0};
     char c;
 
-    return recv(fd, &c, 1, 0) <= 0;
+    return poll(&p, 1, 20000) == 1 && recv(fd, &c, 1, 0) <= 0;
 }
 
 static void *play(void *arg)
@@ -332,6 +333,38 @@ static void a_stale_connection_is_replaced_and_no_call_sent_twice(void)
 }
 
 #define BUSY_ "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+
+static int64_t shifted_us; /* by which the clock is ahead */
+
+static int64_t shifted_now(void *self)
+{
+    const ecom_env *env = ecom_env_system();
+
+    (void)self;
+    return env->monotonic_us(env->self) + shifted_us;
+}
+
+static void a_connection_nobody_needs_any_more_is_closed_by_calls_to_others(void)
+{
+    static const struct step once[] = {{ACCEPT, NULL}, {READ, NULL}, {SEND, OK_}, {END, NULL}};
+    static const struct step until_closed[] = {
+        {ACCEPT, NULL}, {READ, NULL}, {SEND, OK_}, {AWAIT_CLOSE, NULL}, {END, NULL}};
+    ecom_env env = *ecom_env_system();
+    struct peer left, other;
+    struct caller c;
+
+    env.monotonic_us = shifted_now;
+    shifted_us = 0;
+    CHECK(peer_start(&left, until_closed) && peer_start(&other, once) &&
+              caller_open(&c, (ecom_http_client_options){.env = &env, .idle_timeout_ms = 1000}),
+          "no world");
+    CALL(ECOM_OK, &c, "GET", left.url, NULL);
+    shifted_us = 1001000;
+    CALL(ECOM_OK, &c, "GET", other.url, NULL);
+    CHECK_I64(0, peer_end(&left));
+    CHECK_I64(0, peer_end(&other));
+    caller_close(&c);
+}
 
 static void safe_calls_are_tried_again_so_many_times_and_others_are_not(void)
 {
@@ -616,6 +649,7 @@ static const struct check_case cases[] = {
     CASE(a_problem_becomes_the_error_that_it_was),
     CASE(a_response_is_read_by_length_in_chunks_or_to_the_end),
     CASE(a_stale_connection_is_replaced_and_no_call_sent_twice),
+    CASE(a_connection_nobody_needs_any_more_is_closed_by_calls_to_others),
     CASE(safe_calls_are_tried_again_so_many_times_and_others_are_not),
     CASE(a_malformed_response_is_no_answer),
     CASE(a_response_may_be_as_long_as_its_limit),

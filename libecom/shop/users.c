@@ -274,6 +274,20 @@ static int authenticate(ecom_users *users, const ecom_login *request, ecom_str k
     return r;
 }
 
+/* Whoever waited for his turn while others guessed is told no more than one who comes now: else
+ * many guesses at a time would count as one. */
+static int try_password(ecom_users *users, const ecom_login *request, const struct guesser *guesser,
+                        ecom_arena *arena, ecom_user *user, ecom_error *err)
+{
+    int r = authenticate(users, request, guesser->account, arena, user, err), braked = ECOM_OK;
+
+    if (r == ECOM_OK || r == ECOM_E_UNAUTHENTICATED)
+        braked = check_brakes(users, guesser, err);
+    if (r == ECOM_E_UNAUTHENTICATED)
+        guessed_wrong(users, guesser);
+    return braked < 0 ? braked : r;
+}
+
 static int issue(ecom_users *users, ecom_arena *arena, ecom_session *session, ecom_error *err)
 {
     const ecom_user *user = &session->user;
@@ -303,9 +317,7 @@ int ecom_users_login(ecom_users *users, const ecom_login *request, const ecom_ca
     if ((r = email_key(request->email, arena, &guesser.account, err)) < 0 ||
         (r = check_brakes(users, &guesser, err)) < 0)
         return r;
-    r = authenticate(users, request, guesser.account, arena, &session.user, err);
-    if (r == ECOM_E_UNAUTHENTICATED)
-        guessed_wrong(users, &guesser);
+    r = try_password(users, request, &guesser, arena, &session.user, err);
     if (r < 0 || (r = issue(users, arena, &session, err)) < 0)
         return r;
     guessed_right(users, &guesser);

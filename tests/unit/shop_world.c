@@ -40,16 +40,21 @@ static int world_get(void *self, ecom_str collection, ecom_str id, ecom_buf *doc
     WITH_FAULT(world, ecom_store_get(world->inner, collection, id, doc, rev, err), err);
 }
 
+static void come_before(struct shop_world *world, void (**fn)(void *user))
+{
+    void (*before)(void *user) = *fn;
+
+    *fn = NULL;
+    if (before)
+        before(world->user);
+}
+
 static int world_put(void *self, const ecom_store_write *write, uint64_t *rev, ecom_error *err)
 {
     struct shop_world *world = self;
-    void (*before)(void *user) = world->before_put;
 
     world->puts++;
-    if (before) {
-        world->before_put = NULL;
-        before(world->user);
-    }
+    come_before(world, &world->before_put);
     WITH_FAULT(world, ecom_store_put(world->inner, write->change, rev, err), err);
 }
 
@@ -66,6 +71,7 @@ static int world_find(void *self, const ecom_query *query, ecom_row_fn row, void
 {
     struct shop_world *world = self;
 
+    come_before(world, &world->before_find);
     WITH_FAULT(world, ecom_store_find(world->inner, query, row, user, more, err), err);
 }
 

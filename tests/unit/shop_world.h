@@ -21,6 +21,7 @@ struct shop_world {
     int failed; /* it was reached */
     /* Called once, before the next put reaches the store: someone else comes first. */
     void (*before_put)(void *user);
+    void (*before_find)(void *user); /* the same before the next find */
     void *user;
     _Atomic unsigned puts;
 };

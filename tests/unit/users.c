@@ -274,6 +274,35 @@ static void guessing_is_braked_by_account_and_by_address(void)
     close_fixture(&f);
 }
 
+static void guess_three_times(void *user)
+{
+    struct fixture *f = user;
+
+    for (int i = 0; i < 3; i++)
+        ecom_throttle_failed(f->accounts, S("a@b.c"));
+}
+
+static void guesses_that_were_let_in_together_do_not_outrun_the_brake(void)
+{
+    static const char *const passwords[] = {"guess", "correct horse"};
+    ecom_session session;
+    ecom_user user;
+    ecom_error e = {0};
+
+    for (int i = 0; i < 2; i++) {
+        struct fixture f;
+        open_fixture(&f);
+        CHECK_CODE(ECOM_OK, sign_up(&f, S("a@b.c"), &user, &e), e);
+        f.w.before_find = guess_three_times;
+        f.w.user = &f;
+        CHECK_CODE(ECOM_E_RATE,
+                   log_in(&f, S("a@b.c"), ecom_str_of(passwords[i]), S("10.0.0.2"), &session, &e),
+                   e);
+        CHECK(e.retry_after_ms > 0 && e.retry_after_ms <= 1000, "wait %d ms", e.retry_after_ms);
+        close_fixture(&f);
+    }
+}
+
 static void without_a_throttle_nobody_waits(void)
 {
     struct fixture f;
@@ -521,6 +550,7 @@ static const struct check_case cases[] = {
     CASE(a_wrong_password_and_an_unknown_address_get_the_same_answer),
     CASE(an_unknown_address_costs_the_comparison_that_a_wrong_password_costs),
     CASE(guessing_is_braked_by_account_and_by_address),
+    CASE(guesses_that_were_let_in_together_do_not_outrun_the_brake),
     CASE(without_a_throttle_nobody_waits),
     CASE(what_is_missing_is_named),
     CASE(a_stale_hash_is_renewed_at_login_and_a_failure_of_that_is_no_failure),

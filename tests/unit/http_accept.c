@@ -53,13 +53,20 @@ static const ecom_route routes[] = {
     {.method = "GET", .pattern = "/hold", .handle = hold, .flags = ECOM_ROUTE_ON_LOOP},
 };
 
-static ecom_http_server *serve(void)
+static ecom_http_server *serve_within(int32_t header_timeout_ms)
 {
-    ecom_http_options opts = {.routes = routes, .nroutes = sizeof(routes) / sizeof(routes[0])};
+    ecom_http_options opts = {.routes = routes,
+                              .nroutes = sizeof(routes) / sizeof(routes[0]),
+                              .header_timeout_ms = header_timeout_ms};
 
     atomic_store(&inside, 0);
     atomic_store(&gate_open, 0);
     return wire_serve(&opts);
+}
+
+static ecom_http_server *serve(void)
+{
+    return serve_within(0);
 }
 
 static void a_connection_without_memory_is_closed_and_the_next_is_served(void)
@@ -218,9 +225,10 @@ static void who_has_connected_before_the_stop_is_answered(void)
     ecom_http_server_free(server);
 }
 
+/* Else they would go on for a day. */
 static void stopping_cuts_connections_at_its_deadline(void)
 {
-    ecom_http_server *server = serve();
+    ecom_http_server *server = serve_within(86400000);
     struct wire half, waiting;
     struct wire_answer a;
 
@@ -230,9 +238,7 @@ static void stopping_cuts_connections_at_its_deadline(void)
     CHECK(wire_answer(&waiting, 0, &a), "no answer");
     wire_answer_free(&a);
     wire_send(&waiting, S("GET / HTTP/1.1\r\nHo"));
-    int64_t began = now_ms();
     ecom_http_server_stop(server, 20);
-    CHECK(now_ms() - began < 9000, "only the headers' time-out ended it");
     CHECK(wire_at_end(&half) && wire_at_end(&waiting), "not cut");
     wire_close(&half);
     wire_close(&waiting);

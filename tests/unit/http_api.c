@@ -413,6 +413,7 @@ static void every_kind_of_failure_has_its_status_and_problem(void)
     CHECK_I64(503, ask(&w, "GET /fail/13", "", NULL));
     CHECK_STR("1", wire_header(&w.answer, "Retry-After"));
     CHECK_I64(503, ask(&w, "GET /nomem", "", NULL));
+    ecom_http_server_stop(w.server, 1000);
     CHECK_HAS("2 ", ecom_buf_str(&w.lines));
     CHECK_HAS("because \"7\"", ecom_buf_str(&w.lines));
     world_close(&w);

@@ -5,7 +5,7 @@
 #include "check.h"
 #include "ecom/http.h"
 
-/* One connection; reads give up after 20 seconds, which no test waits for when all is well. */
+/* One connection; reads give up after a minute, which no test waits for when all is well. */
 struct wire {
     int fd;
     ecom_buf in; /* received, not yet taken */

@@ -361,16 +361,16 @@ static void a_publish_rings_and_an_ack_does_not(void)
     CHECK_CODE(ECOM_OK, ecom__ear_listen(&ear, in_dir("group-g.bell"), &e), e);
     int64_t start = ecom_env_monotonic_ms(env);
     CHECK_CODE(ECOM_OK, send_one(bus, "t", S("1"), &e), e);
-    ecom__ear_wait(&ear, 10000);
-    CHECK(ecom_env_monotonic_ms(env) - start < 5000, "nobody rang");
+    ecom__ear_wait(&ear, 100000);
+    CHECK(ecom_env_monotonic_ms(env) - start < 50000, "nobody rang");
     CHECK_CODE(1, ecom_member_poll(m, 0, 10, acking, m, &e), e);
     start = ecom_env_monotonic_ms(env);
     ecom__ear_wait(&ear, 20);
     CHECK(ecom_env_monotonic_ms(env) - start >= 19, "an ack woke everybody up");
     start = ecom_env_monotonic_ms(env);
     ecom_member_close(m); /* others may have its share now */
-    ecom__ear_wait(&ear, 10000);
-    CHECK(ecom_env_monotonic_ms(env) - start < 5000, "nobody rang for one who leaves");
+    ecom__ear_wait(&ear, 100000);
+    CHECK(ecom_env_monotonic_ms(env) - start < 50000, "nobody rang for one who leaves");
     CHECK(!ecom__ear_woken(&ear), "woken by nobody");
     ecom__ear_wake(&ear);
     ecom__ear_wait(&ear, 10000);

@@ -10,7 +10,7 @@
 
 /* The thread shells, on the real clock. Nothing sleeps: each wait is for something that happens,
  * and only a failure takes all of the patience. */
-enum { PATIENCE_MS = 30000, KEYS = 16 };
+enum { PATIENCE_MS = 120000, KEYS = 16 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed;

@@ -161,7 +161,7 @@ static void a_lock_is_held_for_a_bounded_time_and_outlives_its_holder(void)
     CHECK_CODE(ECOM_E_UNAVAILABLE, ecom__filelock_take(lock, 20, &e), e);
     CHECK_TEXT("others had the lock for 20 ms", e);
     kill(pid, SIGKILL);
-    CHECK_CODE(ECOM_OK, ecom__filelock_take(lock, 5000, &e), e);
+    CHECK_CODE(ECOM_OK, ecom__filelock_take(lock, 60000, &e), e);
     ecom__filelock_give(lock);
     CHECK_CODE(ECOM_OK, ecom__filelock_take(lock, 0, &e), e);
     ecom__filelock_give(lock);
@@ -196,7 +196,7 @@ static void *count_up(void *user)
 {
     struct share *share = user;
 
-    for (int i = 0; i < 2000 && ecom__filelock_take(share->lock, 5000, NULL) == ECOM_OK; i++) {
+    for (int i = 0; i < 2000 && ecom__filelock_take(share->lock, 60000, NULL) == ECOM_OK; i++) {
         share->times += atomic_fetch_add(share->inside, 1) == 0;
         atomic_fetch_sub(share->inside, 1);
         ecom__filelock_give(share->lock);

@@ -137,8 +137,10 @@ static void reap(const struct child *child)
     }
 }
 
-/* Joins the group "g" of topic "t" with a short session, in case nothing else tells of its death.
- */
+/* Short, in case nothing else tells of a death; but nobody alive may be silent for so long. */
+enum { SESSION_MS = 6000 };
+
+/* Joins the group "g" of topic "t". */
 static ecom_member *join_for_short(struct bus_test *t, ecom_bus *bus)
 {
     ecom_str topic = S("t");
@@ -146,7 +148,7 @@ static ecom_member *join_for_short(struct bus_test *t, ecom_bus *bus)
                              .group = S("g"),
                              .topics = &topic,
                              .ntopics = 1,
-                             .session_timeout_ms = 2000};
+                             .session_timeout_ms = SESSION_MS};
 
     return bus ? bus_join_as(t, bus, &sub) : NULL;
 }
@@ -211,7 +213,7 @@ static void take_for_ever(struct bus_test *t, int to)
                              .group = S("g"),
                              .topics = &topic,
                              .ntopics = 1,
-                             .session_timeout_ms = 2000,
+                             .session_timeout_ms = SESSION_MS,
                              .revoked = tell_revoked,
                              .user = &to};
     ecom_bus *bus = bus_open(t);
@@ -236,13 +238,13 @@ static void members_in_two_processes_share_without_overlap(struct bus_test *t)
     CHECK_I64(JOINED, hear(&child, PATIENCE_MS));
     ecom_member *m = join_for_short(t, bus);
     CHECK_PASSED();
-    for (int i = 0; i < 100 && number != REVOKED; i++) {
+    for (int i = 0; i < PATIENCE_MS / 100 && number != REVOKED; i++) {
         ecom_member_poll(m, 100, 0, NULL, NULL, &e);
         number = hear(&child, 0);
     }
     CHECK_I64(REVOKED, number);
     bus_send_many(t, bus, "t", 40, 0, 200);
-    for (int i = 0; i < 200 && mine.n + theirs.n < 200; i++) {
+    for (int i = 0; i < 200 + PATIENCE_MS / 50 && mine.n + theirs.n < 200; i++) {
         ecom_member_poll(m, 50, 100, bus_collect, &mine, &e);
         while ((number = hear(&child, 0)) != -1)
             if (number >= 0)

@@ -23,8 +23,7 @@ static void members_share_without_overlap(struct bus_test *t)
     CHECK_PASSED();
     bus_settle(t);
     bus_send_many(t, t->bus, "t", 60, 0, 300);
-    bus_drain(t, ma, &a);
-    bus_drain(t, mb, &b);
+    BUS_DRAIN_BOTH(t, ma, &a, mb, &b, 300);
     CHECK(a.n && b.n, "%zu and %zu", a.n, b.n);
     bus_check_all_once(&a, &b, 0, 300);
     bus_check_order(&a);
@@ -74,15 +73,13 @@ static void a_member_that_joins_gets_its_share_and_the_rest_goes_on(struct bus_t
     CHECK_PASSED();
     bus_settle(t);
     bus_send_many(t, t->bus, "t", 40, 0, 80);
-    bus_drain(t, ma, &a); /* all of it, unacked */
-    CHECK_I64(80, a.n);
+    bus_take(ma, &a, 80); /* all of it, unacked */
     ecom_member *mb = bus_join(t, t->bus, "g", "t");
     bus_settle(t);
     if (t->fixture->flags & ECOM_TEST_EAGER) { /* all of it comes again, to either */
         CHECK_I64(8, losses.n);
         a.n = 0;
-        bus_drain(t, ma, &a);
-        bus_drain(t, mb, &b);
+        BUS_DRAIN_BOTH(t, ma, &a, mb, &b, 80);
         CHECK(a.n && b.n, "%zu and %zu", a.n, b.n);
         bus_check_all_once(&a, &b, 0, 80);
         return;
@@ -90,13 +87,14 @@ static void a_member_that_joins_gets_its_share_and_the_rest_goes_on(struct bus_t
     CHECK_I64(4, losses.n);
     bus_drain(t, ma, &a); /* what stays is not interrupted: nothing comes again */
     CHECK_I64(80, a.n);
-    bus_drain(t, mb, &b); /* what moved comes again, since nobody acked it */
-    for (size_t i = 0; i < b.n; i++)
-        CHECK(losses.lost[b.got[i].partition], "partition %d was not revoked",
-              (int)b.got[i].partition);
     size_t moved = 0;
     for (size_t i = 0; i < a.n; i++)
         moved += losses.lost[a.got[i].partition] != 0;
+    bus_take(mb, &b, moved); /* what moved comes again, since nobody acked it */
+    bus_drain(t, mb, &b);
+    for (size_t i = 0; i < b.n; i++)
+        CHECK(losses.lost[b.got[i].partition], "partition %d was not revoked",
+              (int)b.got[i].partition);
     CHECK_I64((int64_t)moved, b.n);
 }
 
@@ -118,8 +116,7 @@ static void what_is_acked_while_revoked_does_not_come_again(struct bus_test *t)
     bus_drain(t, mb, &b);
     CHECK_I64(0, b.n);
     bus_send_many(t, t->bus, "t", 40, 80, 160);
-    bus_drain(t, ma, &a);
-    bus_drain(t, mb, &b);
+    BUS_DRAIN_BOTH(t, ma, &a, mb, &b, 160);
     bus_check_all_once(&a, &b, 0, 160);
 }
 
@@ -139,11 +136,12 @@ static void acks_after_a_revocation_are_ignored(struct bus_test *t)
     bus_quit_all(t);
     ecom_member *mc = bus_join(t, t->bus, "g", "t");
     CHECK_PASSED();
-    bus_drain(t, mc, &b);
     size_t lost = 0;
     for (size_t i = 0; i < a.n; i++)
         lost += losses.lost[a.got[i].partition] != 0;
     CHECK(lost > 0, "nothing was revoked");
+    bus_take(mc, &b, lost);
+    bus_drain(t, mc, &b);
     CHECK_I64((int64_t)lost, b.n);
 }
 
@@ -158,7 +156,7 @@ static void a_member_that_leaves_hands_its_share_to_the_others(struct bus_test *
     bus_quit(t, mb);
     bus_settle(t);
     bus_send_many(t, t->bus, "t", 40, 0, 80);
-    bus_drain(t, ma, &a);
+    bus_take(ma, &a, 80);
     bus_check_all_once(&a, NULL, 0, 80);
 }
 
@@ -177,18 +175,19 @@ static void members_beyond_the_partitions_wait_for_one(struct bus_test *t)
     CHECK_PASSED();
     bus_settle(t);
     bus_send_many(t, t->bus, "t", 30, 0, 60);
-    for (int i = 0; i < 3; i++) {
-        bus_drain(t, m[i], &in[i]);
+    bus_drain_all(t, m, (struct inbox *const[]){&in[0], &in[1], &in[2]}, 3, 60);
+    for (int i = 0; i < 3; i++)
         *(in[i].n ? &busy : &idle) = i;
-    }
     CHECK(idle >= 0 && busy >= 0, "%zu, %zu and %zu", in[0].n, in[1].n, in[2].n);
     CHECK_I64(60, in[0].n + in[1].n + in[2].n);
     bus_ack_all(m[busy], &in[busy]);
     bus_quit(t, m[busy]);
     bus_settle(t);
     bus_send_many(t, t->bus, "t", 30, 60, 120);
-    bus_drain(t, m[3 - busy - idle], &in[busy]);
-    bus_drain(t, m[idle], &in[idle]);
+    for (int i = 0; i < 50 && in[idle].n == 0; i++) {
+        bus_drain(t, m[3 - busy - idle], &in[busy]);
+        bus_drain(t, m[idle], &in[idle]);
+    }
     CHECK(in[idle].n > 0, "one still waits");
 }
 
@@ -268,8 +267,7 @@ static void members_get_only_the_topics_they_want(struct bus_test *t)
     bus_settle(t);
     bus_send_many(t, t->bus, "x", 30, 0, 60);
     bus_send_many(t, t->bus, "y", 30, 60, 120);
-    bus_drain(t, ma, &a);
-    bus_drain(t, mb, &b);
+    BUS_DRAIN_BOTH(t, ma, &a, mb, &b, 120);
     for (size_t i = 0; i < a.n; i++)
         CHECK(strcmp(a.got[i].topic, "x") == 0, "got one of topic %s", a.got[i].topic);
     bus_check_all_once(&a, &b, 0, 120);

@@ -23,9 +23,12 @@ static int fresh(void *user, ecom_error *err)
 static int open_bus(void *user, const ecom_bus_options *opts, ecom_bus **out, ecom_error *err)
 {
     char url[300];
+    ecom_bus_options patient = *opts;
 
+    if (opts->size == sizeof(*opts) && opts->timeout_ms == 0)
+        patient.timeout_ms = 60000; /* no case is about it, and the disk may be slow */
     snprintf(url, sizeof(url), "sqlite:%s", ((struct place *)user)->dir);
-    return ecom_bus_open(url, opts, out, err);
+    return ecom_bus_open(url, &patient, out, err);
 }
 
 static void clear(void *user)

@@ -149,12 +149,13 @@ void bus_take(ecom_member *member, struct inbox *inbox, size_t want)
 {
     ecom_error e;
 
-    for (int i = 0; i < 50 && inbox->n < want; i++) {
+    for (int in_vain = 0; in_vain < 50 && inbox->n < want;) {
         int r = ecom_member_poll(member, PATIENCE_MS / 50, 1000, bus_collect, inbox, &e);
         if (r < 0 && r != ECOM_E_TIMEOUT) {
             FAIL("poll: %s", e.text);
             return;
         }
+        in_vain += r < 0;
     }
     if (inbox->n != want)
         FAIL("want %zu messages, got %zu", want, inbox->n);
@@ -169,6 +170,28 @@ void bus_drain(struct bus_test *t, ecom_member *member, struct inbox *inbox)
         ;
     if (r != ECOM_E_TIMEOUT)
         FAIL("poll: want TIMEOUT, got %s: %s", ecom__suite_code(r), r < 0 ? e.text : "");
+}
+
+static size_t drain_each(struct bus_test *t, ecom_member *const *members,
+                         struct inbox *const *inboxes, size_t n)
+{
+    size_t have = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        bus_drain(t, members[i], inboxes[i]);
+        have += inboxes[i]->n;
+    }
+    return have;
+}
+
+void bus_drain_all(struct bus_test *t, ecom_member *const *members, struct inbox *const *inboxes,
+                   size_t n, size_t want)
+{
+    int rounds = PATIENCE_MS / ((int)n * t->fixture->settle_ms + 1);
+
+    while (drain_each(t, members, inboxes, n) < want && rounds-- > 0)
+        ;
+    drain_each(t, members, inboxes, n);
 }
 
 void bus_settle(struct bus_test *t)

@@ -17,13 +17,15 @@
 #define bus_collect ecom__suite_bus_collect
 #define bus_take ecom__suite_bus_take
 #define bus_drain ecom__suite_bus_drain
+#define bus_drain_all ecom__suite_bus_drain_all
 #define bus_settle ecom__suite_bus_settle
 #define bus_ack ecom__suite_bus_ack
 #define bus_ack_all ecom__suite_bus_ack_all
 #define bus_check_all_once ecom__suite_bus_check_all_once
 #define bus_check_order ecom__suite_bus_check_order
 
-enum { INBOX_MAX = 4096, PATIENCE_MS = 10000, MAX_HANDLES = 16 };
+/* Only what fails takes all of the patience. */
+enum { INBOX_MAX = 4096, PATIENCE_MS = 60000, MAX_HANDLES = 16 };
 
 struct bus_test {
     const ecom_bus_fixture *fixture;
@@ -81,6 +83,14 @@ int bus_collect(void *inbox, const ecom_msg *msg);
 void bus_take(ecom_member *member, struct inbox *inbox, size_t want);
 /* Takes what is there now. */
 void bus_drain(struct bus_test *t, ecom_member *member, struct inbox *inbox);
+/* The same of several members by turns, until they have so many together; and then what is too
+ * much.
+ */
+void bus_drain_all(struct bus_test *t, ecom_member *const *members, struct inbox *const *inboxes,
+                   size_t n, size_t want);
+#define BUS_DRAIN_BOTH(t_, a_, in_a_, b_, in_b_, want_)                                         \
+    bus_drain_all(t_, (ecom_member *const[]){a_, b_}, (struct inbox *const[]){in_a_, in_b_}, 2, \
+                  want_)
 /* Lets all members poll until their group has shared out its partitions; takes no messages. */
 void bus_settle(struct bus_test *t);
 void bus_ack(ecom_member *member, const struct got *got);

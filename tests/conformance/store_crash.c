@@ -44,7 +44,9 @@ static void after_a_reopen_ones_old_events_are_anothers(struct store_test *t)
     CHECK_TEXT_IS("e1", store_pending(again, start + 1, 0, NULL));
 }
 
-/* A process of its own, which writes ever more and says after each change that it is done. */
+/* A process of its own, which writes ever more, as far as we look afterwards, and says after each
+ * change that it is done. */
+enum { MOST = 490 };
 struct child {
     pid_t pid;
     int said; /* the end of a pipe: one uint32_t a change */
@@ -60,15 +62,17 @@ static int put_number(ecom_store *store, uint32_t n, int with_events, ecom_error
     return ecom_store_put(store, store_change(id, 0, entries, with_events ? events : ""), NULL, e);
 }
 
-static void write_for_ever(struct store_test *t, int from, int step, int say)
+static void write_until_killed(struct store_test *t, int from, int step, int say)
 {
     ecom_store *store = NULL;
 
     if (t->fixture->open(t->fixture->user, &t->opts, &store, NULL) < 0)
         _exit(1);
-    for (uint32_t n = (uint32_t)from;; n += (uint32_t)step)
+    for (uint32_t n = (uint32_t)from; n < MOST; n += (uint32_t)step)
         if (put_number(store, n, 1, NULL) < 0 || write(say, &n, sizeof(n)) != (ssize_t)sizeof(n))
             _exit(2);
+    for (;;)
+        pause();
 }
 
 static struct child start_writer(struct store_test *t, int from, int step)
@@ -81,7 +85,7 @@ static struct child start_writer(struct store_test *t, int from, int step)
         child.pid = fork();
     if (child.pid == 0) {
         close(ends[0]);
-        write_for_ever(t, from, step, ends[1]);
+        write_until_killed(t, from, step, ends[1]);
     }
     close(ends[1]);
     child.said = ends[0];

@@ -29,7 +29,10 @@ static int fresh(void *user, ecom_error *err)
 
 static int open_store(void *user, const ecom_store_options *opts, ecom_store **out, ecom_error *err)
 {
-    return ecom_store_open(((struct place *)user)->url, opts, out, err);
+    ecom_store_options patient = *opts;
+
+    patient.timeout_ms = 60000; /* no case is about it, and the disk may be slow */
+    return ecom_store_open(((struct place *)user)->url, &patient, out, err);
 }
 
 static void clear(void *user)

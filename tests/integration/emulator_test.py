@@ -13,6 +13,9 @@ import time
 
 import tap
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+from shop import free_ports  # noqa: E402
+
 BIN = sys.argv[1]
 EMULATOR = os.environ.get("ECOM_TEST_EMULATOR", "")
 PATIENCE_S = 60
@@ -22,12 +25,6 @@ ORDER = {"type": "ORDER_CREATED", "id": "e-1", "time": "2026-01-01T00:00:00Z", "
 if not EMULATOR:
     print("1..0 # SKIP ECOM_TEST_EMULATOR: Go 1.21 or later builds it, see scripts/test")
     sys.exit(0)
-
-
-def free_ports(n):
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(n)]
-        return [s.getsockname()[1] for s in sockets]
 
 
 class Function:

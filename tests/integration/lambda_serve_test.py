@@ -31,6 +31,8 @@ ODD = python_function(FOLDER.name, "odd", """
     def handle(event, context):
         if 'sleep' in event:
             time.sleep(event['sleep'])
+        while 'until' in event and not os.path.exists(event['until']):
+            time.sleep(0.01)
         if 'exit' in event:
             sys.stderr.write('last words\\n')
             sys.stderr.flush()
@@ -112,23 +114,25 @@ def a_process_that_ends_is_an_error_and_replaced():
 
 
 def a_function_that_is_late_is_killed():
-    with Lambda("--timeout", "0.5", odd=ODD) as local:
+    with Lambda("--timeout", "4.5", odd=ODD) as local:
         first = invoke(local)["Result"]["pid"]
         begun = time.monotonic()
-        answer = invoke(local, event={"sleep": 30})
-        assert time.monotonic() - begun < 20
+        answer = invoke(local, event={"sleep": 200})
+        assert time.monotonic() - begun < 100
         assert answer["Result"]["errorType"] == "Sandbox.Timedout", answer
-        assert "Task timed out after 0.50 seconds" in answer["Result"]["errorMessage"], answer
+        assert "Task timed out after 4.50 seconds" in answer["Result"]["errorMessage"], answer
         assert invoke(local)["Result"]["pid"] != first
 
 
 def one_more_than_may_run_is_throttled():
-    with Lambda("--concurrency", "2", "--timeout", "30", odd=ODD) as local:
-        threads = [threading.Thread(target=invoke, args=(local, "odd", {"sleep": 3})) for _ in range(2)]
+    until = os.path.join(FOLDER.name, "until")
+    with Lambda("--concurrency", "2", "--timeout", "200", odd=ODD) as local:
+        threads = [threading.Thread(target=invoke, args=(local, "odd", {"until": until})) for _ in range(2)]
         for thread in threads:
             thread.start()
         wait_until("both", lambda: len(local.processes()) == 2 and local.frozen() == 0)
         assert refused(lambda: invoke(local)) == ("TooManyRequestsException", 429)
+        open(until, "w").close()
         for thread in threads:
             thread.join()
         assert len(local.processes()) == 2

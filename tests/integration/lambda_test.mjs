@@ -26,7 +26,7 @@ async function makeFunction(name) {
   writeFileSync(join(code, 'bootstrap'), `#!/bin/sh\necho $$ >>${pids}\nexec ${join(bin, name)}\n`);
   chmodSync(join(code, 'bootstrap'), 0o755);
   const fn = await fun.createFunction({ Code: { Directory: code }, Handler: 'bootstrap', Runtime: 'provided',
-    Environment: { Variables: { LOG_LEVEL: 'off' } }, MemorySize: 128, Timeout: 5 });
+    Environment: { Variables: { LOG_LEVEL: 'off' } }, MemorySize: 128, Timeout: 60 });
   const invoke = async (event) => {
     const answer = await fn.invoke({ FunctionName: name, InvocationType: 'RequestResponse',
       Payload: typeof event === 'string' ? event : JSON.stringify(event) });

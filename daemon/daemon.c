@@ -1,5 +1,7 @@
 #include "daemon.h"
 
+#include "libecom/base/wait.h"
+
 #include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
@@ -325,18 +327,11 @@ static void *wait_until_late(void *user)
 static void late_start(struct late *late, struct daemon *d, int64_t ms,
                        void (*fn)(struct daemon *d))
 {
-    pthread_condattr_t attr;
-
     *late = (struct late){.d = d, .fn = fn};
     if (!fn)
         return;
-    clock_gettime(CLOCK_MONOTONIC, &late->at);
-    late->at.tv_sec += (time_t)(ms / 1000) + (late->at.tv_nsec + ms % 1000 * 1000000) / 1000000000;
-    late->at.tv_nsec = (late->at.tv_nsec + ms % 1000 * 1000000) % 1000000000;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&late->news, &attr);
-    pthread_condattr_destroy(&attr);
+    late->at = ecom__after_ms(CLOCK_MONOTONIC, ms);
+    ecom__cond_init(&late->news);
     pthread_mutex_init(&late->lock, NULL);
     late->started = pthread_create(&late->thread, NULL, wait_until_late, late) == 0;
 }

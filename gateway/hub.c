@@ -1,5 +1,7 @@
 #include "hub.h"
 
+#include "libecom/base/wait.h"
+
 #include <ecom/event.h>
 
 #include <inttypes.h>
@@ -7,7 +9,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { POLL_MS = 1000, PAUSE_MS = 500, AT_ONCE = 256, EVENT_BYTES = 8 << 20 };
 enum { TOPICS = 2, PARTITIONS = 64 };  /* of each topic, those whose places ids tell */
@@ -452,12 +453,8 @@ static int is_stopping(struct hub *hub)
 
 static void pause_a_while(struct hub *hub)
 {
-    struct timespec until;
+    const struct timespec until = ecom__after_ms(CLOCK_MONOTONIC, PAUSE_MS);
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += PAUSE_MS * INT64_C(1000000);
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&hub->lock);
     if (!hub->stopping)
         pthread_cond_timedwait(&hub->stopped, &hub->lock, &until);
@@ -523,7 +520,6 @@ static int start(struct hub *hub, const struct hub_options *options, ecom_error 
 int hub_open(const struct hub_options *options, struct hub **out, ecom_error *err)
 {
     struct hub *hub = calloc(1, sizeof(*hub));
-    pthread_condattr_t monotonic;
 
     if (!hub)
         return ecom_fail(err, ECOM_E_NOMEM, "subscriptions");
@@ -533,10 +529,7 @@ int hub_open(const struct hub_options *options, struct hub **out, ecom_error *er
     hub->log = options->log;
     hub->since_ms = ecom_env_now_ms(hub->env);
     pthread_mutex_init(&hub->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&hub->stopped, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    ecom__cond_init(&hub->stopped);
     int r = start(hub, options, err);
     if (r < 0) {
         hub_close(hub);

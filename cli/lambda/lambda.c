@@ -2,23 +2,12 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 static const char help[] = "Usage: ecom lambda serve NAME=BOOTSTRAP...\n"
                            "       ecom lambda invoke NAME [--event FILE]\n\n"
                            "  serve   run functions of AWS Lambda on this machine\n"
                            "  invoke  invoke a function, here or on AWS, and print its result\n\n"
                            "'ecom lambda serve --help' and 'ecom lambda invoke --help' say more.\n";
-
-void lambda_cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t attr;
-
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &attr);
-    pthread_condattr_destroy(&attr);
-}
 
 int cli_lambda(int argc, char **argv)
 {

@@ -17,8 +17,6 @@ enum {
 
 int lambda_serve(int argc, char **argv);
 int lambda_invoke(int argc, char **argv);
-/* A condition whose timed waits go by the machine's own clock. */
-void lambda_cond_init(pthread_cond_t *cond);
 
 /* What all functions are run with. */
 struct lambda_limits {

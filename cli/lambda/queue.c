@@ -1,9 +1,10 @@
 #include "lambda.h"
 
+#include "libecom/base/wait.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     THREADS = 8,
@@ -125,7 +126,7 @@ int queue_new(const struct lambda_limits *limits, struct queue **out, ecom_error
 
     if (!q)
         return ecom_fail(err, ECOM_E_NOMEM, "out of memory");
-    lambda_cond_init(&q->news);
+    ecom__cond_init(&q->news);
     pthread_mutex_init(&q->lock, NULL);
     q->retry_ms = limits->retry_ms;
     while (q->nthreads < THREADS && pthread_create(&q->threads[q->nthreads], NULL, work, q) == 0)

@@ -1,5 +1,7 @@
 #include "lambda.h"
 
+#include "libecom/base/wait.h"
+
 #include <ecom/http.h>
 
 #include <poll.h>
@@ -7,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Where its process is, as far as it said. */
@@ -396,7 +397,7 @@ int sandbox_new(const struct function *fn, struct sandbox **out, ecom_error *err
 
     if (!s)
         return ecom_fail(err, ECOM_E_NOMEM, "out of memory");
-    lambda_cond_init(&s->news);
+    ecom__cond_init(&s->news);
     pthread_mutex_init(&s->lock, NULL);
     s->fn = fn;
     s->process.out = s->process.pidfd = -1;

@@ -13,7 +13,8 @@ ROOT = sys.argv[1]
 INCLUDE = os.path.join(ROOT, 'include')
 LIBRARIES = [arg.split('=') for arg in sys.argv[2:]]
 
-# Who may include what, besides itself. Daemons, gateway and CLI may include everything public.
+# Who may include what, besides itself. Daemons, gateway and CLI may include everything public, and
+# INLINE.
 ROOMS = {
     'base': set(),
     'contract': {'base'},

@@ -13,6 +13,9 @@ struct gql_variables {
 /* NULL: not given, and no default. */
 const ecom_json *ecom__gql_variable(const struct gql_variables *variables, struct gql_name name);
 
+/* A field of an object; NULL: it has none of that name. */
+const struct gql_value *ecom__gql_member(const struct gql_value *object, struct gql_name name);
+
 /* A literal as a value of @p type. @return ECOM_OK, with *out NULL for a variable that was not
  * given; ECOM_E_INVAL: it does not fit; ECOM_E_NOMEM. */
 int ecom__gql_literal(ecom_arena *arena, const struct gql_ref *type, const struct gql_value *value,

@@ -55,12 +55,7 @@ static void required_fields(struct gql_walk *w, const struct gql_value *value,
 {
     for (uint32_t i = 0; i < type->inputs.n; i++) {
         const struct gql_input *in = &type->inputs.items[i];
-        const struct gql_value *v = value->first;
-        if (!gql_is_required(in))
-            continue;
-        while (v && !gql_same(v->name, in->name))
-            v = v->next;
-        if (!v)
+        if (gql_is_required(in) && !ecom__gql_member(value, in->name))
             GQL_REPORT(
                 w, value->at, "Field \"%.*s.%.*s\" of required type \"%s\" was not provided.",
                 GQL_NAME(type->name), GQL_NAME(in->name), ecom__gql_ref_text(w->arena, in->type));

@@ -121,6 +121,12 @@ struct gql_schema {
  * @return ECOM_OK, ECOM_E_INVAL, ECOM_E_NOMEM. */
 int ecom__gql_schema_build(struct gql_schema *schema, const ecom_graphql_options *options,
                            struct gql_errors *errors);
+/* Scalars are attached before defaults are read, resolvers last: what is none of the schema's is a
+ * problem. See schema_attach.c. */
+void ecom__gql_attach_scalars(struct gql_schema *schema, const ecom_graphql_options *options,
+                              struct gql_errors *errors);
+void ecom__gql_attach_resolvers(struct gql_schema *schema, const ecom_graphql_options *options,
+                                struct gql_errors *errors);
 /* The rules of section 3 of the specification, on types that could be built. */
 void ecom__gql_schema_check(const struct gql_schema *schema, struct gql_errors *errors);
 /* Of them: what no definition may need, itself. The others hold. */

@@ -520,89 +520,7 @@ static void build_roots(struct builder *b)
             b->schema->roots[i] = ecom__gql_type_called(b->schema, ecom_str_of(names[i]));
 }
 
-/* ---- resolvers and scalars */
-
-static int is_star(const char *s)
-{
-    return s && s[0] == '*' && !s[1];
-}
-
-static void set_resolver(struct gql_field *field, const ecom_graphql_resolver *r)
-{
-    field->resolve = r->fn;
-    field->user = r->user;
-}
-
-static void attach_star(struct gql_type *type, const ecom_graphql_resolver *r)
-{
-    for (uint32_t i = 0; i < type->nfields; i++)
-        if (!type->fields[i].resolve)
-            set_resolver(&type->fields[i], r);
-    if (!type->discriminator.resolve)
-        set_resolver(&type->discriminator, r);
-}
-
-static void attach_one(struct builder *b, const ecom_graphql_resolver *r)
-{
-    struct gql_type *type = ecom__gql_type_called(b->schema, ecom_str_of(r->type));
-    int abstract = type && (type->kind == GQL_KIND_INTERFACE || type->kind == GQL_KIND_UNION);
-
-    if (!type) {
-        ecom__gql_report(b->errors, NULL, 0, "Resolver for %s.%s: there is no such type.", r->type,
-                         r->field);
-        return;
-    }
-    if (abstract && strcmp(r->field, "__typename") == 0) {
-        set_resolver(&type->discriminator, r);
-        return;
-    }
-    const struct gql_field *field =
-        ecom__gql_field(type, ecom__gql_name(b->schema->seed, r->field));
-    if (!field || type->kind != GQL_KIND_OBJECT)
-        ecom__gql_report(b->errors, NULL, 0, "Resolver for %s.%s: there is no such field%s.",
-                         r->type, r->field, field ? " of an object type" : "");
-    else
-        set_resolver(&type->fields[field - type->fields], r);
-}
-
-static void attach_everywhere(struct builder *b, const ecom_graphql_resolver *r)
-{
-    for (struct gql_type *type = b->schema->types; type; type = type->next)
-        attach_star(type, r);
-}
-
-/* Lines that name a field first, then those for a type, then the one for all. */
-static void attach_resolvers(struct builder *b, const ecom_graphql_resolver *table, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!is_star(table[i].field))
-            attach_one(b, &table[i]);
-    for (size_t i = 0; i < n; i++) {
-        if (!is_star(table[i].field) || is_star(table[i].type))
-            continue;
-        struct gql_type *type = ecom__gql_type_called(b->schema, ecom_str_of(table[i].type));
-        if (type)
-            attach_star(type, &table[i]);
-        else
-            ecom__gql_report(b->errors, NULL, 0, "Resolver for %s.*: there is no such type.",
-                             table[i].type);
-    }
-    for (size_t i = 0; i < n; i++)
-        if (is_star(table[i].type) && is_star(table[i].field))
-            attach_everywhere(b, &table[i]);
-}
-
-static void attach_scalars(struct builder *b, const ecom_graphql_options *options)
-{
-    for (size_t i = 0; i < options->nscalars; i++) {
-        const ecom_graphql_scalar *s = &options->scalars[i];
-        struct gql_type *type = ecom__gql_type_called(b->schema, ecom_str_of(s->name));
-        if (!type || type->kind != GQL_KIND_SCALAR || type->builtin)
-            ecom__gql_report(b->errors, NULL, 0, "Scalar %s: there is no such scalar.", s->name);
-        else
-            type->scalar = s;
-    }
-}
+/* ---- the fields that no schema writes down */
 
 static struct gql_ref *make_ref(struct builder *b, const char *name, int non_null)
 {
@@ -617,7 +535,6 @@ static struct gql_ref *make_ref(struct builder *b, const char *name, int non_nul
     return non_null ? wrap : ref;
 }
 
-/* The three fields that no schema writes down. */
 static void build_meta(struct builder *b)
 {
     struct gql_schema *s = b->schema;
@@ -690,22 +607,18 @@ static void build(struct builder *b)
 int ecom__gql_schema_build(struct gql_schema *schema, const ecom_graphql_options *options,
                            struct gql_errors *errors)
 {
-    static const ecom_graphql_resolver json = {"*", "*", ecom_graphql_resolve_json, NULL};
     struct builder b = {.schema = schema, .errors = errors};
     int r = parse_both(&b, options);
 
     if (r < 0 || (r = make_slots(&b)) < 0)
         return r;
     build(&b);
-    attach_scalars(&b, options);
+    ecom__gql_attach_scalars(schema, options, errors);
     if (!errors->code)
         ecom__gql_schema_check(schema, errors);
     if (!errors->code)
         ecom__gql_coerce_defaults(schema, errors);
-    if (errors->code)
-        return errors->code;
-    attach_resolvers(&b, ecom__gql_introspection, ecom__gql_nintrospection);
-    attach_resolvers(&b, options->resolvers, options->nresolvers);
-    attach_everywhere(&b, &json);
+    if (!errors->code)
+        ecom__gql_attach_resolvers(schema, options, errors);
     return errors->code;
 }

@@ -61,7 +61,7 @@ void ecom__gql_rules_directives(struct gql_walk *w, const struct gql_directive *
 void ecom__gql_rules_arguments(struct gql_walk *w, const struct gql_argument *first);
 /* When a field or directive has been seen with all its arguments. */
 void ecom__gql_rules_required(struct gql_walk *w, const struct gql_argument *first);
-/* When an operation with all that it spreads has been seen. */
+/* When an operation with all that it spreads has been seen; see rules_variables.c. */
 void ecom__gql_rules_usages(struct gql_walk *w, const struct gql_definition *operation);
 void ecom__gql_rules_end(struct gql_walk *w);
 

@@ -45,6 +45,9 @@ int cli_read_args(int argc, char **argv, const char *help, struct cli_args *args
             args->env_file = optarg;
         else if (c == 'f' && args->follow >= 0)
             args->follow = 1;
+        else if (c == 'f')
+            return fprintf(stderr, "%s: only events has --follow\nTry '%s --help'.\n", name, name),
+                   CLI_USAGE;
         else
             return fprintf(stderr, "Try '%s --help'.\n", name), CLI_USAGE;
     }

@@ -123,6 +123,17 @@ static ecom_str setting(const struct daemon *d, size_t offset)
     return *(const ecom_str *)(const void *)((const char *)&d->settings + offset);
 }
 
+/* Says of which setting it is that it is no URL. @param offset  of it in struct settings. */
+static int name_setting(int r, size_t offset, ecom_error *err)
+{
+    char text[sizeof(err->text)];
+
+    if (r == ECOM_OK || strcmp(err->field, "url") != 0)
+        return r;
+    snprintf(text, sizeof(text), "%s", err->text + sizeof("url: ") - 1);
+    return ecom_fail_field(err, r, settings_name(offset), "%s", text);
+}
+
 static int open_transports(struct daemon *d, ecom_error *err)
 {
     ecom_store_options store = ECOM_STORE_OPTIONS_INIT;
@@ -144,10 +155,11 @@ static int open_transports(struct daemon *d, ecom_error *err)
     if (r == ECOM_OK && (d->spec->needs & DAEMON_BUS))
         r = settings_make_data_dir(&d->settings, bus_url, err);
     if (r == ECOM_OK && (d->spec->needs & DAEMON_STORE))
-        r = ecom_store_open(store_url, &store, &d->store, err);
+        r = name_setting(ecom_store_open(store_url, &store, &d->store, err), d->spec->store_url,
+                         err);
     if (r == ECOM_OK && (d->spec->needs & DAEMON_BUS))
         r = ecom_bus_open(bus_url, &bus, &d->bus, err);
-    return r;
+    return d->settings.bus_url.n ? name_setting(r, offsetof(struct settings, bus_url), err) : r;
 }
 
 static int open_jwt(struct daemon *d, ecom_error *err)
@@ -288,6 +300,17 @@ static int start_consumer(struct daemon *d, ecom_error *err)
     return ecom_consumer_start(d->consumer, err);
 }
 
+static int start_server(struct daemon *d, ecom_error *err)
+{
+    char text[sizeof(err->text)];
+    int r = ecom_http_server_start(d->server, err);
+
+    if (r != ECOM_E_UNAVAILABLE)
+        return r;
+    snprintf(text, sizeof(text), "%s", err->text);
+    return ecom_fail(err, r, "%s (%s)", text, settings_name(d->spec->port));
+}
+
 /* Events flow before requests are let in. */
 static int start_all(struct daemon *d, ecom_error *err)
 {
@@ -295,7 +318,7 @@ static int start_all(struct daemon *d, ecom_error *err)
 
     if (r == ECOM_OK && d->consumer)
         r = start_consumer(d, err);
-    return r == ECOM_OK ? ecom_http_server_start(d->server, err) : r;
+    return r == ECOM_OK ? start_server(d, err) : r;
 }
 
 /* Calls a function when something takes long. */

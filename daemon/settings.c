@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 static const char *const levels[] = {"debug", "info", "warn", "error", "off", NULL};
@@ -196,6 +197,15 @@ static const ecom_field fields[] = {
 
 const ecom_record settings_record = ECOM_RECORD("Settings", struct settings, fields);
 
+const char *settings_name(size_t offset)
+{
+    size_t i = 0;
+
+    while (i < settings_record.nfields - 1 && fields[i].offset != offset)
+        i++;
+    return fields[i].name;
+}
+
 static const char *from_environment(void *user, const char *name)
 {
     (void)user;
@@ -225,13 +235,45 @@ static int read_file(const char *env_file, ecom_arena *arena, ecom_dotenv *file,
     return ECOM_E_INVAL;
 }
 
+/* The client of libecom-http speaks no TLS; a path comes behind the URL. */
+static int is_service_url(ecom_str url)
+{
+    const size_t scheme = sizeof("http://") - 1;
+
+    return url.n > scheme && strncasecmp(url.p, "http://", scheme) == 0 && url.p[scheme] != '/' &&
+           !strpbrk(url.p, "?#@ ");
+}
+
+static int check_services(const struct settings *settings, ecom_buf *faults)
+{
+    const struct {
+        const char *name;
+        ecom_str url;
+    } services[] = {
+        {"USER_SERVICE_URL", settings->user_url},
+        {"PRODUCT_SERVICE_URL", settings->product_url},
+        {"ORDER_SERVICE_URL", settings->order_url},
+        {"NOTIFICATION_WORKER_URL", settings->notification_url},
+    };
+    char text[96];
+    int r = ECOM_OK;
+
+    for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
+        if (!services[i].url.n || is_service_url(services[i].url))
+            continue;
+        snprintf(text, sizeof(text), "%s: must be http://HOST[:PORT]", services[i].name);
+        r = add_fault(faults, text);
+    }
+    return r;
+}
+
 /* What no field can check alone. */
 static int check_together(const struct settings *settings, settings_proxies_fn check_proxies,
                           ecom_buf *faults)
 {
     char text[sizeof("TRUSTED_PROXIES") + sizeof(((ecom_error *)0)->text)];
+    int r = check_services(settings, faults);
     ecom_error e;
-    int r = ECOM_OK;
 
     if (settings->kafka_key.n && !settings->kafka_secret.n)
         r = add_fault(faults, "KAFKA_API_SECRET: must be set with KAFKA_API_KEY");
@@ -371,7 +413,10 @@ const char *settings_bus_url(const struct settings *settings, ecom_arena *arena)
 
 const char *settings_service_url(ecom_str configured, int64_t port, ecom_arena *arena)
 {
-    return configured.n ? configured.p : print(arena, "http://127.0.0.1:%d", (int)port);
+    while (configured.n && configured.p[configured.n - 1] == '/') /* the path has its own */
+        configured.n--;
+    return configured.n ? print(arena, "%.*s", (int)configured.n, configured.p)
+                        : print(arena, "http://127.0.0.1:%d", (int)port);
 }
 
 /* A file under the home folder; NULL: none. -1: no memory. */

@@ -66,6 +66,8 @@ typedef int (*settings_proxies_fn)(const char *list, ecom_error *err);
  * TRUSTED_PROXIES, if there is a function to check them. */
 int settings_load(const char *env_file, int needs_secret, settings_proxies_fn check_proxies,
                   ecom_arena *arena, struct settings *out, ecom_buf *faults);
+/* What the member of struct settings at this offset is called. */
+const char *settings_name(size_t offset);
 /* Makes the folder in which embedded transports lie, if `url` is of one and it is not there. */
 int settings_make_data_dir(const struct settings *settings, const char *url, ecom_error *err);
 
@@ -74,7 +76,8 @@ int settings_make_data_dir(const struct settings *settings, const char *url, eco
 const char *settings_store_url(const struct settings *settings, ecom_str configured,
                                const char *name, ecom_arena *arena);
 const char *settings_bus_url(const struct settings *settings, ecom_arena *arena);
-/* The base URL of a service: what is configured, else its port on this machine. */
+/* The base URL of a service, without a slash at its end: what is configured, else its port on this
+ * machine. NULL when out of memory. */
 const char *settings_service_url(ecom_str configured, int64_t port, ecom_arena *arena);
 /* What libecom-aws is to know. Texts point into the settings and the arena. @return ECOM_E_NOMEM.
  */

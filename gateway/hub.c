@@ -45,7 +45,7 @@ struct listener {
 
 struct hub {
     ecom_bus *bus;
-    ecom_member *member;                  /* the thread's */
+    ecom_member *member;                  /* the thread's, but to wake it; changed under the lock */
     struct happening *early[2 * AT_ONCE]; /* the thread's */
     size_t nearly;
     struct places told; /* the thread's */
@@ -461,6 +461,16 @@ static void pause_a_while(struct hub *hub)
     pthread_mutex_unlock(&hub->lock);
 }
 
+/* @return the one that it was. */
+static ecom_member *set_member(struct hub *hub, ecom_member *member)
+{
+    pthread_mutex_lock(&hub->lock);
+    ecom_member *former = hub->member;
+    hub->member = member;
+    pthread_mutex_unlock(&hub->lock);
+    return former;
+}
+
 static int subscribe(struct hub *hub, ecom_error *err)
 {
     const ecom_subscription wish = {.size = sizeof(wish),
@@ -468,8 +478,11 @@ static int subscribe(struct hub *hub, ecom_error *err)
                                     .ntopics = TOPICS,
                                     .start = ECOM_START_LATEST,
                                     .back = BACK};
+    ecom_member *member = NULL;
+    int r = ecom_bus_subscribe(hub->bus, &wish, &member, err);
 
-    return ecom_bus_subscribe(hub->bus, &wish, &hub->member, err);
+    set_member(hub, member);
+    return r;
 }
 
 static void *listen(void *arg)
@@ -494,7 +507,7 @@ static void *listen(void *arg)
             ecom_log_write(hub->log, ECOM_LOG_WARN, "subscriptions wait for the bus", fields, 1);
         pause_a_while(hub);
     }
-    ecom_member_close(hub->member);
+    ecom_member_close(set_member(hub, NULL));
     return NULL;
 }
 
@@ -545,6 +558,7 @@ void hub_close(struct hub *hub)
         return;
     pthread_mutex_lock(&hub->lock);
     hub->stopping = 1;
+    ecom_member_wake(hub->member);
     pthread_cond_signal(&hub->stopped);
     pthread_mutex_unlock(&hub->lock);
     if (hub->running) {

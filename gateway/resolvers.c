@@ -52,16 +52,35 @@ static int call_and_give(ecom_graphql_call *call, const char *method, const char
     return r;
 }
 
+/* As a header it would be refused by a name that is not the caller's, lose its spaces, or, empty,
+ * go for none. */
+static int check_key(ecom_str key, ecom_error *err)
+{
+    int good = key.n >= 1 && key.n <= ECOM_KEY_MAX && key.p[0] != ' ' && key.p[key.n - 1] != ' ';
+
+    for (size_t i = 0; i < key.n && good; i++)
+        good = key.p[i] >= ' ' && key.p[i] <= '~';
+    return good
+               ? ECOM_OK
+               : ecom_fail_field(err, ECOM_E_INVAL, "idempotencyKey",
+                                 "must have 1 to %d characters of printable ASCII, and no space at "
+                                 "either end",
+                                 ECOM_KEY_MAX);
+}
+
 /* A mutation's arguments are the body of its route; a member that is none of it, such as the
  * idempotency key, is ignored there. */
 static int post(ecom_graphql_call *call, const char *base, const char *path, ecom_error *err)
 {
+    ecom_str key = ecom_graphql_arg_str(call, "idempotencyKey");
     ecom_buf body = {0};
-    int r = ecom_json_write(&body, call->arguments);
+    int r = key.p ? check_key(key, err) : ECOM_OK;
 
+    if (r < 0)
+        return r;
+    r = ecom_json_write(&body, call->arguments);
     r = r < 0 ? ecom_fail(err, r, "%s", call->field)
-              : call_and_give(call, "POST", base, ecom_str_of(path), ecom_buf_str(&body),
-                              ecom_graphql_arg_str(call, "idempotencyKey"), err);
+              : call_and_give(call, "POST", base, ecom_str_of(path), ecom_buf_str(&body), key, err);
     ecom_buf_free(&body);
     return r;
 }

@@ -122,6 +122,15 @@ def what_services_say_has_a_code_and_what_they_hide_stays_hidden():
         equal({'data': {'product': None}}, gateway.ask('{ product(id: "x") { id } }').json)
 
 
+def an_idempotency_key_that_a_header_cannot_carry_is_named():
+    with Gateway(shop_of) as gateway:
+        for key in ('', ' a', 'a ', 'a\\nb', '\u00e4', 'k' * 256):
+            got = gateway.ask('mutation { createOrder(userId: "u0", amount: 1, idempotencyKey: "%s") { id } }' % key).json
+            equal(('BAD_USER_INPUT', 'idempotencyKey'),
+                  tuple(got['errors'][0]['extensions'][name] for name in ('code', 'field')), got)
+        equal([], gateway.services.calls)
+
+
 def settings_reach_the_engine():
     many = ' '.join(f'p{i}: product(id: "{i}") {{ id }}' for i in range(4))
     limits = {
@@ -281,6 +290,7 @@ run_tests(
     calls_of_a_level_are_under_way_together,
     a_service_that_hangs_costs_its_own_fields_only,
     what_services_say_has_a_code_and_what_they_hide_stays_hidden,
+    an_idempotency_key_that_a_header_cannot_carry_is_named,
     settings_reach_the_engine,
     only_trusted_documents_run,
     a_request_that_waits_holds_up_no_other,

@@ -61,4 +61,11 @@ def a_fresh_clone_runs_the_whole_way():
         shutil.rmtree(folder)
 
 
-run_tests(a_fresh_clone_runs_the_whole_way)
+def what_it_does_not_know_is_named():
+    for arguments, why in ((['--onc'], "unknown option '--onc'"), (['--once', 'x'], "unexpected argument 'x'")):
+        out = subprocess.run(['scripts/run', *arguments], cwd=ROOT, capture_output=True, text=True)
+        equal((64, ''), (out.returncode, out.stdout))
+        assert out.stderr.startswith(f'scripts/run: {why}\n'), out.stderr
+
+
+run_tests(what_it_does_not_know_is_named, a_fresh_clone_runs_the_whole_way)

@@ -49,12 +49,14 @@ def who_cannot_start_stops_all_in_the_end():
     with socket.socket() as taken, open(os.path.join(shop.folder, 'log'), 'wb') as log:
         taken.bind(('127.0.0.1', 0))
         taken.listen()
+        taken_port = taken.getsockname()[1]
         run = subprocess.run([os.path.join(BIN, 'ecom'), 'up'], cwd=shop.folder,
                              stdout=subprocess.DEVNULL, stderr=log,
-                             env={**shop.env, 'PRODUCT_PORT': str(taken.getsockname()[1])})
+                             env={**shop.env, 'PRODUCT_PORT': str(taken_port)})
     equal(69, run.returncode)
     log = said(shop)
     equal(['200', '400', '800', '1600'], re.findall(r'69, starting it again in (\d+) ms', log))
+    assert f'port {taken_port}: Address already in use (PRODUCT_PORT)' in log, log
     assert 'product-service     | ended with status 69 and will not do better: stopping all' in log, log
     equal(len(DAEMONS) - 1, log.count('"message":"stopped"'), log)
 
@@ -72,6 +74,13 @@ def a_missing_secret_is_told_beside_the_other_faults():
         assert 'USER_PORT: ' in err and 'JWT_SECRET: must be set' in err, err
 
 
+def what_is_no_url_is_told_by_its_setting():
+    for name in ('ORDER_MONGODB_URI', 'ECOM_BUS_URL'):
+        status, _, err = ecom(program='order-service', JWT_SECRET='s' * 32, **{name: 'order.db'})
+        equal(65, status, err)
+        assert f'"reason":"{name}: is not a URL' in err, err
+
+
 def an_unknown_argument_is_named_and_help_offered():
     for verb in ('up', 'demo', 'doctor', 'events'):
         status, _, err = ecom(verb, '--nope')
@@ -81,7 +90,8 @@ def an_unknown_argument_is_named_and_help_offered():
             status, _, err = ecom(verb, 'nope')
             equal((64, f"ecom {verb}: unexpected argument 'nope'\nTry 'ecom {verb} --help'.\n"),
                   (status, err))
-            equal(64, ecom(verb, '--follow')[0])
+            equal((64, f"ecom {verb}: only events has --follow\nTry 'ecom {verb} --help'.\n"),
+                  ecom(verb, '--follow')[::2])
 
 
 def every_help_fits_a_terminal():
@@ -131,6 +141,7 @@ run_tests(a_ctrl_c_that_comes_twice_at_once_still_stops_in_order,
           who_cannot_start_stops_all_in_the_end,
           without_a_secret_nothing_is_started,
           a_missing_secret_is_told_beside_the_other_faults,
+          what_is_no_url_is_told_by_its_setting,
           an_unknown_argument_is_named_and_help_offered,
           every_help_fits_a_terminal,
           the_doctor_comes_before_the_first_start,

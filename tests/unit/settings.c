@@ -72,6 +72,12 @@ static void each_number_is_refused_one_below_and_one_above(void)
     CHECK(checked > 20, "only %d", checked);
 }
 
+static int is_free_text(const char *name)
+{
+    return strcmp(name, "TRUSTED_PROXIES") != 0 && !strstr(name, "_SERVICE_URL") &&
+           !strstr(name, "_WORKER_URL");
+}
+
 static void each_text_is_refused_one_byte_above_its_length(void)
 {
     int checked = 0;
@@ -83,7 +89,7 @@ static void each_text_is_refused_one_byte_above_its_length(void)
         CHECK(field->max > 0 && field->max < NO_FILE_MAX, "%s has no bound", field->name);
         CHECK(text_is_refused(field, (size_t)field->max + 1), "%s: one above is taken",
               field->name);
-        if (strcmp(field->name, "TRUSTED_PROXIES") != 0) /* addresses */
+        if (is_free_text(field->name))
             CHECK(!text_is_refused(field, (size_t)field->max), "%s: its most is refused",
                   field->name);
         if (field->min > 1)
@@ -104,6 +110,41 @@ static void each_choice_is_one_of_its_names(void)
         for (const char *const *name = field->names; *name; name++)
             CHECK(!is_refused(field->name, *name), "%s does not take %s", field->name, *name);
     }
+}
+
+static void where_a_service_is_must_be_a_url_of_http(void)
+{
+    static const char *const names[] = {"USER_SERVICE_URL", "PRODUCT_SERVICE_URL",
+                                        "ORDER_SERVICE_URL", "NOTIFICATION_WORKER_URL"};
+    static const char *const good[] = {"http://users:3001", "HTTP://10.0.0.1/shop/",
+                                       "http://[::1]:80"};
+    static const char *const bad[] = {"localhost:3001", "https://users",  "http://",
+                                      "http:///users",  "http://users?a", "http://a b"};
+
+    for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+        for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+            CHECK(!is_refused(names[n], good[i]), "%s=%s is refused", names[n], good[i]);
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+            CHECK(is_refused(names[n], bad[i]), "%s=%s is taken", names[n], bad[i]);
+    }
+}
+
+static void a_slash_at_the_end_of_a_services_url_makes_no_difference(void)
+{
+    ecom_arena *arena = ecom_arena_new(0);
+
+    CHECK(arena, "no arena");
+    CHECK_STR("http://a:1", ecom_str_of(settings_service_url(S("http://a:1"), 2, arena)));
+    CHECK_STR("http://a/b", ecom_str_of(settings_service_url(S("http://a/b//"), 2, arena)));
+    CHECK_STR("http://127.0.0.1:2", ecom_str_of(settings_service_url(S(""), 2, arena)));
+    ecom_arena_free(arena);
+}
+
+static void a_setting_is_known_by_its_place(void)
+{
+    CHECK_STR("ORDER_MONGODB_URI",
+              ecom_str_of(settings_name(offsetof(struct settings, order_store))));
+    CHECK_STR("JWT_SECRET", ecom_str_of(settings_name(offsetof(struct settings, jwt_secret))));
 }
 
 static void what_is_not_set_has_its_default(void)
@@ -129,6 +170,9 @@ static const struct check_case cases[] = {
     CASE(each_number_is_refused_one_below_and_one_above),
     CASE(each_text_is_refused_one_byte_above_its_length),
     CASE(each_choice_is_one_of_its_names),
+    CASE(where_a_service_is_must_be_a_url_of_http),
+    CASE(a_slash_at_the_end_of_a_services_url_makes_no_difference),
+    CASE(a_setting_is_known_by_its_place),
     CASE(what_is_not_set_has_its_default),
 };
 

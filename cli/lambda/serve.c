@@ -198,6 +198,7 @@ static int open_http(struct server *s, ecom_error *err)
         .threads = threads < 256 ? threads : 256,
         .max_header_bytes = 64 << 10,
         .max_body_bytes = LAMBDA_MAX_PAYLOAD + (64 << 10),
+        .max_bodies_bytes = 2u << 30,
     };
     int r = ecom_http_server_new(&opts, &s->http, err);
 

@@ -89,6 +89,8 @@ typedef struct ecom_http_options {
     int32_t write_timeout_ms; /**< a peer that does not read; 0: 30,000; then closed */
     const char *proxies;      /**< nullable: proxies whose X-Forwarded-For is believed, as
                                *   ecom_http_proxies_check() has them, see ecom_exchange_peer() */
+    uint32_t max_bodies_bytes; /**< memory of all bodies together that are received or handled,
+                                *   those of up to 16 KiB apart; 0: 256 MiB; beyond that: 503 */
 } ecom_http_options;
 
 /** Checks a list as ecom_http_options.proxies takes it: up to ECOM_HTTP_MAX_PROXIES IP addresses,

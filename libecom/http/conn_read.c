@@ -139,6 +139,15 @@ static size_t read_head(struct conn *c, ecom_str in)
     return (size_t)n;
 }
 
+static int count_body(struct conn *c, struct ecom_exchange *x)
+{
+    int r = ecom__http_exchange_count_body(x);
+
+    if (r < 0)
+        ecom__http_conn_refuse(c, &(struct refusal){503, "too much is being received"});
+    return r;
+}
+
 static size_t read_sized(struct conn *c, ecom_str in)
 {
     struct ecom_exchange *x = c->reading;
@@ -149,7 +158,7 @@ static size_t read_sized(struct conn *c, ecom_str in)
         return n;
     }
     c->left -= n;
-    if (c->left == 0)
+    if (count_body(c, x) == 0 && c->left == 0)
         submit(c, x);
     return n;
 }
@@ -166,7 +175,7 @@ static size_t read_chunks(struct conn *c, ecom_str in)
         ecom__http_conn_refuse(c, &why);
         return in.n;
     }
-    if (c->chunks.done)
+    if (count_body(c, x) == 0 && c->chunks.done)
         submit(c, x);
     return (size_t)n;
 }

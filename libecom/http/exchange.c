@@ -8,7 +8,7 @@
 #include "http/observe.h"
 #include "http/server.h"
 
-enum { KEEP_BYTES = 64 << 10 };
+enum { KEEP_BYTES = 64 << 10, SMALL_BODY_BYTES = 16 << 10 };
 
 /* On a thread of the pool, but for when it is cancelled. */
 static void run_job(struct job *job, int cancelled)
@@ -39,6 +39,30 @@ struct ecom_exchange *ecom__http_exchange_new(const struct ecom_http_server *ser
     return x;
 }
 
+static void uncount_body(struct ecom_exchange *x)
+{
+    if (x->counted)
+        atomic_fetch_sub_explicit(&x->loop->server->bodies, x->counted, memory_order_relaxed);
+    x->counted = 0;
+}
+
+/* Small ones are not counted: who holds up large ones must not keep others from being read. */
+int ecom__http_exchange_count_body(struct ecom_exchange *x)
+{
+    const size_t most = x->server->opts.max_bodies_bytes;
+    size_t more = x->body.n > SMALL_BODY_BYTES ? x->body.cap - x->counted : 0;
+
+    if (!more)
+        return 0;
+    x->counted = x->body.cap;
+    if (atomic_fetch_add_explicit(&x->loop->server->bodies, more, memory_order_relaxed) + more <=
+        most)
+        return 0;
+    uncount_body(x);
+    ecom_buf_free(&x->body);
+    return -1;
+}
+
 /* Its connection did not become one. */
 static void drop_channel(struct ecom_exchange *x)
 {
@@ -53,6 +77,7 @@ void ecom__http_exchange_free(struct ecom_exchange *x)
     if (!x)
         return;
     drop_channel(x);
+    uncount_body(x);
     ecom_buf_free(&x->raw);
     ecom_buf_free(&x->body);
     ecom_buf_free(&x->fields);
@@ -73,6 +98,7 @@ static void empty(ecom_buf *buf)
 void ecom__http_exchange_reset(struct ecom_exchange *x)
 {
     empty(&x->raw);
+    uncount_body(x);
     empty(&x->body);
     empty(&x->fields);
     empty(&x->out);

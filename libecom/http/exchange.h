@@ -29,6 +29,7 @@ struct ecom_exchange {
     enum exchange_state state;
 
     ecom_buf raw, body; /* head and content, as they came */
+    size_t counted;     /* bytes of the body's memory, among those of all */
     struct head head;
     struct target target;
     const struct route *route;
@@ -65,6 +66,9 @@ void ecom__http_exchange_reset(struct ecom_exchange *x);
 /* Takes a copy of a head, parses it, and finds the route. Where it fails, the exchange is refused:
  * the connection then ends behind the answer. @return 0 or -1. */
 int ecom__http_exchange_begin(struct ecom_exchange *x, ecom_str head);
+/* Counts what the body has grown to. @return -1: all bodies together have more than they may; it is
+ * given up. */
+int ecom__http_exchange_count_body(struct ecom_exchange *x);
 /* Answers with a problem instead of what the route does. */
 void ecom__http_exchange_refuse(struct ecom_exchange *x, const struct refusal *why);
 /* Truth: it is answered without waiting, on the loop. */

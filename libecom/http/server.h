@@ -57,6 +57,7 @@ struct ecom_http_server {
     uint32_t max_connections; /* the option, as far as there are descriptors */
     atomic_int stage;         /* enum stage */
     atomic_uint connections;
+    atomic_size_t bodies; /* bytes of memory that they have */
     pthread_mutex_t lock;
     pthread_cond_t ended;
     uint32_t alive; /* loops that have not ended, under lock */

@@ -122,6 +122,7 @@ static void await_handed(int n)
 #define LOOP .flags = ECOM_ROUTE_ON_LOOP
 static const ecom_route routes[] = {
     {.method = "GET", .pattern = "/gate", .handle = pass_gate},
+    {.method = "POST", .pattern = "/gate", .handle = pass_gate},
     {.method = "GET", .pattern = "/count", .handle = count},
     {.method = "POST", .pattern = "/notes", .handle = add_note, .request = &note_record},
     {.method = "GET", .pattern = "/things/{id}", .handle = missing},
@@ -247,6 +248,62 @@ static void a_stop_waits_for_what_was_handed_on(void)
     CHECK(next_is(&w, 200, ""), "no answer");
     pthread_join(thread, NULL);
     wire_close(&w);
+    ecom_http_server_free(server);
+}
+
+/* A request with a body of n bytes, in chunks or not. */
+static void send_body(struct wire *w, size_t n, int chunked)
+{
+    char head[100], *body = malloc(n + 1);
+
+    if (!body)
+        abort();
+    memset(body, 'b', n);
+    snprintf(head, sizeof(head), "POST /gate HTTP/1.1\r\n" H "%s%zu\r\n\r\n",
+             chunked ? "Transfer-Encoding: chunked\r\nX: " : "Content-Length: ", n);
+    wire_send(w, ecom_str_of(head));
+    snprintf(head, sizeof(head), "%zx\r\n", n);
+    if (chunked)
+        wire_send(w, ecom_str_of(head));
+    wire_send(w, (ecom_str){body, n});
+    if (chunked)
+        wire_send(w, S("\r\n0\r\n\r\n"));
+    free(body);
+}
+
+static void bodies_together_may_take_so_much_memory(void)
+{
+    enum { LARGE = 60000, SMALL = 16000 }; /* 64 KiB, and such as are not counted */
+    ecom_http_options opts = options();
+    struct wire held, small, more[2];
+    struct wire_answer a;
+
+    opts.max_bodies_bytes = 2 * 65536 - 1;
+    ecom_http_server *server = wire_serve(&opts);
+    CHECK(server && wire_open(&held, server) && wire_open(&small, server), "no server");
+    send_body(&held, LARGE, 0);
+    gate_await(1);
+    for (int chunked = 0; chunked < 2; chunked++) {
+        CHECK(wire_open(&more[chunked], server), "no connection");
+        send_body(&more[chunked], LARGE, chunked);
+        CHECK(wire_answer(&more[chunked], 0, &a) && a.status == 503, "status %d", a.status);
+        CHECK(wire_header(&a, "Retry-After").p && wire_at_end(&more[chunked]), "it stays");
+        wire_close(&more[chunked]);
+        wire_answer_free(&a);
+    }
+    send_body(&small, SMALL, 0);
+    gate_await(2);
+    gate_set(1);
+    CHECK(wire_answer(&small, 0, &a) && a.status == 200, "a small one: %d", a.status);
+    wire_answer_free(&a);
+    for (int i = 0; i < 3; i++) { /* what is answered is not counted any more */
+        CHECK(wire_answer(&held, 0, &a) && a.status == 200, "%d: status %d", i, a.status);
+        wire_answer_free(&a);
+        if (i < 2)
+            send_body(&held, LARGE, i);
+    }
+    wire_close(&held);
+    wire_close(&small);
     ecom_http_server_free(server);
 }
 
@@ -475,6 +532,7 @@ static const struct check_case cases[] = {
     CASE(as_many_requests_are_under_way_as_the_pipeline_may_hold),
     CASE(what_was_handed_on_keeps_no_thread_and_is_answered_in_its_place),
     CASE(a_stop_waits_for_what_was_handed_on),
+    CASE(bodies_together_may_take_so_much_memory),
     CASE(handlers_on_the_loop_need_no_thread),
     CASE(errors_answer_head_without_a_body_and_stay),
     CASE(errors_answer_http_1_0_and_close_unless_it_asks_to_stay),

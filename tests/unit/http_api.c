@@ -72,6 +72,12 @@ static int fail(void *user, ecom_exchange *x, ecom_error *err)
     return r;
 }
 
+static int fail_later(void *user, ecom_exchange *x, ecom_error *err)
+{
+    ecom_exchange_finish(x, fail(user, x, err), err);
+    return ECOM_HTTP_LATER;
+}
+
 static int bare_nomem(void *user, ecom_exchange *x, ecom_error *err)
 {
     (void)user, (void)x, (void)err;
@@ -111,6 +117,7 @@ static const ecom_route routes[] = {
     {.method = "GET", .pattern = "/who", .handle = who},
     {.method = "GET", .pattern = "/ids", .handle = ids},
     {.method = "GET", .pattern = "/fail/{code}", .handle = fail},
+    {.method = "GET", .pattern = "/later/{code}", .handle = fail_later},
     {.method = "GET", .pattern = "/nomem", .handle = bare_nomem},
     {.method = "GET", .pattern = "/headers", .handle = bad_headers},
 };
@@ -475,6 +482,28 @@ static void each_request_is_logged_once_without_its_query(void)
     world_close(&w);
 }
 
+static void a_failure_of_ours_is_logged_once_with_its_cause_which_the_caller_is_not_told(void)
+{
+    struct world w;
+
+    CHECK(world_open(&w), "no world");
+    CHECK_I64(500, ask(&w, "GET /fail/7", "X-Correlation-Id: c1\r\n", NULL));
+    CHECK(!has(w.answer.body, "because"), "%s", w.answer.body.p);
+    CHECK_I64(503, ask(&w, "GET /later/13", "X-Correlation-Id: c2\r\n", NULL));
+    CHECK(!has(w.answer.body, "because"), "%s", w.answer.body.p);
+    CHECK_I64(404, ask(&w, "GET /later/3", "X-Correlation-Id: c3\r\n", NULL));
+    ecom_http_server_stop(w.server, 1000);
+    CHECK_STR("3 [c1] request failed route=/fail/{code} code=BACKEND error=a\"b: because \"7\" "
+              "native=0\n"
+              "1 [c1] request method=GET path=/fail/7 status=500 bytes=105 peer=127.0.0.1\n"
+              "3 [c2] request failed route=/later/{code} code=UNAVAILABLE error=a\"b: because "
+              "\"13\" native=0\n"
+              "1 [c2] request method=GET path=/later/13 status=503 bytes=107 peer=127.0.0.1\n"
+              "1 [c3] request method=GET path=/later/3 status=404 bytes=140 peer=127.0.0.1\n",
+              ecom_buf_str(&w.lines));
+    world_close(&w);
+}
+
 static void health_readiness_and_metrics_have_routes(void)
 {
     struct world w;
@@ -700,6 +729,7 @@ static const struct check_case cases[] = {
     CASE(problems_have_one_shape_whoever_makes_them),
     CASE(a_handler_cannot_break_the_framing_with_headers),
     CASE(each_request_is_logged_once_without_its_query),
+    CASE(a_failure_of_ours_is_logged_once_with_its_cause_which_the_caller_is_not_told),
     CASE(health_readiness_and_metrics_have_routes),
     CASE(a_request_above_the_queue_gets_503_at_once),
     CASE(options_and_routes_that_cannot_work_are_refused),

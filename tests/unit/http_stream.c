@@ -325,6 +325,28 @@ static void who_waits_for_room_is_told_of_it(void)
     stop(server);
 }
 
+static void who_has_a_reference_to_a_stream_may_send_when_others_have_let_go(void)
+{
+    ecom_http_server *server = serve();
+    struct wire w;
+    struct wire_answer a;
+
+    CHECK(server && wire_open(&w, server), "no server");
+    wire_send(&w, S(GET("/stream")));
+    CHECK(wire_answer(&w, 1, &a) && takes(&w, S("9\r\ndata: 0\n\n\r\n")), "first part");
+    ecom_stream *again = ecom_stream_ref(it.stream);
+    CHECK(again == it.stream, "another stream");
+    ecom_stream_unref(it.stream);
+    it.stream = NULL;
+    CHECK(ecom_stream_send(again, S("x")) == ECOM_OK && takes(&w, S("1\r\nx\r\n")), "second");
+    wire_close(&w);
+    await(&it.closed, 1);
+    CHECK(ecom_stream_send(again, S("x")) == ECOM_E_CLOSED, "sent to nobody");
+    ecom_stream_unref(again);
+    wire_answer_free(&a);
+    stop(server);
+}
+
 static void a_handler_that_fails_answers_its_error(void)
 {
     ecom_http_server *server = serve();
@@ -581,6 +603,24 @@ static void a_reason_is_cut_at_a_character(void)
     ecom_websocket_close(it.ws, 4001, ecom_str_of(reason));
     CHECK(takes(&w, (ecom_str){want, 126}), "122 bytes of it");
     wire_close(&w);
+    stop(server);
+}
+
+static void who_has_a_reference_to_a_websocket_may_use_it_when_others_have_let_go(void)
+{
+    ecom_http_server *server = serve();
+    struct wire w;
+
+    CHECK(server && shake_hands(&w, server, "/ws"), "no handshake");
+    ecom_websocket *again = ecom_websocket_ref(it.ws);
+    CHECK(again == it.ws, "another one");
+    ecom_websocket_unref(it.ws);
+    it.ws = NULL;
+    CHECK(ecom_websocket_send(again, 0, S("x")) == ECOM_OK && takes(&w, S("\x81\x01x")), "send");
+    wire_close(&w);
+    await(&it.closed, 1);
+    CHECK(ecom_websocket_send(again, 0, S("x")) == ECOM_E_CLOSED, "sent to nobody");
+    ecom_websocket_unref(again);
     stop(server);
 }
 
@@ -847,6 +887,7 @@ static const struct check_case cases[] = {
     CASE(silence_is_broken_by_heartbeats),
     CASE(a_peer_that_does_not_read_is_cut_off_at_the_bound),
     CASE(who_waits_for_room_is_told_of_it),
+    CASE(who_has_a_reference_to_a_stream_may_send_when_others_have_let_go),
     CASE(a_handler_that_fails_answers_its_error),
     CASE(a_server_that_stops_ends_the_response),
     CASE(the_handshake_is_answered_as_in_the_rfc),
@@ -857,6 +898,7 @@ static const struct check_case cases[] = {
     CASE(a_close_without_a_code_is_answered_without_one),
     CASE(this_end_closes_and_hears_no_more),
     CASE(a_reason_is_cut_at_a_character),
+    CASE(who_has_a_reference_to_a_websocket_may_use_it_when_others_have_let_go),
     CASE(who_does_not_answer_a_close_is_cut_off),
     CASE(a_frame_that_breaks_the_rules_is_answered_with_its_code),
     CASE(a_message_above_the_bound_is_closed_with_1009),

@@ -7,14 +7,6 @@ static const struct bus_cases *const all[] = {
     &ecom__bus_fault_cases,   &ecom__bus_crash_cases, &ecom__bus_random_cases,
 };
 
-#define FAIL(...)                                \
-    do {                                         \
-        printf("# %s:%d: ", __FILE__, __LINE__); \
-        printf(__VA_ARGS__);                     \
-        printf("\n");                            \
-        ecom__suite_failed = 1;                  \
-    } while (0)
-
 ecom_bus *bus_open(struct bus_test *t)
 {
     ecom_bus *bus = NULL;

@@ -41,10 +41,6 @@ struct bus_case {
     uint32_t needs;   /* ECOM_TEST_* */
     void (*run)(struct bus_test *t);
 };
-#define CASE(needs_, fn_)   \
-    {                       \
-#fn_, (needs_), fn_ \
-    }
 
 struct bus_cases {
     const struct bus_case *cases;

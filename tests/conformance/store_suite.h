@@ -30,10 +30,6 @@ struct store_case {
     uint32_t needs;   /* ECOM_TEST_* */
     void (*run)(struct store_test *t);
 };
-#define CASE(needs_, fn_)   \
-    {                       \
-#fn_, (needs_), fn_ \
-    }
 
 struct store_cases {
     const struct store_case *cases;
@@ -42,15 +38,6 @@ struct store_cases {
 extern const struct store_cases ecom__store_doc_cases, ecom__store_limit_cases,
     ecom__store_find_cases, ecom__store_unique_cases, ecom__store_outbox_cases,
     ecom__store_race_cases, ecom__store_crash_cases;
-
-/* Marks the running case as failed, without leaving it. */
-#define FAIL(...)                                \
-    do {                                         \
-        printf("# %s:%d: ", __FILE__, __LINE__); \
-        printf(__VA_ARGS__);                     \
-        printf("\n");                            \
-        ecom__suite_failed = 1;                  \
-    } while (0)
 
 #define CHECK_TEXT_IS(want, got)                                                              \
     do {                                                                                      \

@@ -24,15 +24,27 @@ struct ecom__suite_clock {
 void ecom__suite_clock_init(struct ecom__suite_clock *clock, uint64_t seed);
 void ecom__suite_clock_move_ms(struct ecom__suite_clock *clock, int64_t ms);
 
-#define CHECK(ok, ...)                               \
-    do {                                             \
-        if (!(ok)) {                                 \
-            printf("# %s:%d: ", __FILE__, __LINE__); \
-            printf(__VA_ARGS__);                     \
-            printf("\n");                            \
-            ecom__suite_failed = 1;                  \
-            return;                                  \
-        }                                            \
+/* A line of a suite's table of cases. @param needs_  ECOM_TEST_*. */
+#define CASE(needs_, fn_)   \
+    {                       \
+#fn_, (needs_), fn_ \
+    }
+
+/* Marks the running case as failed, without leaving it. */
+#define FAIL(...)                                \
+    do {                                         \
+        printf("# %s:%d: ", __FILE__, __LINE__); \
+        printf(__VA_ARGS__);                     \
+        printf("\n");                            \
+        ecom__suite_failed = 1;                  \
+    } while (0)
+
+#define CHECK(ok, ...)         \
+    do {                       \
+        if (!(ok)) {           \
+            FAIL(__VA_ARGS__); \
+            return;            \
+        }                      \
     } while (0)
 
 #define CHECK_CODE(want, call, e)                                                           \

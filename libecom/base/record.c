@@ -44,6 +44,14 @@ void *ecom__field_at(const ecom_field *field, const void *base)
     return (char *)base + field->offset;
 }
 
+static int record_is_absent(const ecom_record *record, const void *in)
+{
+    for (size_t i = 0; i < record->nfields; i++)
+        if (!ecom__field_is_absent(&record->fields[i], in))
+            return 0;
+    return 1;
+}
+
 int ecom__field_is_absent(const ecom_field *field, const void *base)
 {
     const void *at = ecom__field_at(field, base);
@@ -57,7 +65,7 @@ int ecom__field_is_absent(const ecom_field *field, const void *base)
     case ECOM_TYPE_ENUM:
         return *(const int32_t *)at == ECOM_ABSENT32;
     case ECOM_TYPE_RECORD:
-        return ecom__record_is_absent(field->of, at);
+        return record_is_absent(field->of, at);
     case ECOM_TYPE_LIST:
         return !((const ecom_list *)at)->items;
     default:
@@ -65,15 +73,8 @@ int ecom__field_is_absent(const ecom_field *field, const void *base)
     }
 }
 
-int ecom__record_is_absent(const ecom_record *record, const void *in)
-{
-    for (size_t i = 0; i < record->nfields; i++)
-        if (!ecom__field_is_absent(&record->fields[i], in))
-            return 0;
-    return 1;
-}
-
-void ecom__field_clear(const ecom_field *field, void *base)
+/* Makes it absent, fallback or not; a record with all that is in it. */
+static void clear(const ecom_field *field, void *base)
 {
     void *at = ecom__field_at(field, base);
 
@@ -88,7 +89,8 @@ void ecom__field_clear(const ecom_field *field, void *base)
         *(int32_t *)at = ECOM_ABSENT32;
         break;
     case ECOM_TYPE_RECORD:
-        ecom__record_clear(field->of, at);
+        for (size_t i = 0; i < field->of->nfields; i++)
+            clear(&field->of->fields[i], at);
         break;
     case ECOM_TYPE_LIST:
         *(ecom_list *)at = (ecom_list){0};
@@ -98,24 +100,18 @@ void ecom__field_clear(const ecom_field *field, void *base)
     }
 }
 
-void ecom__record_clear(const ecom_record *record, void *out)
-{
-    for (size_t i = 0; i < record->nfields; i++)
-        ecom__field_clear(&record->fields[i], out);
-}
-
 void ecom__field_init(const ecom_field *field, void *base)
 {
     int r = ECOM_OK;
 
-    ecom__field_clear(field, base);
+    clear(field, base);
     if (field->fallback)
         r = ecom_field_parse(field, ecom_str_of(field->fallback), NULL, base, NULL);
     else if (field->type == ECOM_TYPE_RECORD && field->flags & ECOM_REQUIRED)
         ecom_record_init(field->of, ecom__field_at(field, base));
     assert(r == ECOM_OK); /* a fallback keeps the field's own rules */
     if (r < 0)
-        ecom__field_clear(field, base);
+        clear(field, base);
 }
 
 void ecom_record_init(const ecom_record *record, void *out)

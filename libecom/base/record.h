@@ -21,12 +21,8 @@ struct ecom__bounds ecom__field_bounds(const ecom_field *field);
 /* The member of the struct. */
 void *ecom__field_at(const ecom_field *field, const void *base);
 int ecom__field_is_absent(const ecom_field *field, const void *base);
-/* Makes it absent, fallback or not; a record with all that is in it. */
-void ecom__field_clear(const ecom_field *field, void *base);
 /* Makes it what it is when nobody says anything: its fallback, or absent. */
 void ecom__field_init(const ecom_field *field, void *base);
-void ecom__record_clear(const ecom_record *record, void *out);
-int ecom__record_is_absent(const ecom_record *record, const void *in);
 
 /* Checks one field that holds what its type holds in C. @p path is the field's. */
 int ecom__field_check(const ecom_field *field, const void *base, const struct ecom__path *path,

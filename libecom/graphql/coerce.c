@@ -16,6 +16,9 @@ const ecom_json *ecom__gql_variable(const struct gql_variables *variables, struc
 
 /* ---- literals */
 
+static int literal_any(ecom_arena *arena, const struct gql_value *value,
+                       const struct gql_variables *variables, const ecom_json **out);
+
 static int any_children(ecom_arena *arena, const struct gql_value *value,
                         const struct gql_variables *variables, const ecom_json **out)
 {
@@ -25,7 +28,7 @@ static int any_children(ecom_arena *arena, const struct gql_value *value,
 
     for (const struct gql_value *v = value->first; v; v = v->next) {
         const ecom_json *item = NULL;
-        if ((r = ecom__gql_literal_any(arena, v, variables, &item)) < 0)
+        if ((r = literal_any(arena, v, variables, &item)) < 0)
             return r;
         if (item || list)
             ecom__gql_child_add(&c, item ? item : &null, gql_str(v->name));
@@ -33,8 +36,9 @@ static int any_children(ecom_arena *arena, const struct gql_value *value,
     return ecom__gql_children_end(&c, out);
 }
 
-int ecom__gql_literal_any(ecom_arena *arena, const struct gql_value *value,
-                          const struct gql_variables *variables, const ecom_json **out)
+/* A literal as JSON, whatever its type. */
+static int literal_any(ecom_arena *arena, const struct gql_value *value,
+                       const struct gql_variables *variables, const ecom_json **out)
 {
     static const uint8_t kinds[] = {
         [GQL_NULL] = ECOM_JSON_NULL,     [GQL_BOOL] = ECOM_JSON_BOOL,
@@ -78,7 +82,7 @@ static int literal_leaf(ecom_arena *arena, const struct gql_type *type,
 
     if (!takes(type, value->kind))
         return ECOM_E_INVAL;
-    int r = ecom__gql_literal_any(arena, value, variables, &json);
+    int r = literal_any(arena, value, variables, &json);
     return r < 0 ? r : ecom__gql_leaf(arena, type, json, out, err);
 }
 
@@ -151,7 +155,7 @@ int ecom__gql_literal(ecom_arena *arena, const struct gql_ref *type, const struc
     }
     type = non_null ? type->of : type;
     if (value->kind == GQL_NULL)
-        return non_null ? ECOM_E_INVAL : ecom__gql_literal_any(arena, value, NULL, out);
+        return non_null ? ECOM_E_INVAL : literal_any(arena, value, NULL, out);
     if (type->kind == GQL_LIST_OF)
         return literal_list(arena, type->of, value, variables, out);
     if (type->type->kind == GQL_KIND_INPUT)

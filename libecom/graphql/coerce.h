@@ -20,9 +20,6 @@ const struct gql_value *ecom__gql_member(const struct gql_value *object, struct 
  * given; ECOM_E_INVAL: it does not fit; ECOM_E_NOMEM. */
 int ecom__gql_literal(ecom_arena *arena, const struct gql_ref *type, const struct gql_value *value,
                       const struct gql_variables *variables, const ecom_json **out);
-/* A literal as JSON, whatever its type. */
-int ecom__gql_literal_any(ecom_arena *arena, const struct gql_value *value,
-                          const struct gql_variables *variables, const ecom_json **out);
 
 /* The variables of an operation from the request's; every misfit is reported.
  * @return ECOM_OK, ECOM_E_INVAL, ECOM_E_NOMEM. */

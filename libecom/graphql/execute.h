@@ -117,7 +117,5 @@ int ecom__gql_write_item(struct gql_writer *w, const struct gql_group *group,
                          const ecom_graphql_value *v, uint32_t index, const struct gql_step *up);
 /* `["key",0]`: the steps of a path but the first @p skip. */
 int ecom__gql_write_steps(ecom_buf *out, const struct gql_step *last, uint32_t skip);
-int ecom__gql_write_leaf(ecom_buf *out, const struct gql_type *type, const ecom_graphql_value *v,
-                         ecom_error *err);
 
 #endif

@@ -102,7 +102,8 @@ void *ecom__gql_node(struct gql_parser *p, size_t size)
     return node;
 }
 
-int ecom__gql_deeper(struct gql_parser *p)
+/* Counts a level of nesting; 0 when that is too deep. */
+static int deeper(struct gql_parser *p)
 {
     if (++p->depth <= p->max_depth)
         return 1;
@@ -205,7 +206,7 @@ static void parse_inner(struct gql_parser *p, struct gql_value *v, int constant)
 
 struct gql_value *ecom__gql_parse_value(struct gql_parser *p, int constant)
 {
-    struct gql_value *v = ecom__gql_deeper(p) ? ecom__gql_node(p, sizeof(*v)) : NULL;
+    struct gql_value *v = deeper(p) ? ecom__gql_node(p, sizeof(*v)) : NULL;
 
     if (!v)
         return NULL;
@@ -256,7 +257,7 @@ struct gql_ref *ecom__gql_parse_ref(struct gql_parser *p)
     uint32_t at = p->token.at;
     struct gql_ref *ref, *wrap;
 
-    if (!ecom__gql_deeper(p))
+    if (!deeper(p))
         return NULL;
     if (ecom__gql_take(p, '[')) {
         struct gql_ref *of = ecom__gql_parse_ref(p);
@@ -358,7 +359,7 @@ static struct gql_selection *parse_selections(struct gql_parser *p)
 {
     struct gql_selection *first = NULL, **last = &first;
 
-    if (!ecom__gql_deeper(p))
+    if (!deeper(p))
         return NULL;
     ecom__gql_expect(p, '{');
     do {

@@ -26,8 +26,6 @@ void ecom__gql_unexpected(struct gql_parser *p);
 /* Truth: the current token is this name. */
 int ecom__gql_at_word(const struct gql_parser *p, const char *word);
 void *ecom__gql_node(struct gql_parser *p, size_t size);
-/* Counts a level of nesting; 0 when that is too deep. */
-int ecom__gql_deeper(struct gql_parser *p);
 int ecom__gql_fail_at(struct gql_parser *p, uint32_t at, const char *text);
 
 struct gql_name ecom__gql_parse_name(struct gql_parser *p);

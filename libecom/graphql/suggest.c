@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { MAX_NAME = 64 };
+enum { MAX_NAME = 64, SUGGESTIONS = 5 };
 
 static int is_digit(char c)
 {
@@ -83,22 +83,31 @@ static uint32_t distance(ecom_str a, ecom_str b, uint32_t most)
     return rows[a.n % 3][b.n];
 }
 
-struct gql_suggest ecom__gql_suggest(struct gql_errors *errors, ecom_str input)
+/* The best so far. */
+struct near {
+    struct gql_errors *errors;
+    ecom_str input;
+    uint32_t most; /* changes by which a name may differ */
+    uint32_t n;
+    ecom_str names[SUGGESTIONS];
+    uint32_t distances[SUGGESTIONS];
+};
+
+static struct near begin(struct gql_errors *errors, ecom_str input)
 {
-    return (struct gql_suggest){
-        .errors = errors, .input = input, .most = (uint32_t)(input.n * 2 / 5) + 1};
+    return (struct near){.errors = errors, .input = input, .most = (uint32_t)(input.n * 2 / 5) + 1};
 }
 
-static void keep(struct gql_suggest *s, ecom_str name, uint32_t far)
+static void keep(struct near *s, ecom_str name, uint32_t far)
 {
     uint32_t i = s->n;
 
     while (i > 0 && (far < s->distances[i - 1] ||
                      (far == s->distances[i - 1] && natural_compare(name, s->names[i - 1]) < 0)))
         i--;
-    if (i == GQL_SUGGESTIONS)
+    if (i == SUGGESTIONS)
         return;
-    s->n += s->n < GQL_SUGGESTIONS;
+    s->n += s->n < SUGGESTIONS;
     for (uint32_t k = s->n - 1; k > i; k--) {
         s->names[k] = s->names[k - 1];
         s->distances[k] = s->distances[k - 1];
@@ -107,7 +116,7 @@ static void keep(struct gql_suggest *s, ecom_str name, uint32_t far)
     s->distances[i] = far;
 }
 
-void ecom__gql_suggest_add(struct gql_suggest *s, ecom_str name)
+static void consider(struct near *s, ecom_str name)
 {
     uint32_t *left = &s->errors->suggesting;
     uint64_t work = 16 + s->input.n * name.n;
@@ -124,7 +133,8 @@ void ecom__gql_suggest_add(struct gql_suggest *s, ecom_str name)
         keep(s, name, far);
 }
 
-ecom_str ecom__gql_did_you_mean(const struct gql_suggest *s, const char *what)
+/* ` Did you mean <what>"a", "b", or "c"?`; no bytes when nothing is near. */
+static ecom_str did_you_mean(const struct near *s, const char *what)
 {
     ecom_str text = {"", 0};
 
@@ -142,31 +152,31 @@ ecom_str ecom__gql_did_you_mean(const struct gql_suggest *s, const char *what)
 ecom_str ecom__gql_suggest_input(struct gql_errors *errors, const struct gql_inputs *inputs,
                                  ecom_str name)
 {
-    struct gql_suggest s = ecom__gql_suggest(errors, name);
+    struct near s = begin(errors, name);
 
     for (uint32_t i = 0; i < inputs->n && errors->suggesting; i++)
-        ecom__gql_suggest_add(&s, gql_str(inputs->items[i].name));
-    return ecom__gql_did_you_mean(&s, "");
+        consider(&s, gql_str(inputs->items[i].name));
+    return did_you_mean(&s, "");
 }
 
 ecom_str ecom__gql_suggest_enum(struct gql_errors *errors, const struct gql_type *type,
                                 ecom_str name)
 {
-    struct gql_suggest s = ecom__gql_suggest(errors, name);
+    struct near s = begin(errors, name);
 
     for (uint32_t i = 0; i < type->nvalues && errors->suggesting; i++)
-        ecom__gql_suggest_add(&s, gql_str(type->values[i].name));
-    return ecom__gql_did_you_mean(&s, "the enum value ");
+        consider(&s, gql_str(type->values[i].name));
+    return did_you_mean(&s, "the enum value ");
 }
 
 ecom_str ecom__gql_suggest_type(struct gql_errors *errors, const struct gql_schema *schema,
                                 ecom_str name)
 {
-    struct gql_suggest s = ecom__gql_suggest(errors, name);
+    struct near s = begin(errors, name);
 
     for (const struct gql_type *t = schema->types; t && errors->suggesting; t = t->next)
-        ecom__gql_suggest_add(&s, gql_str(t->name));
-    return ecom__gql_did_you_mean(&s, "");
+        consider(&s, gql_str(t->name));
+    return did_you_mean(&s, "");
 }
 
 /* ---- fields that another type has */
@@ -211,8 +221,7 @@ static int comes_before(const struct candidate *a, const struct candidate *b)
     return natural_compare(gql_str(a->type->name), gql_str(b->type->name)) < 0;
 }
 
-static void suggest_condition(struct gql_suggest *s, const struct gql_type *type,
-                              struct gql_name name)
+static void suggest_condition(struct near *s, const struct gql_type *type, struct gql_name name)
 {
     struct candidate all[MAX_CANDIDATES];
     uint32_t n = 0;
@@ -232,22 +241,22 @@ static void suggest_condition(struct gql_suggest *s, const struct gql_type *type
             all[k] = all[k - 1];
             all[k - 1] = moved;
         }
-    for (; s->n < n && s->n < GQL_SUGGESTIONS; s->n++)
+    for (; s->n < n && s->n < SUGGESTIONS; s->n++)
         s->names[s->n] = gql_str(all[s->n].type->name);
 }
 
 ecom_str ecom__gql_suggest_field(struct gql_errors *errors, const struct gql_type *type,
                                  struct gql_name name)
 {
-    struct gql_suggest s = ecom__gql_suggest(errors, gql_str(name));
+    struct near s = begin(errors, gql_str(name));
 
     if (!errors->suggesting)
         return (ecom_str){"", 0};
     if (type->kind != GQL_KIND_OBJECT)
         suggest_condition(&s, type, name);
     if (s.n)
-        return ecom__gql_did_you_mean(&s, "to use an inline fragment on ");
+        return did_you_mean(&s, "to use an inline fragment on ");
     for (uint32_t i = 0; i < type->nfields && errors->suggesting; i++)
-        ecom__gql_suggest_add(&s, gql_str(type->fields[i].name));
-    return ecom__gql_did_you_mean(&s, "");
+        consider(&s, gql_str(type->fields[i].name));
+    return did_you_mean(&s, "");
 }

@@ -182,8 +182,8 @@ static int leaf_any(ecom_buf *out, const ecom_graphql_value *v, ecom_error *err)
     }
 }
 
-int ecom__gql_write_leaf(ecom_buf *out, const struct gql_type *type, const ecom_graphql_value *v,
-                         ecom_error *err)
+static int write_leaf(ecom_buf *out, const struct gql_type *type, const ecom_graphql_value *v,
+                      ecom_error *err)
 {
     if (type->kind == GQL_KIND_ENUM)
         return leaf_enum(out, type, v, err);
@@ -388,7 +388,7 @@ static int write_present(struct gql_writer *w, const struct gql_group *group,
     if (gql_is_composite(type->type))
         return is_placed(v, group) ? write_object(w, v, path)
                                    : not_this(w, group, "Expected an object for", path);
-    int r = ecom__gql_write_leaf(w->out, type->type, v, &err);
+    int r = write_leaf(w->out, type->type, v, &err);
     return r == ECOM_OK || r == ECOM_E_NOMEM ? r : misfit(w, group, &err, path);
 }
 

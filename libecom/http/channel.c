@@ -122,7 +122,7 @@ static void write_rest(struct conn *c, size_t from)
     c->write_due = uv_now(&c->loop->uv) + (uint64_t)c->loop->server->opts.write_timeout_ms;
 }
 
-void ecom__http_conn_flush_channel(struct conn *c)
+static void flush(struct conn *c)
 {
     while (!c->closing && !c->writing && take_queued(c->channel, &c->tx)) {
         uv_buf_t all = uv_buf_init(c->tx.p, (unsigned)c->tx.n);
@@ -171,7 +171,7 @@ void ecom__http_conn_pump_channel(struct conn *c)
         ch->drained = 1;
         ch->kind->drain(ch);
     }
-    ecom__http_conn_flush_channel(c);
+    flush(c);
     pthread_mutex_lock(&ch->lock);
     int broken = ch->broken, ended = ch->ended && ch->out.n == 0;
     c->paused = is_full(ch);

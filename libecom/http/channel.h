@@ -58,7 +58,6 @@ void ecom__http_channel_detach(struct channel *ch);
 /* The connection's side, on the loop. */
 /* The head is written: from now on it is the channel's. */
 void ecom__http_conn_attach(struct conn *c, struct channel *ch);
-void ecom__http_conn_flush_channel(struct conn *c);
 /* What its channel needs beside that. */
 void ecom__http_conn_pump_channel(struct conn *c);
 

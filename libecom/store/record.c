@@ -19,7 +19,7 @@ static int make_room(struct ecom__entries *entries)
     return ECOM_OK;
 }
 
-int ecom__entries_copy(struct ecom__entries *entries, const ecom_entry *entry)
+static int add(struct ecom__entries *entries, const ecom_entry *entry)
 {
     if (make_room(entries) < 0)
         return ECOM_E_NOMEM;
@@ -31,7 +31,7 @@ int ecom__entries_add(struct ecom__entries *entries, const char *index, ecom_str
 {
     const ecom_entry entry = {ecom_str_of(index), value, unique};
 
-    return value.n ? ecom__entries_copy(entries, &entry) : ECOM_OK;
+    return value.n ? add(entries, &entry) : ECOM_OK;
 }
 
 /* A number as text that sorts as numbers do: all bits in hexadecimal, negative ones first. */
@@ -131,7 +131,7 @@ int ecom_store_put_record(ecom_store *store, const ecom_change *change, const ec
     int r = ecom_record_check(record, in, err);
 
     for (size_t i = 0; i < change->nentries && r == ECOM_OK; i++)
-        if (ecom__entries_copy(&entries, &change->entries[i]) < 0)
+        if (add(&entries, &change->entries[i]) < 0)
             r = ecom_fail(err, ECOM_E_NOMEM, "out of memory");
     if (r == ECOM_OK)
         r = ecom__record_change(record, in, &entries, &doc, &filled, err);

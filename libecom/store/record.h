@@ -11,7 +11,6 @@ struct ecom__entries {
     size_t n, room;
 };
 
-int ecom__entries_copy(struct ecom__entries *entries, const ecom_entry *entry);
 /* Adds one; an empty value is none. */
 int ecom__entries_add(struct ecom__entries *entries, const char *index, ecom_str value, int unique);
 /* Adds those that ecom_store_put_record() tells of. */

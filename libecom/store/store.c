@@ -51,7 +51,8 @@ int ecom__check_rev(uint64_t stored, uint64_t expect, ecom_error *err)
                      stored, expect);
 }
 
-int ecom__store_options(const ecom_store_options *in, ecom_store_options *out, ecom_error *err)
+/* With every default filled in. */
+static int fill_options(const ecom_store_options *in, ecom_store_options *out, ecom_error *err)
 {
     ecom_store_options opts;
 
@@ -97,7 +98,7 @@ int ecom_store_new(const ecom_store_ops *ops, void *self, const ecom_store_optio
     ecom_store_options options;
     int r;
 
-    if ((r = check_ops(ops, err)) < 0 || (r = ecom__store_options(opts, &options, err)) < 0)
+    if ((r = check_ops(ops, err)) < 0 || (r = fill_options(opts, &options, err)) < 0)
         return r;
     ecom_store *store = calloc(1, sizeof(*store));
     if (!store)
@@ -119,7 +120,7 @@ int ecom_store_open(const char *url, const ecom_store_options *opts, ecom_store 
     const ecom_scheme *scheme = NULL;
     ecom_store_options options;
     const char *rest;
-    int r = ecom__store_options(opts, &options, err);
+    int r = fill_options(opts, &options, err);
 
     if (r < 0)
         return r;

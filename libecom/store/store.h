@@ -4,9 +4,6 @@
 
 #include "ecom/backend.h"
 
-/* Options with every default filled in. ECOM_E_INVAL. */
-int ecom__store_options(const ecom_store_options *in, ecom_store_options *out, ecom_error *err);
-
 /* `memory:` is a fresh store of its own; `memory:NAME` is one that all handles of this name share
  * until the process ends. @param name  what is behind the colon. */
 int ecom__store_open_memory(const char *name, const ecom_store_options *opts, ecom_store **out,

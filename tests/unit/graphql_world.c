@@ -1,5 +1,6 @@
 #include "graphql_world.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,18 +60,23 @@ static void drop_data(void)
     ecom_arena_free(data_arena);
 }
 
-/* The data, parsed once and kept for the process. */
+static const ecom_json *parsed_data;
+
+static void parse_data(void)
+{
+    data_arena = ecom_arena_new(0);
+    atexit(drop_data);
+    if (!data_arena || ecom_json_parse(ecom_str_of(data), NULL, data_arena, &parsed_data, NULL) < 0)
+        abort();
+}
+
+/* The data, parsed once, whichever thread is the first, and kept for the process. */
 static const ecom_json *world_data(void)
 {
-    static const ecom_json *parsed;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-    if (!parsed) {
-        data_arena = ecom_arena_new(0);
-        atexit(drop_data);
-        if (!data_arena || ecom_json_parse(ecom_str_of(data), NULL, data_arena, &parsed, NULL) < 0)
-            abort();
-    }
-    return parsed;
+    pthread_once(&once, parse_data);
+    return parsed_data;
 }
 
 static const ecom_json *find(ecom_str id)

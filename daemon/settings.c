@@ -267,14 +267,48 @@ static int check_services(const struct settings *settings, ecom_buf *faults)
     return r;
 }
 
+/* As the bus has them, which says so only of a `topic`, and of some not before they are used. */
+static int is_bus_name(ecom_str name)
+{
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+
+    return strspn(name.p, allowed) == name.n && strcmp(name.p, ".") != 0 &&
+           strcmp(name.p, "..") != 0;
+}
+
+static int check_bus_names(const struct settings *settings, ecom_buf *faults)
+{
+    const struct {
+        const char *name;
+        ecom_str value;
+    } names[] = {
+        {"ORDER_EVENTS_TOPIC", settings->order_topic},
+        {"PAYMENT_EVENTS_TOPIC", settings->payment_topic},
+        {"ECOM_CONSUMER_GROUP", settings->group},
+    };
+    char text[96];
+    int r = ECOM_OK;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (!names[i].value.n || is_bus_name(names[i].value))
+            continue;
+        snprintf(text, sizeof(text), "%s: may have letters, digits, '.', '_' and '-'",
+                 names[i].name);
+        r = add_fault(faults, text);
+    }
+    return r;
+}
+
 /* What no field can check alone. */
 static int check_together(const struct settings *settings, settings_proxies_fn check_proxies,
                           ecom_buf *faults)
 {
     char text[sizeof("TRUSTED_PROXIES") + sizeof(((ecom_error *)0)->text)];
-    int r = check_services(settings, faults);
+    int r = check_services(settings, faults), names = check_bus_names(settings, faults);
     ecom_error e;
 
+    r = r < 0 ? r : names;
     if (settings->kafka_key.n && !settings->kafka_secret.n)
         r = add_fault(faults, "KAFKA_API_SECRET: must be set with KAFKA_API_KEY");
     if (settings->kafka_servers.n && strpbrk(settings->kafka_servers.p, "/?"))

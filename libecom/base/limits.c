@@ -41,6 +41,15 @@ int ecom__check_name(const char *field, ecom_str s, size_t max, ecom_error *err)
     return r;
 }
 
+int ecom__check_bus_name(const char *field, ecom_str s, ecom_error *err)
+{
+    int r = ecom__check_name(field, s, ECOM_BUS_MAX_NAME, err);
+
+    if (r == ECOM_OK && s.n <= 2 && memcmp(s.p, "..", s.n) == 0)
+        r = ecom_fail_field(err, ECOM_E_INVAL, field, "cannot be \".\" or \"..\"");
+    return r;
+}
+
 int ecom__check_id(const char *field, ecom_str s, size_t max, ecom_error *err)
 {
     int r = ecom__check_bytes(field, s, 1, max, err);
@@ -73,10 +82,8 @@ static int check_header(const ecom_header *header, ecom_error *err)
 
 int ecom__check_msg(const ecom_msg *msg, ecom_error *err)
 {
-    int r = ecom__check_name("topic", msg->topic, ECOM_BUS_MAX_NAME, err);
+    int r = ecom__check_bus_name("topic", msg->topic, err);
 
-    if (r == ECOM_OK && msg->topic.n <= 2 && memcmp(msg->topic.p, "..", msg->topic.n) == 0)
-        r = ecom_fail_field(err, ECOM_E_INVAL, "topic", "cannot be \".\" or \"..\"");
     if (r == ECOM_OK)
         r = ecom__check_bytes("key", msg->key, 0, ECOM_BUS_MAX_KEY, err);
     if (r == ECOM_OK)

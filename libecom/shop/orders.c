@@ -139,7 +139,7 @@ int ecom_orders_new(const ecom_orders_options *opts, ecom_orders **out, ecom_err
     ecom__options_copy(&o, sizeof(o), opts);
     int r = ecom__check_store(o.store, err);
     if (r == ECOM_OK && o.topic.n)
-        r = ecom__check_name("topic", o.topic, ECOM_BUS_MAX_NAME, err);
+        r = ecom__check_bus_name("topic", o.topic, err);
     if (r < 0)
         return r;
     ecom_orders *orders = calloc(1, sizeof(*orders));

@@ -77,7 +77,7 @@ int ecom_payments_new(const ecom_payments_options *opts, ecom_payments **out, ec
     if (r == ECOM_OK)
         r = check_provider(o.provider, err);
     if (r == ECOM_OK && o.topic.n)
-        r = ecom__check_name("topic", o.topic, ECOM_BUS_MAX_NAME, err);
+        r = ecom__check_bus_name("topic", o.topic, err);
     if (r < 0)
         return r;
     ecom_payments *payments = calloc(1, sizeof(*payments));

@@ -59,6 +59,8 @@ static void the_topic_can_be_another(void)
     opts.topic = S("no topic");
     CHECK_CODE(ECOM_E_INVAL, ecom_orders_new(&opts, &orders, &e), e);
     CHECK_STR("topic", ecom_str_of(e.field));
+    opts.topic = S("..");
+    CHECK_CODE(ECOM_E_INVAL, ecom_orders_new(&opts, &orders, &e), e);
     opts.topic = shop_repeat(&f.w, 't', 129);
     CHECK(ecom_orders_new(&opts, &orders, &e) < 0, "taken");
     opts.store = NULL;

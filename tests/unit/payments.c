@@ -584,6 +584,8 @@ static void what_is_missing_is_named(void)
     opts.topic = S("no topic");
     CHECK_CODE(ECOM_E_INVAL, ecom_payments_new(&opts, &payments, &e), e);
     CHECK_STR("topic", ecom_str_of(e.field));
+    opts.topic = S(".");
+    CHECK_CODE(ECOM_E_INVAL, ecom_payments_new(&opts, &payments, &e), e);
     const ecom_payment_provider *bad[] = {NULL, &mute, &nameless, &long_named};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         opts.provider = bad[i];

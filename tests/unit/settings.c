@@ -129,6 +129,19 @@ static void where_a_service_is_must_be_a_url_of_http(void)
     }
 }
 
+static void topics_and_groups_are_called_as_the_bus_allows(void)
+{
+    static const char *const names[] = {"ORDER_EVENTS_TOPIC", "PAYMENT_EVENTS_TOPIC",
+                                        "ECOM_CONSUMER_GROUP"};
+    static const char *const bad[] = {"a b", "a/b", ".", "..", "caf\xC3\xA9"};
+
+    for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+        CHECK(!is_refused(names[n], "a.B_1-..."), "%s is refused", names[n]);
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+            CHECK(is_refused(names[n], bad[i]), "%s=%s is taken", names[n], bad[i]);
+    }
+}
+
 static void a_slash_at_the_end_of_a_services_url_makes_no_difference(void)
 {
     ecom_arena *arena = ecom_arena_new(0);
@@ -171,6 +184,7 @@ static const struct check_case cases[] = {
     CASE(each_text_is_refused_one_byte_above_its_length),
     CASE(each_choice_is_one_of_its_names),
     CASE(where_a_service_is_must_be_a_url_of_http),
+    CASE(topics_and_groups_are_called_as_the_bus_allows),
     CASE(a_slash_at_the_end_of_a_services_url_makes_no_difference),
     CASE(a_setting_is_known_by_its_place),
     CASE(what_is_not_set_has_its_default),

@@ -116,7 +116,8 @@ ECOM_API void ecom_throttle_succeeded(ecom_throttle *throttle, ecom_str key);
 /** As ecom_passwords_free(). */
 ECOM_API void ecom_throttle_free(ecom_throttle *throttle);
 
-/** Truth, in time that depends on the lengths only. */
+/** Truth, in time that depends on the lengths only: for a key or a signature that a caller brings,
+ *  which the time of an ordinary comparison would betray byte by byte. */
 ECOM_API int ecom_secret_eq(ecom_str a, ecom_str b);
 
 #ifdef __cplusplus

@@ -4,7 +4,6 @@
 
 #include <ecom/event.h>
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 
 enum { POLL_MS = 1000, PAUSE_MS = 500, AT_ONCE = 256, EVENT_BYTES = 8 << 20 };
 enum { TOPICS = 2, PARTITIONS = 64 };  /* of each topic, those whose places ids tell */
+enum { DIGITS = 19 };                  /* of an offset, at most */
 enum { BACK = HUB_KEPT / TOPICS / 8 }; /* events of a partition, from before the start */
 /* How long an event waits for the one before it, which comes by another topic. */
 enum { EARLY_MS = 200 };
@@ -26,12 +26,12 @@ struct happening {
     atomic_uint refs;
     ecom_arena *arena; /* holds the rest */
     ecom_str id;       /* the hub's places when it was told, for who comes back */
-    ecom_str order_id, user_id;
+    ecom_str order_id, user_id, correlation_id, body;
     int32_t begins; /* its order: nothing comes before it */
     int32_t old;    /* it was on the bus before the hub was */
     int32_t topic, partition;
     int64_t offset;
-    const ecom_json *json;
+    const ecom_json *json; /* under the hub's lock, once somebody wants it */
 };
 
 struct listener {
@@ -48,8 +48,9 @@ struct hub {
     ecom_member *member;                  /* the thread's, but to wake it; changed under the lock */
     struct happening *early[2 * AT_ONCE]; /* the thread's */
     size_t nearly;
-    struct places told; /* the thread's */
-    int64_t since_ms;   /* when it began to listen */
+    ecom_arena *reading; /* the thread's: what the event at hand is checked by */
+    struct places told;  /* the thread's */
+    int64_t since_ms;    /* when it began to listen */
     ecom_str topics[TOPICS];
     const ecom_env *env;
     const ecom_log *log;
@@ -66,33 +67,42 @@ struct hub {
 
 /* ---- places */
 
-static int add_places(ecom_buf *out, const int64_t *next)
+static char *add_number(char *p, int64_t n)
 {
-    int n = PARTITIONS, r = ECOM_OK;
+    char digits[DIGITS];
+    int i = DIGITS;
+
+    do
+        digits[--i] = (char)('0' + n % 10);
+    while (n /= 10);
+    memcpy(p, digits + i, (size_t)(DIGITS - i));
+    return p + DIGITS - i;
+}
+
+static char *add_places(char *p, const int64_t *next)
+{
+    int n = PARTITIONS;
 
     while (n > 0 && next[n - 1] == 0)
         n--;
-    for (int i = 0; i < n && r == ECOM_OK; i++)
-        r = ecom_buf_printf(out, i ? ".%" PRId64 : "%" PRId64, next[i]);
-    return r;
+    for (int i = 0; i < n; i++) {
+        if (i)
+            *p++ = '.';
+        p = add_number(p, next[i]);
+    }
+    return p;
 }
 
 /* `3.0.12-1`: the partitions of one topic, then those of the other; the same whichever process says
- * it. p NULL: out of memory, and nobody can come back to that event. */
+ * it. Written for every event, so not by printf(). p NULL: out of memory, and nobody can come back
+ * to that event. */
 static ecom_str write_places(const struct places *places, ecom_arena *arena)
 {
-    ecom_buf text = {0};
-    ecom_str copy = {NULL, 0};
-    int r = add_places(&text, places->next[0]);
+    char text[TOPICS * PARTITIONS * (DIGITS + 1)], *p = add_places(text, places->next[0]);
 
-    if (r == ECOM_OK)
-        r = ecom_buf_append(&text, ecom_str_of("-"));
-    if (r == ECOM_OK)
-        r = add_places(&text, places->next[1]);
-    if (r == ECOM_OK)
-        copy = ecom_arena_copy(arena, ecom_buf_str(&text));
-    ecom_buf_free(&text);
-    return copy;
+    *p++ = '-';
+    p = add_places(p, places->next[1]);
+    return ecom_arena_copy(arena, (ecom_str){text, (size_t)(p - text)});
 }
 
 /* Truth: write_places() may have written it. */
@@ -140,10 +150,8 @@ static ecom_str member_text(const ecom_json *json, const char *name)
 }
 
 /* The body with a member more, if its correlation id came in a header only. */
-static const ecom_json *with_correlation(const ecom_json *json, const ecom_msg *msg,
-                                         ecom_arena *arena)
+static const ecom_json *with_correlation(const ecom_json *json, ecom_str id, ecom_arena *arena)
 {
-    ecom_str id = ecom_msg_header(msg, "x-correlation-id");
     ecom_json *copy, *more;
 
     if (id.n == 0 || member_text(json, "correlationId").n)
@@ -154,7 +162,7 @@ static const ecom_json *with_correlation(const ecom_json *json, const ecom_msg *
         return json;
     *more = (ecom_json){.kind = ECOM_JSON_STRING,
                         .name = ecom_str_of("correlationId"),
-                        .text = ecom_arena_copy(arena, id),
+                        .text = id,
                         .next = json->first};
     *copy = *json;
     copy->first = more;
@@ -162,42 +170,61 @@ static const ecom_json *with_correlation(const ecom_json *json, const ecom_msg *
     return copy;
 }
 
-/* Its contract; NULL: none of the shop's, or broken, or out of memory. */
-static const ecom_contract *contract_of(const ecom_msg *msg)
+/* With the hub's lock held. Most events nobody wants, so each is text until somebody does.
+ * @return NULL: out of memory. */
+static const ecom_json *json_of(struct happening *h)
 {
-    ecom_arena *arena = ecom_arena_new(EVENT_BYTES);
-    const ecom_contract *contract = NULL;
-    void *event;
+    if (!h->json && ecom_json_parse(h->body, NULL, h->arena, &h->json, NULL) == ECOM_OK)
+        h->json = with_correlation(h->json, h->correlation_id, h->arena);
+    return h->json;
+}
 
-    if (arena && ecom_event_decode(ecom_shop_contracts, msg, arena, &contract, &event, NULL) < 0)
-        contract = NULL;
-    ecom_arena_free(arena);
-    return contract;
+/* A text of an event's struct; empty: it has no such field. */
+static ecom_str text_of(const ecom_record *record, const void *event, const char *name)
+{
+    for (size_t i = 0; i < record->nfields; i++)
+        if (strcmp(record->fields[i].name, name) == 0)
+            return *(const ecom_str *)(const void *)((const char *)event +
+                                                     record->fields[i].offset);
+    return (ecom_str){NULL, 0};
+}
+
+/* Keeps of an event what the hub needs of it. Truth: there was memory for it. */
+static int keep_texts(struct happening *h, const ecom_contract *contract, const void *event,
+                      ecom_str body)
+{
+    const ecom_envelope *envelope = event;
+
+    h->body = ecom_arena_copy(h->arena, body);
+    h->order_id = ecom_arena_copy(h->arena, text_of(contract->record, event, "orderId"));
+    h->user_id = ecom_arena_copy(h->arena, text_of(contract->record, event, "userId"));
+    h->correlation_id = ecom_arena_copy(h->arena, envelope->correlation_id);
+    return h->body.p && h->order_id.p && h->user_id.p && h->correlation_id.p;
 }
 
 /* NULL: none of the shop's events, or out of memory. What it was checked by is not kept with it:
  * thousands are. */
 static struct happening *read_event(const struct hub *hub, const ecom_msg *msg)
 {
-    const ecom_contract *contract = contract_of(msg);
-    ecom_arena *arena = contract ? ecom_arena_new(EVENT_BYTES) : NULL;
-    struct happening *h = arena ? ecom_arena_alloc(arena, sizeof(*h)) : NULL;
-    ecom_str body;
+    const ecom_contract *contract;
+    void *event;
 
-    if (!h || !(body = ecom_arena_copy(arena, msg->body)).p ||
-        ecom_json_parse(body, NULL, arena, &h->json, NULL) < 0) {
+    ecom_arena_reset(hub->reading);
+    if (ecom_event_decode(ecom_shop_contracts, msg, hub->reading, &contract, &event, NULL) < 0)
+        return NULL;
+    ecom_arena *arena = ecom_arena_new(EVENT_BYTES);
+    struct happening *h = arena ? ecom_arena_alloc(arena, sizeof(*h)) : NULL;
+    if (h)
+        h->arena = arena;
+    if (!h || !keep_texts(h, contract, event, msg->body)) {
         ecom_arena_free(arena);
         return NULL;
     }
     atomic_init(&h->refs, 1);
-    h->arena = arena;
-    h->json = with_correlation(h->json, msg, arena);
     h->old = msg->time_ms < hub->since_ms;
     h->topic = !ecom_str_eq(msg->topic, hub->topics[0]);
     h->partition = msg->partition;
     h->offset = msg->offset;
-    h->order_id = member_text(h->json, "orderId");
-    h->user_id = member_text(h->json, "userId");
     h->begins = contract == &ecom_order_created_contract;
     return h;
 }
@@ -253,7 +280,8 @@ static int add_seen(const struct listener *l, struct happening *h, ecom_graphql_
     return ECOM_OK;
 }
 
-/* Short of memory an event goes without an id: nobody can come back to it. */
+/* With the lock held, of an event whose json_of() is there. Short of memory it goes without an id:
+ * nobody can come back to it. */
 static ecom_graphql_event event_for(const struct listener *l, struct happening *h)
 {
     ecom_graphql_event event = {.size = sizeof(event), .root = h->json, .id = h->id};
@@ -295,7 +323,7 @@ static struct delivery *collect(struct hub *hub, struct happening *h, size_t *n)
     *n = 0;
     for (const struct listener *l = hub->listeners; l; l = l->next)
         count += (size_t)wants(l, h);
-    if (count == 0 || !(all = malloc(count * sizeof(*all))))
+    if (count == 0 || !json_of(h) || !(all = malloc(count * sizeof(*all))))
         return NULL;
     for (const struct listener *l = hub->listeners; l; l = l->next)
         if (wants(l, h))
@@ -373,7 +401,7 @@ static void catch_up(struct hub *hub, const struct listener *l)
 
     for (size_t i = 0; i < hub->nkept && (l->after || l->from_kept); i++) {
         struct happening *h = hub->kept[(start + i) % HUB_KEPT];
-        if (!wants(l, h))
+        if (!wants(l, h) || !json_of(h))
             continue;
         const ecom_graphql_event event = event_for(l, h);
         push(l->stream, &event);
@@ -541,9 +569,10 @@ int hub_open(const struct hub_options *options, struct hub **out, ecom_error *er
     hub->env = options->env;
     hub->log = options->log;
     hub->since_ms = ecom_env_now_ms(hub->env);
+    hub->reading = ecom_arena_new(EVENT_BYTES);
     pthread_mutex_init(&hub->lock, NULL);
     ecom__cond_init(&hub->stopped);
-    int r = start(hub, options, err);
+    int r = hub->reading ? start(hub, options, err) : ecom_fail(err, ECOM_E_NOMEM, "subscriptions");
     if (r < 0) {
         hub_close(hub);
         return r;
@@ -571,6 +600,7 @@ void hub_close(struct hub *hub)
         unref(hub->kept[i]);
     for (size_t i = 0; i < hub->nearly; i++)
         unref(hub->early[i]);
+    ecom_arena_free(hub->reading);
     pthread_mutex_destroy(&hub->lock);
     pthread_cond_destroy(&hub->stopped);
     free(hub);

@@ -10,19 +10,7 @@
 #include "store/pack.h"
 #include "store/range.h"
 
-enum {
-    GET,
-    IDS_UP,
-    IDS_DOWN,
-    VALUES_UP,
-    VALUES_DOWN,
-    FIRST,
-    WAITING,
-    PENDING,
-    BACKLOG,
-    PING,
-    READS
-};
+enum { GET, IDS_UP, IDS_DOWN, VALUES_UP, VALUES_DOWN, WAITING, PENDING, BACKLOG, PING, READS };
 
 #define VALUES                                                                \
     "SELECT e.id, e.value, d.rev, d.doc FROM entries e JOIN documents d"      \
@@ -31,10 +19,13 @@ enum {
 
 #define EVENT "seq, collection, id, since, event, topic, key, time, headers, body"
 
+#define ASKED "origin = ?1 OR since < ?2"
+
 /* Ranges as <store/range.h> gives them: ?2 value, ?3 id, ?4 last, ?5 limit. PENDING first finds the
  * documents that are asked for, as many as one page can tell of, then all that waits of them: so
- * none is left out before one that comes. As a rule FIRST finds that the first page of all that
- * waits is asked for, every event of it: WAITING is then the same, at a third of the cost. */
+ * none is left out before one that comes. As a rule every event of a page is asked for: WAITING
+ * tells it in one pass, at a third of the cost, and PENDING what comes behind the first that is
+ * not. */
 static const char *const sql[READS] = {
     [GET] = "SELECT rev, doc FROM documents WHERE collection = ?1 AND id = ?2",
     [IDS_UP] = "SELECT id, NULL, rev, doc FROM documents WHERE collection = ?1"
@@ -45,12 +36,10 @@ static const char *const sql[READS] = {
                          " ORDER BY e.value, e.id LIMIT ?5",
     [VALUES_DOWN] = VALUES "(e.value, e.id) < (?2, ?3) AND e.value >= ?4"
                            " ORDER BY e.value DESC, e.id DESC LIMIT ?5",
-    [FIRST] = "SELECT total(origin <> ?1 AND since >= ?2), max(seq)"
-              " FROM (SELECT seq, origin, since FROM outbox ORDER BY seq LIMIT ?3)",
-    [WAITING] = "SELECT " EVENT " FROM outbox WHERE seq <= ?1 ORDER BY seq",
+    [WAITING] = "SELECT " EVENT ", " ASKED " FROM outbox ORDER BY seq LIMIT ?3",
     [PENDING] =
         "WITH asked AS MATERIALIZED (SELECT collection, id FROM outbox"
-        " WHERE origin = ?1 OR since < ?2 ORDER BY seq LIMIT ?3)"
+        " WHERE " ASKED " ORDER BY seq LIMIT ?3)"
         " SELECT " EVENT " FROM outbox WHERE (collection, id) IN (SELECT collection, id FROM asked)"
         " ORDER BY seq LIMIT ?3",
     [BACKLOG] = "SELECT count(*), (SELECT since FROM outbox ORDER BY seq LIMIT 1) FROM outbox",
@@ -248,8 +237,16 @@ int ecom__sqlite_find(ecom__readers *readers, const ecom_query *query, ecom_row_
     return r;
 }
 
-/* One row of PENDING. */
-static int tell(sqlite3_stmt *stmt, ecom_pending_fn row, void *user, int *stop, ecom_error *err)
+/* A page of events, as it is told. */
+struct page {
+    ecom_pending_fn row;
+    void *user;
+    uint32_t left; /* rows that it may still have */
+    int64_t last;  /* that was told */
+    int stop;
+};
+
+static int tell(sqlite3_stmt *stmt, struct page *page, ecom_error *err)
 {
     ecom_header headers[ECOM_BUS_MAX_HEADERS];
     int64_t seq = sqlite3_column_int64(stmt, 0);
@@ -275,60 +272,60 @@ static int tell(sqlite3_stmt *stmt, ecom_pending_fn row, void *user, int *stop, 
                 .nheaders = n,
                 .body = ecom__sqlite_column(stmt, 9)},
     };
-    *stop = row(user, &out);
+    page->stop = page->row(page->user, &out) || --page->left == 0;
+    page->last = seq;
     return ECOM_OK;
 }
 
-static void bind_page(sqlite3_stmt *stmt, ecom_str origin, int64_t before_ms, uint32_t limit)
+/* All that waits, up to the first that is not asked for. @return 1: there is such a one. */
+static int tell_waiting(sqlite3_stmt *stmt, struct page *page, ecom_error *err)
 {
+    int r = ECOM_OK, others = 0;
+
+    while (!page->stop && !others && (r = ecom__sqlite_step(stmt, err)) == 1) {
+        others = !sqlite3_column_int(stmt, 10);
+        if (!others && (r = tell(stmt, page, err)) < 0)
+            page->stop = 1;
+    }
+    sqlite3_reset(stmt);
+    return r < 0 ? r : others;
+}
+
+/* Those behind it. What was written since comes behind all that was there. */
+static int tell_asked(sqlite3_stmt *stmt, struct page *page, ecom_error *err)
+{
+    int r = ECOM_OK;
+
+    while (!page->stop && (r = ecom__sqlite_step(stmt, err)) == 1)
+        if (sqlite3_column_int64(stmt, 0) > page->last && (r = tell(stmt, page, err)) < 0)
+            page->stop = 1;
+    sqlite3_reset(stmt);
+    return r < 0 ? r : ECOM_OK;
+}
+
+static sqlite3_stmt *bind_page(ecom__reader *reader, int i, ecom_str origin, int64_t before_ms,
+                               uint32_t limit)
+{
+    sqlite3_stmt *stmt = reader->stmts[i];
+
     ecom__sqlite_bind_text(stmt, 1, origin);
     sqlite3_bind_int64(stmt, 2, before_ms);
     sqlite3_bind_int64(stmt, 3, limit);
-}
-
-/* The query that tells what waits. What is written in between comes behind all that FIRST saw. */
-static int bind_pending(ecom__reader *reader, ecom_str origin, int64_t before_ms, uint32_t limit,
-                        sqlite3_stmt **out, ecom_error *err)
-{
-    sqlite3_stmt *first = reader->stmts[FIRST];
-
-    bind_page(first, origin, before_ms, limit);
-    int r = ecom__sqlite_step(first, err);
-    if (r < 0)
-        return r;
-    int others = sqlite3_column_int64(first, 0) > 0;
-    *out = reader->stmts[others ? PENDING : WAITING];
-    if (others)
-        bind_page(*out, origin, before_ms, limit);
-    else
-        sqlite3_bind_int64(*out, 1, sqlite3_column_int64(first, 1));
-    sqlite3_reset(first);
-    return ECOM_OK;
-}
-
-static int tell_all(sqlite3_stmt *stmt, ecom_pending_fn row, void *user, ecom_error *err)
-{
-    int stop = 0, r;
-
-    while (!stop && (r = ecom__sqlite_step(stmt, err)) == 1)
-        if ((r = tell(stmt, row, user, &stop, err)) < 0)
-            stop = 1;
-    sqlite3_reset(stmt);
-    return r < 0 ? r : ECOM_OK;
+    return stmt;
 }
 
 int ecom__sqlite_pending(ecom__readers *readers, ecom_str origin, int64_t before_ms, uint32_t limit,
                          ecom_pending_fn row, void *user, ecom_error *err)
 {
+    struct page page = {.row = row, .user = user, .left = limit};
     ecom__reader *reader = NULL;
-    sqlite3_stmt *stmt = NULL;
     int r = acquire(readers, &reader, err);
 
     if (r < 0)
         return r;
-    r = bind_pending(reader, origin, before_ms, limit, &stmt, err);
-    if (r == ECOM_OK)
-        r = tell_all(stmt, row, user, err);
+    r = tell_waiting(bind_page(reader, WAITING, origin, before_ms, limit), &page, err);
+    if (r == 1)
+        r = tell_asked(bind_page(reader, PENDING, origin, before_ms, limit), &page, err);
     release(readers, reader);
     return r;
 }

@@ -271,6 +271,22 @@ static void none_is_left_out_before_one_that_comes(struct store_test *t)
     CHECK_TEXT_IS("e1 e2", store_pending(t->store, 0, 2, NULL));
 }
 
+static void events_before_and_behind_those_of_others_come_once(struct store_test *t)
+{
+    ecom_store *other = store_open(t);
+
+    CHECK_PASSED();
+    store_put(t->store, "1", 0, "", "e1 e2");
+    store_put(other, "2", 0, "", "e3");
+    store_put(t->store, "1", ECOM_REV_ANY, "", "e4");
+    store_put(other, "3", 0, "", "e5");
+    store_put(t->store, "2", ECOM_REV_ANY, "", "e6");
+    CHECK_PASSED();
+    CHECK_TEXT_IS("e1 e2 e3 e4 e6", store_pending(t->store, 0, 0, NULL));
+    CHECK_TEXT_IS("e1 e2", store_pending(t->store, 0, 2, NULL));
+    CHECK_TEXT_IS("e3 e5 e6", store_pending(other, 0, 0, NULL));
+}
+
 static void an_old_event_brings_the_later_ones_of_its_document(struct store_test *t)
 {
     ecom_store *other = store_open(t);
@@ -412,6 +428,7 @@ static const struct store_case cases[] = {
     CASE(0, the_backlog_is_counted_and_dated),
     CASE(ECOM_TEST_SHARED | ECOM_TEST_CLOCK, another_handles_events_come_once_they_are_old),
     CASE(ECOM_TEST_SHARED, none_is_left_out_before_one_that_comes),
+    CASE(ECOM_TEST_SHARED, events_before_and_behind_those_of_others_come_once),
     CASE(ECOM_TEST_SHARED | ECOM_TEST_CLOCK, an_old_event_brings_the_later_ones_of_its_document),
     CASE(ECOM_TEST_SHARED, many_fresh_events_of_others_hide_nothing),
     CASE(ECOM_TEST_SHARED, either_handle_may_publish),

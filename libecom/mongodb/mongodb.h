@@ -24,7 +24,6 @@ typedef struct ecom__mdb {
     const ecom_env *env;
     int32_t timeout_ms;
     int64_t longest_us; /* a command may take if all goes wrong; a write twice, the driver's try */
-    int32_t await_ms;   /* how long a change stream is asked to wait for something to tell */
     int alone;          /* the pool holds one client: none can be kept to listen with */
 
     pthread_mutex_t lock;

@@ -5,7 +5,7 @@
 
 #include "base/wait.h"
 
-enum { SELECTION_MS = 2000, DEFAULT_TIMEOUT_MS = 5000, MOST_AWAIT_MS = 500 };
+enum { SELECTION_MS = 2000, DEFAULT_TIMEOUT_MS = 5000 };
 
 /* Could it write? An update that finds nothing to change takes what a write takes: a primary, a
  * majority that follows it, and the right to write, of which the server's own "ping" knows nothing.
@@ -170,10 +170,6 @@ static int make_pool(ecom__mdb *db, const mongoc_uri_t *uri, ecom_error *err)
         return ecom_fail_field(err, ECOM_E_INVAL, "url", "cannot be used: %s", cause.message);
     mongoc_client_pool_set_error_api(db->pool, MONGOC_ERROR_API_VERSION_2);
     db->longest_us = longest_us(uri, db->timeout_ms);
-    /* Less than the time in which an answer must come. */
-    int32_t answer_ms =
-        mongoc_uri_get_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, db->timeout_ms);
-    db->await_ms = answer_ms / 2 < MOST_AWAIT_MS ? answer_ms / 2 : MOST_AWAIT_MS;
     db->alone = mongoc_uri_get_option_as_int32(uri, MONGOC_URI_MAXPOOLSIZE, 2) == 1;
     return ECOM_OK;
 }

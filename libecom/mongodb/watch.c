@@ -4,7 +4,7 @@
 
 #include "base/wait.h"
 
-enum { ASK_EVERY_MS = 100 };
+enum { ASK_EVERY_MS = 500 };
 
 /* A change stream over the database. It says that another handle has written; what, the relay reads
  * for itself. So it needs no place to resume at: a stream that breaks is begun anew, and what came
@@ -13,6 +13,7 @@ struct watch {
     ecom__mdb *db;
     mongoc_client_t *client;
     mongoc_change_stream_t *stream;
+    int64_t asked_ms; /* last; 0: never */
 };
 
 /* A server that answers, does not forbid it, and is not about to stop, has no change streams: each
@@ -52,11 +53,13 @@ static bson_t *others_writes(ecom_str origin)
     return stages;
 }
 
+/* It is asked now and then, and answers at once. Left to wait for something to tell, the server
+ * looks with each commit of anybody, to any database, what of it a stream lets through. */
 static mongoc_change_stream_t *begin(const ecom__mdb *db, mongoc_client_t *client, ecom_str origin)
 {
     mongoc_database_t *database = mongoc_client_get_database(client, db->database);
     bson_t *stages = others_writes(origin);
-    bson_t *opts = BCON_NEW("maxAwaitTimeMS", BCON_INT64(db->await_ms));
+    bson_t *opts = BCON_NEW("maxAwaitTimeMS", BCON_INT64(1));
     mongoc_change_stream_t *stream = mongoc_database_watch(database, stages, opts);
 
     bson_destroy(opts);
@@ -93,33 +96,31 @@ int ecom__mdb_watch(void *self, ecom_str origin, void **out, ecom_error *err)
     return ECOM_OK;
 }
 
-/* Some servers answer at once for each write that the stream then leaves out. */
-static void rest(int ms)
+static void rest_until(int64_t until_ms)
 {
-    const struct timespec some = {0, ms * 1000000L};
+    int64_t ms = until_ms - ecom__monotonic_ms();
+    const struct timespec some = {ms / 1000, ms % 1000 * 1000000L};
 
-    nanosleep(&some, NULL);
+    if (ms > 0)
+        nanosleep(&some, NULL);
 }
 
 int ecom__mdb_wait(void *self, int32_t timeout_ms, ecom_error *err)
 {
     struct watch *watch = self;
-    int64_t now = ecom__monotonic_ms(), until = now + timeout_ms;
+    int64_t until = ecom__monotonic_ms() + timeout_ms;
     const bson_t *change, *reply;
     bson_error_t cause;
 
     do {
-        int64_t asked = now;
+        int64_t due = watch->asked_ms ? watch->asked_ms + ASK_EVERY_MS : 0;
+        rest_until(due < until ? due : until);
+        watch->asked_ms = ecom__monotonic_ms();
         if (mongoc_change_stream_next(watch->stream, &change))
             return ECOM_OK;
         if (mongoc_change_stream_error_document(watch->stream, &cause, &reply))
             return ecom__mdb_fail(&cause, err);
-        now = ecom__monotonic_ms();
-        if (now - asked < ASK_EVERY_MS) {
-            rest((int)(ASK_EVERY_MS - (now - asked)));
-            now = ecom__monotonic_ms();
-        }
-    } while (now < until);
+    } while (watch->asked_ms < until);
     return ecom_fail(err, ECOM_E_TIMEOUT, "nobody else has written");
 }
 

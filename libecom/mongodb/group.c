@@ -16,7 +16,7 @@ struct group {
 
 static size_t bytes_of(const ecom__mdb_job *job)
 {
-    return job->write->len + (job->filter ? job->filter->len : 0);
+    return (job->write ? job->write->len : 0) + (job->filter ? job->filter->len : 0);
 }
 
 static int fits(const struct group *group, const ecom__mdb_job *job)
@@ -29,7 +29,7 @@ static int fits(const struct group *group, const ecom__mdb_job *job)
         group->bytes + bytes_of(job) > ECOM__MDB_TOGETHER_BYTES ||
         strcmp(job->collection, first->collection) != 0)
         return 0;
-    for (size_t i = 0; i < group->n; i++)
+    for (size_t i = 0; job->write && i < group->n; i++)
         if (ecom_str_eq(job->id, group->jobs[i]->id))
             return 0;
     return 1;
@@ -79,7 +79,7 @@ static int go_on(ecom__mdb_queue *queue, const ecom__mdb_job *own)
 
     if (queue->first && !own->taken)
         return 1;
-    if (!queue->first || queue->running > ECOM__MDB_UNDER_WAY) {
+    if (!queue->first || queue->running > queue->most) {
         queue->running--;
         return 0;
     }
@@ -124,9 +124,8 @@ static void finish(ecom__mdb_queue *queue, struct group *group)
         group->jobs[i]->done(group->jobs[i]);
 }
 
-static void lead(ecom__mdb *db, const ecom__mdb_job *own)
+static void lead(ecom__mdb *db, ecom__mdb_queue *queue, const ecom__mdb_job *own)
 {
-    ecom__mdb_queue *queue = &db->queue;
     struct group group;
     int more;
 
@@ -135,7 +134,7 @@ static void lead(ecom__mdb *db, const ecom__mdb_job *own)
         take(queue, &group);
         pthread_mutex_unlock(&queue->lock);
         if (group.n)
-            ecom__mdb_send(db, group.jobs, group.n);
+            queue->carry(db, group.jobs, group.n);
         pthread_mutex_lock(&queue->lock);
         more = go_on(queue, own);
         pthread_mutex_unlock(&queue->lock);
@@ -148,7 +147,7 @@ static int enqueue(ecom__mdb_queue *queue, ecom__mdb_job *job)
 {
     job->next = NULL;
     job->taken = job->finished = 0;
-    job->lead = queue->running < ECOM__MDB_UNDER_WAY;
+    job->lead = queue->running < queue->most;
     job->stays = !job->done || job->lead || !queue->staying || queue->n >= ECOM__MDB_MOST_WAIT;
     queue->running += job->lead;
     queue->staying += job->stays;
@@ -162,34 +161,32 @@ static int enqueue(ecom__mdb_queue *queue, ecom__mdb_job *job)
 
 /* Under the lock: until the job is finished, or its thread is to lead. Behind commands that hang it
  * goes by itself, with all that wait there. */
-static void await_turn(ecom__mdb *db, ecom__mdb_job *job)
+static void await_turn(ecom__mdb_queue *queue, ecom__mdb_job *job, int32_t patience_ms)
 {
-    struct timespec until = ecom__after_ms(CLOCK_MONOTONIC, db->timeout_ms / PATIENCE);
+    struct timespec until = ecom__after_ms(CLOCK_MONOTONIC, patience_ms);
     int late = 0;
 
     while (!job->finished && !job->lead) {
         if (job->taken)
-            pthread_cond_wait(&job->turn, &db->queue.lock);
+            pthread_cond_wait(&job->turn, &queue->lock);
         else if (!late)
-            late = pthread_cond_timedwait(&job->turn, &db->queue.lock, &until) == ETIMEDOUT;
+            late = pthread_cond_timedwait(&job->turn, &queue->lock, &until) == ETIMEDOUT;
         else
-            db->queue.running += job->lead = 1;
+            queue->running += job->lead = 1;
     }
 }
 
-void ecom__mdb_write(ecom__mdb *db, ecom__mdb_job *job)
+static void go_through(ecom__mdb *db, ecom__mdb_queue *queue, ecom__mdb_job *job)
 {
-    ecom__mdb_queue *queue = &db->queue;
-
     pthread_mutex_lock(&queue->lock);
     if (!enqueue(queue, job)) {
         pthread_mutex_unlock(&queue->lock);
         return;
     }
-    await_turn(db, job);
+    await_turn(queue, job, db->timeout_ms / PATIENCE);
     if (job->lead) {
         pthread_mutex_unlock(&queue->lock);
-        lead(db, job);
+        lead(db, queue, job);
         pthread_mutex_lock(&queue->lock);
     }
     while (!job->finished) /* another took it along */
@@ -200,18 +197,33 @@ void ecom__mdb_write(ecom__mdb *db, ecom__mdb_job *job)
         job->done(job);
 }
 
+void ecom__mdb_write(ecom__mdb *db, ecom__mdb_job *job)
+{
+    go_through(db, &db->writes, job);
+}
+
+void ecom__mdb_read(ecom__mdb *db, ecom__mdb_job *job)
+{
+    go_through(db, &db->reads, job);
+}
+
 void ecom__mdb_write_alone(ecom__mdb *db, ecom__mdb_job *job)
 {
     ecom__mdb_send(db, &job, 1);
 }
 
-void ecom__mdb_queue_init(ecom__mdb_queue *queue)
+void ecom__mdb_queues_init(ecom__mdb *db)
 {
-    pthread_mutex_init(&queue->lock, NULL);
-    queue->end = &queue->first;
+    db->writes = (ecom__mdb_queue){.most = ECOM__MDB_WRITING, .carry = ecom__mdb_send};
+    db->reads = (ecom__mdb_queue){.most = ECOM__MDB_READING, .carry = ecom__mdb_fetch};
+    pthread_mutex_init(&db->writes.lock, NULL);
+    pthread_mutex_init(&db->reads.lock, NULL);
+    db->writes.end = &db->writes.first;
+    db->reads.end = &db->reads.first;
 }
 
-void ecom__mdb_queue_clear(ecom__mdb_queue *queue)
+void ecom__mdb_queues_clear(ecom__mdb *db)
 {
-    pthread_mutex_destroy(&queue->lock);
+    pthread_mutex_destroy(&db->writes.lock);
+    pthread_mutex_destroy(&db->reads.lock);
 }

@@ -7,10 +7,15 @@
 #include "ecom/mongodb.h"
 #include "mongodb/driver.h"
 
+struct ecom__mdb;
+struct ecom__mdb_job;
+
 enum { ECOM__MDB_MAX_COLLECTIONS = 256, ECOM__MDB_NAME = ECOM_STORE_MAX_NAME + 2 };
 
-/* Writes that wait to go to the server: see group.h. */
+/* Jobs that wait to go to the server: see group.h. */
 typedef struct ecom__mdb_queue {
+    size_t most; /* commands under way, before others wait */
+    void (*carry)(struct ecom__mdb *db, struct ecom__mdb_job *const *jobs, size_t n);
     pthread_mutex_t lock;
     struct ecom__mdb_job *first, **end;
     size_t n;
@@ -38,7 +43,7 @@ typedef struct ecom__mdb {
     pthread_cond_t prepared; /* somebody has come to an end with preparing one */
     ecom_error why_not;      /* if without success */
 
-    ecom__mdb_queue queue;
+    ecom__mdb_queue writes, reads;
 } ecom__mdb;
 
 /* A client of the pool, and one collection: for one call, or a part of it. */
@@ -74,8 +79,8 @@ int ecom__mdb_list(ecom__mdb *db, int64_t until_us, char (*out)[ECOM__MDB_NAME],
 /* A revision above @p stored and above all that this handle gave out: about the time in us. */
 uint64_t ecom__mdb_next_rev(ecom__mdb *db, uint64_t stored);
 
-void ecom__mdb_queue_init(ecom__mdb_queue *queue);
-void ecom__mdb_queue_clear(ecom__mdb_queue *queue);
+void ecom__mdb_queues_init(ecom__mdb *db);
+void ecom__mdb_queues_clear(ecom__mdb *db);
 
 /* What went wrong, as one of ours. `unknown`: a write may yet be done. */
 int ecom__mdb_fail(const bson_error_t *cause, ecom_error *err);

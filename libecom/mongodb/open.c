@@ -35,7 +35,7 @@ static void mdb_close(void *self)
 
     if (db->pool)
         mongoc_client_pool_destroy(db->pool);
-    ecom__mdb_queue_clear(&db->queue);
+    ecom__mdb_queues_clear(db);
     pthread_cond_destroy(&db->prepared);
     pthread_mutex_destroy(&db->lock);
     free(db->database);
@@ -193,7 +193,7 @@ int ecom_mongodb_open_store(const char *url, const ecom_store_options *opts, eco
     }
     pthread_mutex_init(&db->lock, NULL);
     ecom__cond_init(&db->prepared);
-    ecom__mdb_queue_init(&db->queue);
+    ecom__mdb_queues_init(db);
     db->env = opts && opts->env ? opts->env : ecom_env_system();
     db->timeout_ms = timeout_ms;
     db->listed_us = -1;

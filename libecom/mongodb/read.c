@@ -1,53 +1,10 @@
 #include "mongodb/document.h"
 
-static int get(ecom__mdb_use *use, ecom_str id, ecom_buf *out, uint64_t *rev, ecom_error *err)
-{
-    bson_iter_t at;
-    int r = ECOM_OK;
-    bson_t filter = BSON_INITIALIZER;
-
-    bson_append_utf8(&filter, "_id", -1, id.p, (int)id.n);
-    bson_t *opts = BCON_NEW("limit", BCON_INT64(1), "projection", "{", "doc", BCON_INT32(1), "text",
-                            BCON_INT32(1), "rev", BCON_INT32(1), "gone", BCON_INT32(1), "}");
-    mongoc_cursor_t *cursor =
-        mongoc_collection_find_with_opts(use->collection, &filter, opts, NULL);
-    const bson_t *doc = ecom__mdb_first(cursor, use, &r, err);
-    if (r == ECOM_OK &&
-        (!doc || bson_iter_init_find(&at, doc, "gone") || ecom__mdb_number(doc, "rev") <= 0))
-        r = ecom_fail(err, ECOM_E_NOTFOUND, "no such document");
-    else if (doc && (r = ecom__mdb_read_doc(doc, out, err)) == ECOM_OK)
-        *rev = (uint64_t)ecom__mdb_number(doc, "rev");
-    mongoc_cursor_destroy(cursor);
-    bson_destroy(opts);
-    bson_destroy(&filter);
-    return r;
-}
-
 /* A connection that broke is worth one more try: the server may have been started again since it
  * was made. */
 static int is_worth_another(const ecom__mdb *db, const ecom__mdb_use *use, int tries)
 {
     return tries == 1 && use->broken && ecom__mdb_check_time(db, use->until_us, NULL) == ECOM_OK;
-}
-
-int ecom__mdb_get(void *self, ecom_str collection, ecom_str id, ecom_buf *out, uint64_t *rev,
-                  ecom_error *err)
-{
-    ecom__mdb *db = self;
-    ecom__mdb_use use = {0};
-    char name[ECOM__MDB_NAME];
-    int tries = 0;
-
-    ecom__mdb_name(collection, name);
-    int r = ecom__mdb_take(db, name, ecom__mdb_until(db), &use, err);
-    if (r < 0)
-        return r;
-    do {
-        use.broken = 0;
-        r = get(&use, id, out, rev, err);
-    } while (r < 0 && is_worth_another(db, &use, ++tries));
-    ecom__mdb_give(db, &use);
-    return r;
 }
 
 /* A find under way. By an index's range a row's document is wrapped by $unwind: its `keys` is then

@@ -1,5 +1,5 @@
-/* Writes that go to the server together, and events that are forgotten together: each has its own
- * outcome all the same, whatever the others do, and whatever the network does. */
+/* Writes and reads that go to the server together, and events that are forgotten together: each has
+ * its own outcome all the same, whatever the others do, and whatever the network does. */
 #include "check.h"
 
 #include <mongoc/mongoc.h>
@@ -12,7 +12,7 @@
 
 /* So many commands are under way before others wait, and so many writes go as one. What waits does
  * so for a fortieth of a call's time, so the time is long. */
-enum { UNDER_WAY = 2, TOGETHER = 64, LONG_MS = 1200000, MOST = 220 };
+enum { UNDER_WAY = 2, READS_UNDER_WAY = 4, TOGETHER = 64, LONG_MS = 1200000, MOST = 220 };
 
 struct write {
     char id[16], event[16];
@@ -24,11 +24,20 @@ struct write {
     ecom_error e;
 };
 
+struct reading {
+    char id[16];
+    ecom_buf doc;
+    uint64_t rev;
+    int result;
+    ecom_error e;
+};
+
 static struct place place;
 static struct proxy *proxy;
 static ecom_store *ours, *direct; /* through the proxy; and not */
 static struct write writes[MOST], held[UNDER_WAY];
 static int64_t ahead_us; /* the clock of `ours` */
+static int clock_asked;  /* so often: a call does before it waits */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -39,6 +48,7 @@ static int64_t monotonic_us(void *self)
     const ecom_env *env = ecom_env_system();
 
     (void)self;
+    __atomic_add_fetch(&clock_asked, 1, __ATOMIC_SEQ_CST);
     return env->monotonic_us(env->self) + __atomic_load_n(&ahead_us, __ATOMIC_SEQ_CST);
 }
 
@@ -522,6 +532,148 @@ static void one_connection_is_enough(void)
     end();
 }
 
+static void *read_one(void *arg)
+{
+    struct reading *r = arg;
+
+    r->result = ecom_store_get(ours, S("things"), ecom_str_of(r->id), &r->doc, &r->rev, &r->e);
+    return NULL;
+}
+
+static void begin_reading(struct reading *r, const char *prefix, int n, pthread_t *thread)
+{
+    memset(r, 0, sizeof(*r));
+    snprintf(r->id, sizeof(r->id), "%s%d", prefix, n);
+    pthread_create(thread, NULL, read_one, r);
+}
+
+static void await_asked(int want)
+{
+    while (__atomic_load_n(&clock_asked, __ATOMIC_SEQ_CST) < want)
+        ping(direct);
+    for (int i = 0; i < 20; i++) /* from the clock to the queue it is a step or two */
+        ping(direct);
+}
+
+/* Has reads of w0 and up wait behind as many as may be under way, which the proxy holds, and lets
+ * all go: they then meet a fault. @param late_us  how far the clock goes on behind the first. */
+static void gather_reads(struct reading *reads, int n, enum proxy_fault fault, int64_t late_us)
+{
+    struct reading held_reads[READS_UNDER_WAY];
+    pthread_t holders[READS_UNDER_WAY], readers[TOGETHER];
+
+    proxy_fault(proxy, "find", PROXY_HELD, READS_UNDER_WAY);
+    for (int i = 0; i < READS_UNDER_WAY; i++)
+        begin_reading(&held_reads[i], "first", 0, &holders[i]);
+    await_met("find", READS_UNDER_WAY);
+    int asked = __atomic_load_n(&clock_asked, __ATOMIC_SEQ_CST);
+    begin_reading(&reads[0], "w", 0, &readers[0]);
+    await_asked(asked + 1);
+    __atomic_add_fetch(&ahead_us, late_us, __ATOMIC_SEQ_CST);
+    for (int i = 1; i < n; i++)
+        begin_reading(&reads[i], "w", i, &readers[i]);
+    await_asked(asked + n);
+    proxy_fault(proxy, "find", fault, fault == PROXY_NONE ? 1000 : 1);
+    proxy_release(proxy);
+    for (int i = 0; i < n; i++)
+        pthread_join(readers[i], NULL);
+    for (int i = 0; i < READS_UNDER_WAY; i++) {
+        pthread_join(holders[i], NULL);
+        CHECK(late_us || held_reads[i].result == ECOM_OK, "%s", held_reads[i].e.text);
+        ecom_buf_free(&held_reads[i].doc);
+    }
+}
+
+/* Documents that say which they are. */
+static void write_some(int n)
+{
+    char doc[32];
+
+    for (int i = 0; i < n; i++) {
+        snprintf(doc, sizeof(doc), "{\"a\":%d}", i);
+        writes[i].change.doc = ecom_str_of(doc);
+        CHECK(put(&writes[i]) == ECOM_OK, "%s", writes[i].e.text);
+    }
+}
+
+/* Each has read its own document, and at its revision. */
+static void are_read(struct reading *reads, int from, int to)
+{
+    char doc[32];
+
+    for (int i = from; i < to; i++) {
+        snprintf(doc, sizeof(doc), "{\"a\":%d}", i);
+        CHECK_CODE(ECOM_OK, reads[i].result, reads[i].e);
+        CHECK_STR(doc, ecom_buf_str(&reads[i].doc));
+        CHECK_I64((int64_t)writes[i].rev, (int64_t)reads[i].rev);
+        ecom_buf_free(&reads[i].doc);
+    }
+}
+
+static void reads_that_wait_go_together(void)
+{
+    struct reading reads[12];
+    ecom_error e = {0};
+
+    begin();
+    write_some(11);
+    CHECK_CODE(ECOM_OK, ecom_store_remove(direct, S("things"), S("w10"), ECOM_REV_ANY, &e), e);
+    gather_reads(reads, 12, PROXY_NONE, 0);
+    CHECK(proxy_met(proxy, "find") < 12, "%d commands", proxy_met(proxy, "find"));
+    are_read(reads, 0, 10);
+    CHECK_CODE(ECOM_E_NOTFOUND, reads[10].result, reads[10].e); /* was removed */
+    CHECK_CODE(ECOM_E_NOTFOUND, reads[11].result, reads[11].e); /* never was */
+    end();
+}
+
+static void a_cut_takes_no_document_from_its_reader(void)
+{
+    static const enum proxy_fault cuts[] = {PROXY_CUT_BEFORE, PROXY_CUT_AFTER, PROXY_RESET_AFTER};
+    struct reading reads[10];
+
+    begin();
+    write_some(10);
+    for (size_t cut = 0; cut < sizeof(cuts) / sizeof(cuts[0]); cut++) {
+        gather_reads(reads, 10, cuts[cut], 0);
+        are_read(reads, 0, 10);
+    }
+    end();
+}
+
+static void a_reader_without_time_is_left_behind_by_the_others(void)
+{
+    struct reading reads[8];
+
+    begin();
+    write_some(8);
+    gather_reads(reads, 8, PROXY_NONE, INT64_C(1000) * LONG_MS);
+    CHECK_CODE(ECOM_E_UNAVAILABLE, reads[0].result, reads[0].e);
+    are_read(reads, 1, 8);
+    end();
+}
+
+static void behind_reads_that_hang_nobody_waits_for_long(void)
+{
+    struct reading held_reads[READS_UNDER_WAY], one = {.id = "w0"};
+    pthread_t holders[READS_UNDER_WAY];
+
+    begin_within(40000);
+    write_some(1);
+    proxy_fault(proxy, "find", PROXY_HELD, READS_UNDER_WAY);
+    for (int i = 0; i < READS_UNDER_WAY; i++)
+        begin_reading(&held_reads[i], "first", 0, &holders[i]);
+    await_met("find", READS_UNDER_WAY);
+    read_one(&one);
+    are_read(&one, 0, 1);
+    proxy_release(proxy);
+    for (int i = 0; i < READS_UNDER_WAY; i++) {
+        pthread_join(holders[i], NULL);
+        CHECK_CODE(ECOM_OK, held_reads[i].result, held_reads[i].e);
+        ecom_buf_free(&held_reads[i].doc);
+    }
+    end();
+}
+
 static const struct check_case cases[] = {
     CASE(what_waits_goes_as_one_command),
     CASE(a_command_carries_no_more_than_so_many_writes),
@@ -536,6 +688,10 @@ static const struct check_case cases[] = {
     CASE(many_events_are_forgotten_by_one_command),
     CASE(an_event_of_another_with_the_same_number_goes_on_waiting),
     CASE(one_connection_is_enough),
+    CASE(reads_that_wait_go_together),
+    CASE(a_cut_takes_no_document_from_its_reader),
+    CASE(a_reader_without_time_is_left_behind_by_the_others),
+    CASE(behind_reads_that_hang_nobody_waits_for_long),
 };
 
 int main(int argc, char **argv)

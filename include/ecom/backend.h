@@ -27,7 +27,7 @@ enum {
 /** A change as the backend gets it: checked, and with what the core adds. */
 typedef struct ecom_store_write {
     const ecom_change *change;
-    ecom_str origin; /**< this handle's id: kept beside the events for pending() */
+    ecom_str origin; /**< this handle's id, no other's: kept beside the events for pending() */
     int64_t now_ms;
 } ecom_store_write;
 

@@ -79,6 +79,9 @@ int ecom__mdb_list(ecom__mdb *db, int64_t until_us, char (*out)[ECOM__MDB_NAME],
 /* A revision above @p stored and above all that this handle gave out: about the time in us. */
 uint64_t ecom__mdb_next_rev(ecom__mdb *db, uint64_t stored);
 
+/* Has the driver tell of each try of a write: before the pool's first use. */
+void ecom__mdb_note_tries(mongoc_client_pool_t *pool);
+
 void ecom__mdb_queues_init(ecom__mdb *db);
 void ecom__mdb_queues_clear(ecom__mdb *db);
 

@@ -169,6 +169,7 @@ static int make_pool(ecom__mdb *db, const mongoc_uri_t *uri, ecom_error *err)
     if (!db->pool)
         return ecom_fail_field(err, ECOM_E_INVAL, "url", "cannot be used: %s", cause.message);
     mongoc_client_pool_set_error_api(db->pool, MONGOC_ERROR_API_VERSION_2);
+    ecom__mdb_note_tries(db->pool);
     db->longest_us = longest_us(uri, db->timeout_ms);
     db->alone = mongoc_uri_get_option_as_int32(uri, MONGOC_URI_MAXPOOLSIZE, 2) == 1;
     return ECOM_OK;

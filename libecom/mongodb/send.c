@@ -6,6 +6,27 @@
 /* Of a job whose outcome the answer has not told. */
 enum { OPEN };
 
+/* The driver tries a write twice, but answers for the second try only. Truth: a try of this thread
+ * failed, and nobody knows whether it was done. */
+static _Thread_local int in_doubt;
+
+static void note_try(const mongoc_apm_command_failed_t *failed)
+{
+    bson_error_t cause;
+
+    mongoc_apm_command_failed_get_error(failed, &cause);
+    in_doubt |= ecom__mdb_is_unknown(&cause, mongoc_apm_command_failed_get_reply(failed));
+}
+
+void ecom__mdb_note_tries(mongoc_client_pool_t *pool)
+{
+    mongoc_apm_callbacks_t *callbacks = mongoc_apm_callbacks_new();
+
+    mongoc_apm_set_command_failed_cb(callbacks, note_try);
+    mongoc_client_pool_set_apm_callbacks(pool, callbacks, NULL);
+    mongoc_apm_callbacks_destroy(callbacks);
+}
+
 /* Commands under way for jobs of one collection. */
 struct sending {
     ecom__mdb *db;
@@ -26,6 +47,14 @@ static int outcome_of(const bson_error_t *cause, const bson_t *reply, ecom_error
     return r == ECOM_E_UNAVAILABLE ? ECOM__MDB_AWAY : r;
 }
 
+/* A server that is still at the first try need not know the second for the same: what refuses that
+ * may be what the first has done. */
+static void doubt(ecom__mdb_job *job)
+{
+    if (job->outcome != ECOM__MDB_DONE)
+        job->outcome = ECOM__MDB_UNKNOWN;
+}
+
 /* Keys may hold NUL, and we made it all. */
 static void init_options(bson_t *opts)
 {
@@ -40,6 +69,7 @@ static void send_one(struct sending *s, ecom__mdb_job *job)
     bool ok;
 
     init_options(&opts);
+    in_doubt = 0;
     if (s->change)
         ok = mongoc_collection_update_one(s->use.collection, job->filter, job->write, &opts, &reply,
                                           &cause);
@@ -50,6 +80,8 @@ static void send_one(struct sending *s, ecom__mdb_job *job)
     else
         job->outcome = !s->change || ecom__mdb_number(&reply, "matchedCount") ? ECOM__MDB_DONE
                                                                               : ECOM__MDB_REFUSED;
+    if (in_doubt)
+        doubt(job);
     bson_destroy(&reply);
     bson_destroy(&opts);
 }
@@ -189,21 +221,26 @@ static void note_failure(struct sending *s, const bson_error_t *cause, const bso
 
 static void note_answer(struct sending *s, bool ok, const bson_error_t *cause, const bson_t *reply)
 {
+    const int doubtful = in_doubt;
     size_t errors = note_errors(s, reply, "writeErrors", 1), wanted = 0;
     int unsure = note_errors(s, reply, "writeConcernErrors", 0) > 0;
     int64_t done = ecom__mdb_number(reply, s->change ? "nMatched" : "nInserted");
 
+    int failed = !ok && errors == 0 && !unsure;
+
     for (size_t i = 0; i < s->n; i++)
         wanted += s->jobs[i]->outcome == OPEN;
-    if (!ok && errors == 0 && !unsure)
+    if (failed && !doubtful)
         note_failure(s, cause, reply);
-    else if (unsure || done < 0 || (uint64_t)done > wanted ||
+    else if (failed || unsure || done < 0 || (uint64_t)done > wanted ||
              (!s->change && done < (int64_t)wanted))
         set_open(s, ECOM__MDB_UNKNOWN);
     else if ((size_t)done == wanted)
         set_open(s, ECOM__MDB_DONE);
     else
         tell_apart(s, (size_t)done);
+    for (size_t i = 0; doubtful && i < s->n; i++)
+        doubt(s->jobs[i]);
 }
 
 static void send_many(struct sending *s)
@@ -222,6 +259,7 @@ static void send_many(struct sending *s)
         else
             mongoc_bulk_operation_insert_with_opts(bulk, job->write, &opts, NULL);
     }
+    in_doubt = 0;
     bool ok = mongoc_bulk_operation_execute(bulk, &reply, &cause) != 0;
     note_answer(s, ok, &cause, &reply);
     bson_destroy(&reply);

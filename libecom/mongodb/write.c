@@ -44,13 +44,15 @@ static void note_event(struct state *state, const struct change *c, const bson_i
     ecom_header headers[ECOM_BUS_MAX_HEADERS];
     ecom_pending event = {0};
     int64_t number, first = ecom__mdb_event_number(c->rev, 0);
-    bson_iter_t array;
+    bson_iter_t array, by;
 
     if (!c->write || !BSON_ITER_HOLDS_ARRAY(at) || !bson_iter_recurse(at, &array))
         return;
     while (bson_iter_next(&array))
         if (ecom__mdb_read_event(&array, &number, &event, headers, NULL) == ECOM_OK &&
-            number == first && ecom_str_eq(event.msg.id, c->write->change->events[0].id))
+            number == first && ecom_str_eq(event.msg.id, c->write->change->events[0].id) &&
+            bson_iter_recurse(&array, &by) && bson_iter_find(&by, "by") &&
+            ecom_str_eq(ecom__mdb_bytes(&by), c->origin))
             state->has_event = 1;
 }
 
@@ -393,11 +395,20 @@ static int rebase(struct change *c, const struct state *state)
         return ecom_fail(c->err, ECOM_E_NOTFOUND, "no such document");
     if (c->expect != ECOM_REV_ANY && c->expect != stored)
         return fail_conflict(c, state);
+    if (!c->rev || c->base != state->rev) { /* what asks for an older one comes to nothing */
+        c->rev = ecom__mdb_next_rev(c->db, state->rev);
+        c->sent = 0;
+    }
     c->base = state->rev;
     c->over_gone = state->gone;
     c->remove_at_once = !c->write && !state->waits;
-    c->rev = ecom__mdb_next_rev(c->db, state->rev);
     return ECOM_OK;
+}
+
+/* Somebody wrote since: over ours, or instead of it? A document's revisions grow. */
+static int may_be_over_ours(const struct change *c, const struct state *state)
+{
+    return state->rev != c->base && (state->rev > c->rev || !state->rev);
 }
 
 /* An attempt had no effect, or an earlier one had it already. @return DONE; ECOM_OK: try again. */
@@ -409,10 +420,9 @@ static int after_refusal(struct change *c)
 
     if (r < 0)
         return c->sent ? fail_unknown(c) : r;
-    if (c->sent && is_ours(c, &state))
+    if (is_ours(c, &state))
         return DONE;
-    /* Somebody wrote since: over ours, or instead of it? */
-    if (c->sent && state.rev != base)
+    if (c->sent && may_be_over_ours(c, &state))
         return fail_unknown(c);
     if ((r = rebase(c, &state)) < 0 || state.rev != base || !c->write)
         return r;
@@ -427,12 +437,18 @@ static int fail_late(const struct change *c, int tries)
                      "others changed the document again and again for %d ms", c->db->timeout_ms);
 }
 
-/* There is no time for another attempt, but to see whether one has got through there may be. */
+/* There is no time for another attempt, but to see whether one has got through there may be. None
+ * may yet once the revision is gone that they ask for. */
 static int last_look(struct change *c)
 {
     struct state state;
+    int r = read_state(c, &state);
 
-    return read_state(c, &state) == ECOM_OK && is_ours(c, &state) ? DONE : fail_unknown(c);
+    if (r == ECOM_OK && is_ours(c, &state))
+        return DONE;
+    if (r < 0 || state.rev == c->base || may_be_over_ours(c, &state))
+        return fail_unknown(c);
+    return (r = rebase(c, &state)) < 0 ? r : fail_late(c, 1);
 }
 
 /* @param outcome  of a first attempt; 0: there was none. @return DONE, or a code. */
@@ -447,8 +463,8 @@ static int attempts(struct change *c, int outcome)
             return ECOM_E_UNAVAILABLE;
         if (r == ECOM__MDB_REFUSED)
             r = after_refusal(c);
-        else
-            r = attempt(c, tries++ == 0);
+        else if ((r = attempt(c, tries++ == 0)) < 0 && c->sent)
+            return last_look(c);
     }
     return r;
 }
@@ -558,7 +574,7 @@ int ecom__mdb_put_later(void *self, const ecom_store_write *write, ecom_put_fn f
 int ecom__mdb_remove(void *self, ecom_str collection, ecom_str id, uint64_t expect, ecom_error *err)
 {
     ecom__mdb *db = self;
-    ecom_id origin = ecom_id_new(db->env);
+    ecom_id origin = ecom_id_new(ecom_env_system()); /* as that of a handle */
     ecom_error own;
     struct change c = {.db = db,
                        .id = id,

@@ -107,7 +107,7 @@ int ecom_store_new(const ecom_store_ops *ops, void *self, const ecom_store_optio
     store->self = self;
     store->env = options.env;
     store->timeout_ms = options.timeout_ms;
-    store->origin = ecom_id_new(options.env);
+    store->origin = ecom_id_new(ecom_env_system()); /* not of a chance that others may share */
     pthread_mutex_init(&store->lock, NULL);
     ecom__cond_init(&store->left);
     *out = store;

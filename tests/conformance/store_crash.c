@@ -213,12 +213,10 @@ static void a_process_that_is_killed_holds_nobody_up(struct store_test *t)
 
 static int add_ones(struct store_test *t, int times)
 {
-    ecom_store_options opts = t->opts;
     ecom_store *store = NULL;
     int done = 0;
 
-    opts.env = NULL; /* or its handle has the same id as the other processes' */
-    if (t->fixture->open(t->fixture->user, &opts, &store, NULL) < 0)
+    if (t->fixture->open(t->fixture->user, &t->opts, &store, NULL) < 0)
         return 1;
     for (int tries = 0; done < times && tries < 100000; tries++) {
         ecom_buf doc = {0};
@@ -240,6 +238,7 @@ static int add_ones(struct store_test *t, int times)
     return done == times ? 0 : 2;
 }
 
+/* Of one clock and one chance, as they were forked: that makes no two of them the same. */
 static void no_update_is_lost_among_processes(struct store_test *t)
 {
     enum { CHILDREN = 3, TIMES = 40 };

@@ -201,6 +201,53 @@ static void what_nobody_knows_is_a_timeout_and_no_guess(void)
     end();
 }
 
+/* As of a server that is still at the first try when the second comes, and refuses it as a
+ * duplicate, or for the revision is gone. */
+static void what_the_driver_tried_twice_and_the_server_refused_once_is_done(void)
+{
+    uint64_t one = 0, two = 0;
+    ecom_error e = {0};
+
+    begin();
+    proxy_fault(proxy, "insert", PROXY_FORGOTTEN, 1);
+    proxy_release(proxy);
+    CHECK_CODE(ECOM_OK, put(ours, 0, "e1", &one, &e), e);
+    CHECK(proxy_met(proxy, "insert") && holds(one, "e1"), "insert");
+    proxy_fault(proxy, "update", PROXY_FORGOTTEN, 1);
+    proxy_release(proxy);
+    CHECK_CODE(ECOM_OK, put(ours, one, "e2", &two, &e), e);
+    CHECK(proxy_met(proxy, "update") && holds(two, "e1 e2"), "update");
+    proxy_fault(proxy, "update", PROXY_FORGOTTEN, 1);
+    proxy_release(proxy);
+    CHECK_CODE(ECOM_OK, ecom_store_remove(ours, S("things"), S("1"), two, &e), e);
+    CHECK(proxy_met(proxy, "update") && holds(0, "e1 e2"), "removal");
+    end();
+}
+
+/* Of a write that others were faster than, nobody need be unsure: what is there is older than it.
+ */
+static void a_conflict_is_told_for_sure_whatever_became_of_the_connection(void)
+{
+    uint64_t one = 0, two = 0;
+    ecom_error e = {0};
+
+    begin();
+    CHECK_CODE(ECOM_OK, put(ours, 0, "e1", &one, &e), e);
+    CHECK_CODE(ECOM_OK, put(direct, one, "e2", &two, &e), e);
+    for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++)
+        for (int times = 1; times <= 4; times += 3) { /* four are more than the driver tries */
+            uint64_t rev = 0;
+            proxy_fault(proxy, "update", cuts[i], times);
+            CHECK_CODE(ECOM_E_CONFLICT, put(ours, one, "e3", &rev, &e), e);
+            proxy_fault(proxy, "update", cuts[i], times);
+            CHECK_CODE(ECOM_E_CONFLICT, ecom_store_remove(ours, S("things"), S("1"), one, &e), e);
+            proxy_fault(proxy, "insert", cuts[i], times);
+            CHECK_CODE(ECOM_E_CONFLICT, put(ours, 0, "e3", &rev, &e), e);
+        }
+    CHECK(holds(two, "e1 e2"), "after conflicts");
+    end();
+}
+
 /* A network may keep a command and deliver it when all is over. */
 static void a_write_that_arrives_late_has_no_second_effect(void)
 {
@@ -241,7 +288,7 @@ static void *put_slowly(void *arg)
     return NULL;
 }
 
-static int overwritten(const char *event)
+static int overwritten(const char *event, enum proxy_fault fault, int times)
 {
     pthread_t thread;
     uint64_t rev = slow.base;
@@ -249,7 +296,7 @@ static int overwritten(const char *event)
     ecom_error e = {0};
 
     slow.event = event;
-    proxy_fault(proxy, "update", PROXY_SILENT, 2);
+    proxy_fault(proxy, "update", fault, times);
     if (pthread_create(&thread, NULL, put_slowly, NULL) != 0)
         return 0;
     for (int64_t until = now_ms() + PATIENT_MS; rev == slow.base && now_ms() < until;) {
@@ -259,6 +306,7 @@ static int overwritten(const char *event)
     }
     ecom_buf_free(&doc);
     int r = put(direct, rev, "other", &rev, &e);
+    proxy_release(proxy);
     pthread_join(thread, NULL);
     proxy_clear(proxy);
     if (r < 0)
@@ -266,15 +314,28 @@ static int overwritten(const char *event)
     return r == ECOM_OK;
 }
 
+static void known_by_its_event(enum proxy_fault fault, int times)
+{
+    CHECK_CODE(ECOM_OK, put(ours, 0, "", &slow.base, &slow.e), slow.e);
+    CHECK(overwritten("mine", fault, times), "could not write over it");
+    CHECK_CODE(ECOM_OK, slow.code, slow.e);
+    CHECK_CODE(ECOM_OK, put(direct, ECOM_REV_ANY, "", &slow.base, &slow.e), slow.e);
+    CHECK(overwritten("", fault, times), "could not write over it");
+    CHECK_CODE(ECOM_E_TIMEOUT, slow.code, slow.e); /* nothing tells: so it is not guessed */
+}
+
 static void a_change_that_was_written_over_is_known_by_its_event(void)
 {
     begin_within(3 * TIMEOUT_MS); /* two silences, and then a look at it */
-    CHECK_CODE(ECOM_OK, put(ours, 0, "", &slow.base, &slow.e), slow.e);
-    CHECK(overwritten("mine"), "could not write over it");
-    CHECK_CODE(ECOM_OK, slow.code, slow.e);
-    CHECK_CODE(ECOM_OK, put(direct, ECOM_REV_ANY, "", &slow.base, &slow.e), slow.e);
-    CHECK(overwritten(""), "could not write over it");
-    CHECK_CODE(ECOM_E_TIMEOUT, slow.code, slow.e); /* nothing tells: so it is not guessed */
+    known_by_its_event(PROXY_SILENT, 2);
+    end();
+}
+
+/* The driver's second try finds it gone. */
+static void so_is_one_that_the_driver_tried_twice(void)
+{
+    begin_within(PATIENT_MS);
+    known_by_its_event(PROXY_FORGOTTEN, 1);
     end();
 }
 
@@ -631,8 +692,11 @@ static const struct check_case cases[] = {
     CASE(it_holds_without_the_drivers_own_tries),
     CASE(an_answer_that_never_comes_is_looked_up),
     CASE(what_nobody_knows_is_a_timeout_and_no_guess),
+    CASE(what_the_driver_tried_twice_and_the_server_refused_once_is_done),
+    CASE(a_conflict_is_told_for_sure_whatever_became_of_the_connection),
     CASE(a_write_that_arrives_late_has_no_second_effect),
     CASE(a_change_that_was_written_over_is_known_by_its_event),
+    CASE(so_is_one_that_the_driver_tried_twice),
     CASE(a_clash_is_told_apart_from_a_write_that_was_done),
     CASE(forgetting_events_is_done_again_or_reported),
     CASE(a_server_that_is_away_is_told_in_time_and_found_again),

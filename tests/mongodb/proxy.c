@@ -246,8 +246,28 @@ static int do_late(struct link *link, int held, const char *message, size_t n)
     return on;
 }
 
+static void make_a_strangers(char *message, size_t n)
+{
+    enum { TO_ID = sizeof("lsid") + 4 + 1 + sizeof("id") + 4 + 1 };
+    char *session = memmem(message, n, "lsid", sizeof("lsid"));
+
+    if (session && session + TO_ID < message + n)
+        session[TO_ID] ^= 1;
+}
+
+static void do_forgotten(struct link *link, char *message, size_t n)
+{
+    struct proxy *proxy = link->proxy;
+
+    count_late(proxy, 1);
+    make_a_strangers(message, n);
+    do_unseen(link, message, n);
+    await_state(proxy, &proxy->released, 1);
+    count_late(proxy, -1);
+}
+
 /* @return 0: the connection is at its end. */
-static int pass_fault(struct link *link, enum proxy_fault fault, const char *message, size_t n)
+static int pass_fault(struct link *link, enum proxy_fault fault, char *message, size_t n)
 {
     switch (fault) {
     case PROXY_NONE:
@@ -267,6 +287,9 @@ static int pass_fault(struct link *link, enum proxy_fault fault, const char *mes
     case PROXY_SILENT:
         do_unseen(link, message, n);
         return 1;
+    case PROXY_FORGOTTEN:
+        do_forgotten(link, message, n);
+        return 0;
     case PROXY_LATE:
     case PROXY_HELD:
         return do_late(link, fault == PROXY_HELD, message, n);

@@ -10,7 +10,10 @@ enum proxy_fault {
     PROXY_CUT_MIDDLE,  /* half of the command goes through */
     PROXY_SILENT,      /* it is done; no answer comes, the connection stays */
     PROXY_LATE, /* our side is cut; the command reaches the server when proxy_release() says */
-    PROXY_HELD  /* the same, but our side stays, and has its answer then */
+    PROXY_HELD, /* the same, but our side stays, and has its answer then */
+    /* It is done, but as another session's, so that the server does not know a second try for the
+     * same; the connection closes when proxy_release() says. */
+    PROXY_FORGOTTEN
 };
 
 struct proxy;

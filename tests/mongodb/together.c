@@ -340,7 +340,7 @@ static void a_clash_is_that_writes_own(void)
     end();
 }
 
-static void a_conflict_is_that_writes_own(void)
+static void conflict_under(enum proxy_fault fault)
 {
     uint64_t newer;
     ecom_error e = {0};
@@ -357,7 +357,7 @@ static void a_conflict_is_that_writes_own(void)
     CHECK_CODE(ECOM_OK,
                ecom_store_remove(direct, S("things"), S("w5"), writes[5].change.expect, &e), e);
     writes[6].entry.value = S("first0");
-    gather(8, "update", PROXY_NONE, 1000, 0);
+    gather(8, "update", fault, 1, 0);
     CHECK_I64(1, proxy_met(proxy, "update"));
     CHECK(are(0, 2, ECOM_OK) && are(4, 5, ECOM_OK) && are(7, 8, ECOM_OK), "the others");
     CHECK(are(2, 4, ECOM_E_CONFLICT) && are(5, 6, ECOM_E_CONFLICT), "conflicts");
@@ -365,10 +365,22 @@ static void a_conflict_is_that_writes_own(void)
     end();
 }
 
+static void a_conflict_is_that_writes_own(void)
+{
+    conflict_under(PROXY_NONE);
+}
+
+/* What is there is known for the first try's; or for older than it, so that it was no try of ours.
+ */
+static void so_it_is_where_the_driver_tried_twice(void)
+{
+    conflict_under(PROXY_FORGOTTEN);
+}
+
 static void a_cut_changes_nothing_about_any_of_them(void)
 {
     static const enum proxy_fault cuts[] = {PROXY_CUT_BEFORE, PROXY_CUT_MIDDLE, PROXY_CUT_AFTER,
-                                            PROXY_RESET_AFTER};
+                                            PROXY_RESET_AFTER, PROXY_FORGOTTEN};
 
     begin();
     for (size_t cut = 0; cut < sizeof(cuts) / sizeof(cuts[0]); cut++) {
@@ -681,6 +693,7 @@ static const struct check_case cases[] = {
     CASE(kinds_and_collections_do_not_mix),
     CASE(a_clash_is_that_writes_own),
     CASE(a_conflict_is_that_writes_own),
+    CASE(so_it_is_where_the_driver_tried_twice),
     CASE(a_cut_changes_nothing_about_any_of_them),
     CASE(who_has_no_time_left_is_not_sent_along),
     CASE(behind_commands_that_hang_nobody_waits_for_long),

@@ -19,15 +19,21 @@ static size_t bytes_of(const ecom__mdb_job *job)
     return (job->write ? job->write->len : 0) + (job->filter ? job->filter->len : 0);
 }
 
+static int are_alike(const ecom__mdb_job *a, const ecom__mdb_job *b)
+{
+    return !a->filter == !b->filter && strcmp(a->collection, b->collection) == 0;
+}
+
+static int has_room(size_t n, size_t bytes, const ecom__mdb_job *job)
+{
+    return n < ECOM__MDB_TOGETHER && bytes + bytes_of(job) <= ECOM__MDB_TOGETHER_BYTES;
+}
+
 static int fits(const struct group *group, const ecom__mdb_job *job)
 {
-    const ecom__mdb_job *first = group->jobs[0];
-
     if (group->n == 0)
         return 1;
-    if (group->n == ECOM__MDB_TOGETHER || !job->filter != !first->filter ||
-        group->bytes + bytes_of(job) > ECOM__MDB_TOGETHER_BYTES ||
-        strcmp(job->collection, first->collection) != 0)
+    if (!has_room(group->n, group->bytes, job) || !are_alike(job, group->jobs[0]))
         return 0;
     for (size_t i = 0; job->write && i < group->n; i++)
         if (ecom_str_eq(job->id, group->jobs[i]->id))
@@ -56,7 +62,6 @@ static void take(ecom__mdb_queue *queue, struct group *group)
         }
         *link = job->next;
         queue->n--;
-        queue->staying -= job->stays;
         add(group, job);
     }
     queue->end = link;
@@ -79,7 +84,7 @@ static int go_on(ecom__mdb_queue *queue, const ecom__mdb_job *own)
 
     if (queue->first && !own->taken)
         return 1;
-    if (!queue->first || queue->running > queue->most) {
+    if (!queue->first || (next && queue->running > queue->most)) {
         queue->running--;
         return 0;
     }
@@ -142,15 +147,35 @@ static void lead(ecom__mdb *db, ecom__mdb_queue *queue, const ecom__mdb_job *own
     } while (more);
 }
 
+/* Truth: one whose thread waits takes it along. */
+static int goes_along(const ecom__mdb_queue *queue, const ecom__mdb_job *job)
+{
+    size_t n = 0, bytes = 0;
+
+    for (const ecom__mdb_job *other = queue->first; other; other = other->next) {
+        if (!are_alike(other, job))
+            continue;
+        if (ecom_str_eq(other->id, job->id))
+            return 0;
+        if (other->stays)
+            n = bytes = 0;
+        if (other->stays || n) {
+            n++;
+            bytes += bytes_of(other);
+        }
+    }
+    return n && has_room(n, bytes, job);
+}
+
 /* Under the lock. @return truth: this thread stays. If not, the job may be gone once it is left. */
 static int enqueue(ecom__mdb_queue *queue, ecom__mdb_job *job)
 {
     job->next = NULL;
     job->taken = job->finished = 0;
     job->lead = queue->running < queue->most;
-    job->stays = !job->done || job->lead || !queue->staying || queue->n >= ECOM__MDB_MOST_WAIT;
+    job->stays =
+        !job->done || job->lead || queue->n >= ECOM__MDB_MOST_WAIT || !goes_along(queue, job);
     queue->running += job->lead;
-    queue->staying += job->stays;
     queue->n++;
     if (job->stays)
         ecom__cond_init(&job->turn);

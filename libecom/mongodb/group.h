@@ -1,9 +1,7 @@
 /* Writes, and reads of one document, on their way to the server. Those that come while a few
  * commands are under way wait for room, and then go together, as one command, whose answer tells
  * them apart again. Nobody waits for company: who finds room goes at once. No threads of its own:
- * of those that wait one stays at least, to lead the next command; others may go, and are called
- * back.
- */
+ * of each command to be one thread stays, to lead it; others may go, and are called back. */
 #ifndef ECOM_MONGODB_GROUP_H
 #define ECOM_MONGODB_GROUP_H
 

@@ -19,7 +19,6 @@ typedef struct ecom__mdb_queue {
     pthread_mutex_t lock;
     struct ecom__mdb_job *first, **end;
     size_t n;
-    size_t staying; /* of them, those whose threads wait */
     size_t running; /* commands under way, or about to be */
 } ecom__mdb_queue;
 

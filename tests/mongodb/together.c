@@ -12,7 +12,15 @@
 
 /* So many commands are under way before others wait, and so many writes go as one. What waits does
  * so for a fortieth of a call's time, so the time is long. */
-enum { UNDER_WAY = 2, READS_UNDER_WAY = 4, TOGETHER = 64, LONG_MS = 1200000, MOST = 220 };
+enum {
+    UNDER_WAY = 2,
+    READS_UNDER_WAY = 4,
+    TOGETHER = 64,
+    LONG_MS = 1200000,
+    PATIENT_MS = 120000,
+    MOST = 220,
+    PUTTERS = 5
+};
 
 struct write {
     char id[16], event[16];
@@ -185,35 +193,60 @@ static void await_met(const char *command, int want)
         ping(direct);
 }
 
-/* Has @p n of `writes` wait behind commands that the proxy holds, and lets all go: those of the
- * @p command then meet a fault. One thread stays, with the first write; so all wait once the others
- * have returned. @param late_us  how far the clock goes on behind the first two of them; or 0. */
-static void gather(int n, const char *command, enum proxy_fault fault, int times, int64_t late_us)
-{
-    pthread_t holders[UNDER_WAY], putters[3];
+static pthread_t holding[UNDER_WAY], putters[PUTTERS];
+static int nputters;
 
-    proxy_fault(proxy, "insert", PROXY_HELD, UNDER_WAY);
+/* Commands that the proxy holds, as many as may be under way: what comes now waits. @param times as
+ * many inserts are held, these among them. */
+static void hold(int times)
+{
+    proxy_fault(proxy, "insert", PROXY_HELD, times);
     for (int i = 0; i < UNDER_WAY; i++)
-        pthread_create(&holders[i], NULL, put_one, prepare(&held[i], "held", i, 0));
+        pthread_create(&holding[i], NULL, put_one, prepare(&held[i], "held", i, 0));
     await_met("insert", UNDER_WAY);
-    next = returned = told = 0;
-    last = 2;
-    for (int i = 0; i < 2; i++)
-        pthread_create(&putters[i], NULL, put_them, NULL);
-    await_count(&returned, 1);
-    __atomic_add_fetch(&ahead_us, late_us, __ATOMIC_SEQ_CST);
+    next = returned = told = nputters = 0;
+}
+
+/* Has so many threads more put what is next of the first @p n. */
+static void put_by(int threads, int n)
+{
     pthread_mutex_lock(&lock);
     last = n;
     pthread_mutex_unlock(&lock);
-    pthread_create(&putters[2], NULL, put_them, NULL);
-    await_count(&returned, n - 1);
+    for (int i = 0; i < threads; i++)
+        pthread_create(&putters[nputters++], NULL, put_them, NULL);
+}
+
+static void join_all(void)
+{
+    while (nputters)
+        pthread_join(putters[--nputters], NULL);
+    for (int i = 0; i < UNDER_WAY; i++)
+        pthread_join(holding[i], NULL);
+}
+
+/* Has @p n of `writes` wait behind commands that the proxy holds, and lets all go: those of the
+ * @p command then meet a fault. Of what will go as one command one thread stays; so all wait once
+ * the others have returned. The first two go together. @param late_us  how far the clock goes on
+ * behind them. */
+static void gather_as(int commands, int n, const char *command, enum proxy_fault fault, int times,
+                      int64_t late_us)
+{
+    hold(UNDER_WAY);
+    put_by(2, 2);
+    await_count(&returned, 1);
+    __atomic_add_fetch(&ahead_us, late_us, __ATOMIC_SEQ_CST);
+    put_by(commands, n);
+    await_count(&returned, n - commands);
     proxy_fault(proxy, command, fault, times);
     proxy_release(proxy);
     await_count(&told, n);
-    for (int i = 0; i < 3; i++)
-        pthread_join(putters[i], NULL);
-    for (int i = 0; i < UNDER_WAY; i++)
-        pthread_join(holders[i], NULL);
+    join_all();
+}
+
+static void gather(int n, const char *command, enum proxy_fault fault, int times, int64_t late_us)
+{
+    gather_as(1, n, command, fault, times, late_us);
 }
 
 static int count_event(void *user, const ecom_pending *p)
@@ -272,7 +305,7 @@ static void a_command_carries_no_more_than_so_many_writes(void)
     CHECK(are(0, TOGETHER, ECOM_OK), "as many as go together");
     for (int i = 0; i <= TOGETHER; i++)
         prepare(&writes[i], "x", i, 0);
-    gather(TOGETHER + 1, "insert", PROXY_NONE, 1000, 0);
+    gather_as(2, TOGETHER + 1, "insert", PROXY_NONE, 1000, 0);
     CHECK_I64(2, proxy_met(proxy, "insert"));
     CHECK(are(0, TOGETHER + 1, ECOM_OK), "one more");
     end();
@@ -296,7 +329,7 @@ static void a_command_carries_no_more_than_so_many_bytes(void)
     CHECK(are(0, 2, ECOM_OK), "two");
     for (int i = 0; i < 3; i++)
         prepare(&writes[i], "x", i, 0)->change.doc = (ecom_str){doc, LONG};
-    gather(3, "insert", PROXY_NONE, 1000, 0);
+    gather_as(2, 3, "insert", PROXY_NONE, 1000, 0);
     CHECK_I64(2, proxy_met(proxy, "insert"));
     CHECK(are(0, 3, ECOM_OK), "three");
     free(doc);
@@ -307,17 +340,18 @@ static void kinds_and_collections_do_not_mix(void)
 {
     begin();
     gather(2, "insert", PROXY_NONE, 1000, 0);
-    prepare(&writes[0], "w", 0, writes[0].rev);
-    for (int i = 1; i < 5; i++)
-        prepare(&writes[i], "x", i, 0);
-    writes[1].change.collection = S("others"); /* its indexes are made before it waits */
-    CHECK(put(&writes[1]) == ECOM_OK, "%s", writes[1].e.text);
-    prepare(&writes[1], "y", 1, 0);
-    writes[1].change.collection = S("others");
-    gather(5, "insert", PROXY_NONE, 1000, 0);
+    prepare(&writes[2], "w", 0, writes[0].rev);
+    for (int i = 0; i < 5; i++)
+        if (i != 2)
+            prepare(&writes[i], "x", i, 0);
+    writes[3].change.collection = S("others"); /* its indexes are made before it waits */
+    CHECK(put(&writes[3]) == ECOM_OK, "%s", writes[3].e.text);
+    prepare(&writes[3], "y", 3, 0);
+    writes[3].change.collection = S("others");
+    gather_as(3, 5, "insert", PROXY_NONE, 1000, 0);
     CHECK_I64(2, proxy_met(proxy, "insert"));
-    CHECK(are(0, 1, ECOM_OK) && are(2, 5, ECOM_OK), "mixed");
-    CHECK_I64(ECOM_OK, writes[1].result);
+    CHECK(are(0, 3, ECOM_OK) && are(4, 5, ECOM_OK), "mixed");
+    CHECK_I64(ECOM_OK, writes[3].result);
     end();
 }
 
@@ -327,7 +361,7 @@ static void a_clash_is_that_writes_own(void)
     writes[1].entry.value = S("first0");       /* a unique value that is taken */
     writes[3].change.id = S("first0");         /* a document that is there */
     writes[5].change.id = writes[4].change.id; /* twice the same in one go */
-    gather(8, "insert", PROXY_NONE, 1000, 0);
+    gather_as(2, 8, "insert", PROXY_NONE, 1000, 0);
     CHECK_I64(2, proxy_met(proxy, "insert"));
     CHECK(are(0, 1, ECOM_OK) && are(2, 3, ECOM_OK) && are(6, 8, ECOM_OK), "the others");
     CHECK(are(1, 2, ECOM_E_EXISTS), "clash");
@@ -408,23 +442,65 @@ static void who_has_no_time_left_is_not_sent_along(void)
     end();
 }
 
-/* A fortieth of a call's time: then it goes by itself. */
+static int none_held_is_there(void)
+{
+    int n = 0;
+
+    for (int i = 0; i < UNDER_WAY; i++) {
+        ecom_buf doc = {0};
+        n += ecom_store_get(direct, S("things"), ecom_str_of(held[i].id), &doc, NULL, NULL) !=
+             ECOM_E_NOTFOUND;
+        ecom_buf_free(&doc);
+    }
+    return n == 0;
+}
+
+/* A fortieth of a call's time: then it goes by itself. Those that hang do so for a quarter. */
 static void behind_commands_that_hang_nobody_waits_for_long(void)
 {
-    pthread_t holders[UNDER_WAY];
-
-    begin_within(40000);
-    proxy_fault(proxy, "insert", PROXY_HELD, UNDER_WAY);
-    for (int i = 0; i < UNDER_WAY; i++)
-        pthread_create(&holders[i], NULL, put_one, prepare(&held[i], "held", i, 0));
-    await_met("insert", UNDER_WAY);
+    begin_within(PATIENT_MS);
+    hold(UNDER_WAY);
     put(&writes[0]);
     writes[0].told = 1;
+    CHECK(none_held_is_there(), "those that hang are over");
     proxy_release(proxy);
-    for (int i = 0; i < UNDER_WAY; i++)
-        pthread_join(holders[i], NULL);
+    join_all();
     CHECK(are(0, 1, ECOM_OK), "behind two that hang");
     CHECK(held[0].result == ECOM_OK && held[1].result == ECOM_OK, "%s", held[0].e.text);
+    end();
+}
+
+/* One for which there is no room beside those it would go with. */
+static void nor_does_one_more_than_go_together(void)
+{
+    begin_within(PATIENT_MS);
+    hold(UNDER_WAY);
+    put_by(3, TOGETHER + 1);
+    await_count(&told, TOGETHER + 1);
+    CHECK(none_held_is_there(), "those that hang are over");
+    proxy_release(proxy);
+    join_all();
+    CHECK(are(0, TOGETHER + 1, ECOM_OK), "behind two that hang");
+    end();
+}
+
+/* One that is not waited for, but can go with nobody, though the others that wait hang, too. */
+static void nor_does_one_of_another_kind(void)
+{
+    begin_within(PATIENT_MS);
+    CHECK(put(&writes[0]) == ECOM_OK, "%s", writes[0].e.text);
+    prepare(&writes[2], "w", 0, writes[0].rev);
+    prepare(&writes[0], "x", 0, 0);
+    hold(1000);
+    put_by(2, 2);
+    await_count(&returned, 1);
+    put_by(1, 3);
+    await_count(&told, 1);
+    CHECK(none_held_is_there() && proxy_met(proxy, "insert") <= UNDER_WAY + 1,
+          "those that hang are over");
+    proxy_release(proxy);
+    join_all();
+    CHECK(are(0, 3, ECOM_OK), "behind three that hang");
     end();
 }
 
@@ -697,6 +773,8 @@ static const struct check_case cases[] = {
     CASE(a_cut_changes_nothing_about_any_of_them),
     CASE(who_has_no_time_left_is_not_sent_along),
     CASE(behind_commands_that_hang_nobody_waits_for_long),
+    CASE(nor_does_one_more_than_go_together),
+    CASE(nor_does_one_of_another_kind),
     CASE(indexes_are_asked_for_once),
     CASE(many_events_are_forgotten_by_one_command),
     CASE(an_event_of_another_with_the_same_number_goes_on_waiting),

@@ -16,7 +16,7 @@ static int attempt(const char *url, ecom_error *e)
     ecom_bus_options opts = ECOM_BUS_OPTIONS_INIT;
     ecom_bus *bus = NULL;
 
-    opts.timeout_ms = 5000;
+    opts.timeout_ms = 10000; /* what is told at once is told before, on any machine */
     int r = ecom_bus_open(url, &opts, &bus, e);
     if (r == ECOM_OK)
         r = ecom_bus_ping(bus, e);

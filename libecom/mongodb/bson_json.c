@@ -10,32 +10,31 @@
 #include "ecom/json.h"
 
 /* MongoDB allows 100 levels, of which the document has one above and arrays of events have two. */
-enum { MOST_DEPTH = 90, MOST_BYTES = 12 << 20, ARENA_BYTES = 64 << 20, TIME_LENGTH = 24 };
+enum { MOST_DEPTH = 90, MOST_BYTES = 12 << 20, ARENA_BYTES = 64 << 20 };
 
 static int is_name(ecom_str name)
 {
     return name.n && name.p[0] != '$' && !memchr(name.p, '.', name.n);
 }
 
-/* Only times that are written just as we write them: what comes back is the same to the byte. */
+/* Only times that are written just as we write them: what comes back is the same to the byte. With
+ * these marks in their places, only a leap second is not. */
 static int is_time(ecom_str text, int64_t *ms)
 {
-    char again[TIME_LENGTH + 1];
+    enum { LENGTH = 24 };
 
-    if (text.n != TIME_LENGTH || text.p[4] != '-' || text.p[10] != 'T' ||
-        ecom_time_parse(text, ms, NULL) < 0)
-        return 0;
-    ecom_time_format(*ms, again);
-    return memcmp(text.p, again, TIME_LENGTH) == 0;
+    return text.n == LENGTH && text.p[10] == 'T' && text.p[19] == '.' && text.p[23] == 'Z' &&
+           text.p[17] != '6' && ecom_time_parse(text, ms, NULL) == ECOM_OK;
 }
 
-static int append_string(bson_t *to, ecom_str name, ecom_str text)
+static void append_string(ecom__bson *to, ecom_str name, ecom_str text)
 {
     int64_t ms;
 
     if (is_time(text, &ms))
-        return bson_append_date_time(to, name.p, (int)name.n, ms);
-    return bson_append_utf8(to, name.p, (int)name.n, text.n ? text.p : "", (int)text.n);
+        ecom__bson_time(to, name, ms);
+    else
+        ecom__bson_text(to, name, text);
 }
 
 static int is_whole(ecom_str literal)
@@ -85,7 +84,18 @@ struct measure {
     int differs;
 };
 
-static int append_number(bson_t *to, ecom_str name, const ecom_json *value, struct measure *back)
+/* With so few places behind the point the driver writes a number as it stands. */
+static int is_plain(ecom_str literal)
+{
+    enum { PLACES = 6 };
+    const char *point = memchr(literal.p, '.', literal.n);
+
+    return point && literal.p + literal.n - point <= PLACES + 1 &&
+           !memchr(literal.p, 'e', literal.n) && !memchr(literal.p, 'E', literal.n);
+}
+
+static int append_number(ecom__bson *to, ecom_str name, const ecom_json *value,
+                         struct measure *back)
 {
     bson_decimal128_t decimal;
     char again[BSON_DECIMAL128_STRING];
@@ -93,61 +103,65 @@ static int append_number(bson_t *to, ecom_str name, const ecom_json *value, stru
 
     if (is_whole(value->text) && ecom_json_int(value, &whole, NULL) == ECOM_OK) {
         if (whole >= INT32_MIN && whole <= INT32_MAX)
-            return bson_append_int32(to, name.p, (int)name.n, (int32_t)whole);
-        return bson_append_int64(to, name.p, (int)name.n, whole);
+            ecom__bson_int32(to, name, (int32_t)whole);
+        else
+            ecom__bson_int64(to, name, whole);
+        return 1;
     }
     if (!make_decimal(value->text, &decimal))
         return 0;
-    bson_decimal128_to_string(&decimal, again);
-    back->differs |= !ecom_str_eq(ecom_str_of(again), value->text);
-    return bson_append_decimal128(to, name.p, (int)name.n, &decimal);
+    if (!is_plain(value->text)) {
+        bson_decimal128_to_string(&decimal, again);
+        back->differs |= !ecom_str_eq(ecom_str_of(again), value->text);
+    }
+    ecom__bson_decimal(to, name, &decimal);
+    return 1;
 }
 
-static int append_scalar(bson_t *to, ecom_str name, const ecom_json *value, struct measure *back)
+static int append_scalar(ecom__bson *to, ecom_str name, const ecom_json *value,
+                         struct measure *back)
 {
     switch ((ecom_json_kind)value->kind) {
     case ECOM_JSON_NULL:
         back->bytes += 4;
-        return bson_append_null(to, name.p, (int)name.n);
+        ecom__bson_null(to, name);
+        break;
     case ECOM_JSON_BOOL:
         back->bytes += value->truth ? 4 : 5;
-        return bson_append_bool(to, name.p, (int)name.n, value->truth);
+        ecom__bson_bool(to, name, value->truth);
+        break;
     case ECOM_JSON_NUMBER:
         back->bytes += value->text.n;
         return append_number(to, name, value, back);
     case ECOM_JSON_STRING:
         back->bytes += value->text.n + 2;
-        return append_string(to, name, value->text);
+        append_string(to, name, value->text);
+        break;
     case ECOM_JSON_ARRAY:
     case ECOM_JSON_OBJECT:
         break;
     }
-    return 0;
+    return 1;
 }
 
-/* An array or object that is being written: where its children go, and which is next. */
+/* An array or object that is being written: where it begins, and which child is next. */
 struct level {
-    bson_t bson;
+    size_t place;
     const ecom_json *next;
     uint32_t index;
     int is_array;
 };
 
-static int open_level(bson_t *to, ecom_str name, const ecom_json *value, struct level *level,
-                      struct measure *back)
+static struct level open_level(ecom__bson *to, ecom_str name, const ecom_json *value,
+                               struct measure *back)
 {
-    back->bytes += 2;
-    level->next = value->first;
-    level->index = 0;
-    level->is_array = value->kind == ECOM_JSON_ARRAY;
-    return level->is_array ? ecom__bson_array_begin(to, name.p, (int)name.n, &level->bson)
-                           : bson_append_document_begin(to, name.p, (int)name.n, &level->bson);
-}
+    const int is_array = value->kind == ECOM_JSON_ARRAY;
 
-static int close_level(bson_t *to, struct level *level)
-{
-    return level->is_array ? bson_append_array_end(to, &level->bson)
-                           : bson_append_document_end(to, &level->bson);
+    back->bytes += 2;
+    return (struct level){
+        .place = ecom__bson_begin_in(to, is_array ? BSON_TYPE_ARRAY : BSON_TYPE_DOCUMENT, name),
+        .next = value->first,
+        .is_array = is_array};
 }
 
 /* The name of a level's next member; `number` holds that of an item. 0: BSON cannot have it. */
@@ -156,9 +170,7 @@ static int name_of(struct level *level, const ecom_json *value, char number[16],
 {
     back->bytes += level->index != 0; /* the comma */
     if (level->is_array) {
-        const char *digits;
-        name->n = bson_uint32_to_string(level->index++, &digits, number, 16);
-        name->p = digits;
+        *name = ecom__bson_item(level->index++, number);
         return 1;
     }
     level->index++;
@@ -168,71 +180,65 @@ static int name_of(struct level *level, const ecom_json *value, char number[16],
 }
 
 /* The parser allows no more than MOST_DEPTH levels. */
-static int append_members(const ecom_json *object, bson_t *out, struct level *levels,
-                          struct measure *back)
+static int append_object(const ecom_json *object, ecom__bson *to, struct measure *back)
 {
+    struct level levels[MOST_DEPTH + 1];
     int depth = 0;
 
-    levels[0] = (struct level){.next = object->first};
-    for (;;) {
+    levels[0] = (struct level){.place = ecom__bson_begin(to), .next = object->first};
+    while (depth >= 0) {
         struct level *level = &levels[depth];
-        bson_t *to = depth ? &level->bson : out;
         const ecom_json *value = level->next;
         char number[16];
         ecom_str name;
 
         if (!value) {
-            if (depth == 0)
-                return 1;
+            ecom__bson_end(to, level->place);
             depth--;
-            if (!close_level(depth ? &levels[depth].bson : out, level))
-                return 0;
             continue;
         }
         level->next = value->next;
-        if (!name_of(level, value, number, &name, back) || to->len > MOST_BYTES)
+        if (!name_of(level, value, number, &name, back))
             return 0;
-        if (value->kind != ECOM_JSON_ARRAY && value->kind != ECOM_JSON_OBJECT) {
-            if (!append_scalar(to, name, value, back))
-                return 0;
-        } else if (!open_level(to, name, value, &levels[++depth], back)) {
+        if (value->kind == ECOM_JSON_ARRAY || value->kind == ECOM_JSON_OBJECT)
+            levels[++depth] = open_level(to, name, value, back);
+        else if (!append_scalar(to, name, value, back))
             return 0;
-        }
+        if (to->bytes.n - levels[0].place > MOST_BYTES)
+            return 0;
     }
+    return 1;
 }
 
-static int convert(const ecom_json *object, bson_t *out, struct measure *back)
+static int convert(const ecom_json *object, ecom__bson *out, struct measure *back)
 {
-    struct level *levels = malloc((MOST_DEPTH + 1) * sizeof(*levels));
+    const size_t before = out->bytes.n;
 
-    if (!levels)
-        return ECOM_E_NOMEM;
-    bson_init(out);
-    int done = append_members(object, out, levels, back) && out->len <= MOST_BYTES;
-    free(levels);
-    if (done)
-        return ECOM_OK;
-    /* What was begun and not ended goes with it: BSON's children live in their parent. */
-    bson_destroy(out);
+    if (append_object(object, out, back))
+        return out->r;
+    out->bytes.n = before;
     return ECOM_E_NOTSUP;
 }
 
 /* Without escapes there is one way to write each value, apart from numbers, which are looked at one
  * by one: a text that is no longer than what comes back has nothing between its values, and is the
  * same. */
-static int comes_back(ecom_str json, const bson_t *fields, const struct measure *back)
+static int comes_back(ecom_str json, const ecom__bson *from, size_t place,
+                      const struct measure *back)
 {
     ecom_buf again = {0};
+    bson_t fields;
 
     if (back->differs || !memchr(json.p, '\\', json.n))
         return !back->differs && back->bytes == json.n;
-    int same = ecom__bson_to_json(fields, &again, NULL) == ECOM_OK &&
+    int same = ecom__bson_view(from, place, &fields) &&
+               ecom__bson_to_json(&fields, &again, NULL) == ECOM_OK &&
                ecom_str_eq(json, ecom_buf_str(&again));
     ecom_buf_free(&again);
     return same;
 }
 
-int ecom__bson_from_json(ecom_str json, bson_t *out, int *exact)
+int ecom__bson_from_json(ecom_str json, ecom__bson *out, int *exact)
 {
     const ecom_json_limits limits = {.size = sizeof(limits),
                                      .max_bytes = 16 << 20,
@@ -240,6 +246,7 @@ int ecom__bson_from_json(ecom_str json, bson_t *out, int *exact)
                                      .max_keys = 1000,
                                      .max_nodes = 200000};
     ecom_arena *arena = ecom_arena_new(ARENA_BYTES);
+    const size_t place = out->bytes.n;
     struct measure back = {.bytes = 2};
     const ecom_json *root = NULL;
 
@@ -252,7 +259,7 @@ int ecom__bson_from_json(ecom_str json, bson_t *out, int *exact)
         r = ECOM_E_NOTSUP;
     ecom_arena_free(arena);
     if (r == ECOM_OK && exact)
-        *exact = comes_back(json, out, &back);
+        *exact = comes_back(json, out, place, &back);
     return r;
 }
 
@@ -283,7 +290,7 @@ static int write_decimal(const bson_decimal128_t *decimal, ecom_buf *out)
 
 static int write_time(int64_t ms, ecom_buf *out)
 {
-    char text[TIME_LENGTH + 1];
+    char text[25];
 
     ecom_time_format(ms, text);
     return ecom_buf_printf(out, "\"%s\"", text);

@@ -5,7 +5,7 @@
 
 #include "mongodb/bson_json.h"
 
-enum { EVENTS_A_CHANGE = ECOM_STORE_MAX_EVENTS };
+enum { EVENTS_A_CHANGE = ECOM_STORE_MAX_EVENTS, FEW_BYTES = 256 };
 
 int ecom__mdb_key(ecom_str index, ecom_str value, ecom_buf *out)
 {
@@ -56,28 +56,18 @@ ecom_str ecom__mdb_bytes(const bson_iter_t *at)
     return bytes;
 }
 
-/* ASCII without NUL, which nearly all is, eight bytes at a time; the rest by the driver. */
-static int is_text(ecom_str bytes)
-{
-    static const uint64_t ones = UINT64_C(0x0101010101010101);
-    uint64_t word;
-    size_t i = 0;
-
-    for (; bytes.n - i >= sizeof(word); i += sizeof(word)) {
-        memcpy(&word, bytes.p + i, sizeof(word));
-        if ((word | (word - ones)) & (ones << 7))
-            break;
-    }
-    return i == bytes.n || bson_utf8_validate(bytes.p + i, bytes.n - i, false);
-}
-
 void ecom__mdb_append_bytes(bson_t *to, const char *name, ecom_str bytes)
 {
-    if (is_text(bytes))
+    if (ecom__bson_is_text(bytes))
         bson_append_utf8(to, name, -1, bytes.n ? bytes.p : "", (int)bytes.n);
     else
         bson_append_binary(to, name, -1, BSON_SUBTYPE_BINARY, (const uint8_t *)bytes.p,
                            (uint32_t)bytes.n);
+}
+
+void ecom__mdb_append_unset(ecom__bson *to, ecom_str name)
+{
+    ecom__bson_text(to, name, ECOM__BSON_NAME(""));
 }
 
 void ecom__mdb_append_id(bson_t *ids, uint32_t n, ecom_str id)
@@ -107,37 +97,30 @@ static int entry_order(const void *a, const void *b)
 }
 
 /* The keys of entries in order, none twice, as an array; those that are unique, or all. */
-static int append_keys(bson_t *to, const char *name, const ecom_entry *const *sorted, size_t n,
-                       int unique)
+static void append_keys(ecom__bson *to, ecom_str name, const ecom_entry *const *sorted, size_t n,
+                        int unique)
 {
-    ecom_buf key = {0};
-    bson_t array;
+    size_t array = ecom__bson_begin_in(to, BSON_TYPE_ARRAY, name);
+    const ecom_entry *last = NULL;
     char number[16];
     uint32_t count = 0;
-    const ecom_entry *last = NULL;
-    int r = ECOM_OK;
 
-    ecom__bson_array_begin(to, name, -1, &array);
-    for (size_t i = 0; r == ECOM_OK && i < n; i++) {
-        const char *index;
+    for (size_t i = 0; to->r == ECOM_OK && i < n; i++) {
         if ((unique && !sorted[i]->unique) || (last && entry_order(&last, &sorted[i]) == 0))
             continue;
         last = sorted[i];
-        key.n = 0;
-        if ((r = ecom__mdb_key(last->index, last->value, &key)) < 0)
-            break;
-        size_t length = bson_uint32_to_string(count++, &index, number, sizeof(number));
-        bson_append_utf8(&array, index, (int)length, key.p, (int)key.n);
+        size_t key = ecom__bson_begin_text(to, ecom__bson_item(count++, number));
+        if (to->r == ECOM_OK)
+            to->r = ecom__mdb_key(last->index, last->value, &to->bytes);
+        ecom__bson_end_text(to, key);
     }
-    bson_append_array_end(to, &array);
-    ecom_buf_free(&key);
-    return r;
+    ecom__bson_end(to, array);
 }
 
 static int add_keys(const ecom_change *change, ecom__mdb_content *content)
 {
     const ecom_entry **sorted = calloc(change->nentries + 1, sizeof(*sorted));
-    int unique = 0, r = ECOM_OK;
+    int unique = 0;
 
     if (!sorted)
         return ECOM_E_NOMEM;
@@ -147,57 +130,63 @@ static int add_keys(const ecom_change *change, ecom__mdb_content *content)
     }
     qsort(sorted, change->nentries, sizeof(*sorted), entry_order);
     if (change->nentries)
-        r = append_keys(&content->has, "keys", sorted, change->nentries, 0);
+        append_keys(&content->has, ECOM__BSON_NAME("keys"), sorted, change->nentries, 0);
     else
-        BSON_APPEND_UTF8(&content->lacks, "keys", "");
-    if (r == ECOM_OK && unique)
-        r = append_keys(&content->has, "unique", sorted, change->nentries, 1);
+        ecom__mdb_append_unset(&content->lacks, ECOM__BSON_NAME("keys"));
+    if (unique)
+        append_keys(&content->has, ECOM__BSON_NAME("unique"), sorted, change->nentries, 1);
     else
-        BSON_APPEND_UTF8(&content->lacks, "unique", "");
+        ecom__mdb_append_unset(&content->lacks, ECOM__BSON_NAME("unique"));
     free(sorted);
-    return r;
+    return ECOM_OK;
 }
 
+/* Fields, as far as they and the text, if that is needed too, find room in a document. */
 static int add_doc(ecom_str doc, ecom__mdb_content *content)
 {
-    bson_t fields;
-    int exact = 0, r = ecom__bson_from_json(doc, &fields, &exact);
+    ecom__bson *has = &content->has;
+    const size_t before = has->bytes.n;
+    int exact = 0;
 
+    ecom__bson_name(has, BSON_TYPE_DOCUMENT, ECOM__BSON_NAME("doc"));
+    int r = ecom__bson_from_json(doc, has, &exact);
     if (r == ECOM_E_NOMEM)
         return r;
-    if (r == ECOM_OK) {
-        r = exact || fields.len + doc.n < ECOM__MDB_MAX_BYTES ? ECOM_OK : ECOM_E_NOTSUP;
-        if (r == ECOM_OK)
-            BSON_APPEND_DOCUMENT(&content->has, "doc", &fields);
-        bson_destroy(&fields);
+    if (r < 0 || (!exact && has->bytes.n - before + doc.n >= ECOM__MDB_MAX_BYTES)) {
+        has->bytes.n = before;
+        exact = 0;
+        ecom__mdb_append_unset(&content->lacks, ECOM__BSON_NAME("doc"));
     }
-    if (r < 0)
-        BSON_APPEND_UTF8(&content->lacks, "doc", "");
-    if (!exact)
-        ecom__mdb_append_bytes(&content->has, "text", doc);
+    if (exact)
+        ecom__mdb_append_unset(&content->lacks, ECOM__BSON_NAME("text"));
     else
-        BSON_APPEND_UTF8(&content->lacks, "text", "");
+        ecom__bson_bytes(has, ECOM__BSON_NAME("text"), doc);
     return ECOM_OK;
 }
 
 int ecom__mdb_content_init(const ecom_change *change, ecom__mdb_content *content, ecom_error *err)
 {
-    bson_init(&content->has);
-    bson_init(&content->lacks);
+    ecom__bson *has = &content->has, *lacks = &content->lacks;
+
+    *content = (ecom__mdb_content){0};
+    ecom__bson_expect(has, change->doc.n * 3 / 2 + FEW_BYTES);
+    ecom__bson_begin(has);
+    ecom__bson_begin(lacks);
     int r = add_doc(change->doc, content);
     if (r == ECOM_OK)
         r = add_keys(change, content);
-    if (r < 0)
-        ecom_fail(err, r, "no memory for a document of %zu bytes", change->doc.n);
-    if (r < 0)
-        ecom__mdb_content_clear(content);
-    return r;
+    ecom__bson_end(has, 0);
+    ecom__bson_end(lacks, 0);
+    if (r == ECOM_OK && has->r == ECOM_OK && lacks->r == ECOM_OK)
+        return ECOM_OK;
+    ecom__mdb_content_clear(content);
+    return ecom_fail(err, ECOM_E_NOMEM, "no memory for a document of %zu bytes", change->doc.n);
 }
 
 void ecom__mdb_content_clear(ecom__mdb_content *content)
 {
-    bson_destroy(&content->has);
-    bson_destroy(&content->lacks);
+    ecom_buf_free(&content->has.bytes);
+    ecom_buf_free(&content->lacks.bytes);
 }
 
 int64_t ecom__mdb_event_number(uint64_t rev, size_t i)
@@ -205,54 +194,50 @@ int64_t ecom__mdb_event_number(uint64_t rev, size_t i)
     return (int64_t)(rev * EVENTS_A_CHANGE + i);
 }
 
-static void append_headers(bson_t *event, const ecom_msg *msg)
+static void append_headers(ecom__bson *to, const ecom_msg *msg)
 {
-    bson_t array, header;
+    size_t array = ecom__bson_begin_in(to, BSON_TYPE_ARRAY, ECOM__BSON_NAME("headers"));
     char number[16];
 
-    ecom__bson_array_begin(event, "headers", -1, &array);
     for (size_t i = 0; i < msg->nheaders; i++) {
-        const char *index;
-        bson_uint32_to_string((uint32_t)i, &index, number, sizeof(number));
-        bson_append_document_begin(&array, index, -1, &header);
-        ecom__mdb_append_bytes(&header, "name", msg->headers[i].name);
-        ecom__mdb_append_bytes(&header, "value", msg->headers[i].value);
-        bson_append_document_end(&array, &header);
+        size_t header =
+            ecom__bson_begin_in(to, BSON_TYPE_DOCUMENT, ecom__bson_item((uint32_t)i, number));
+        ecom__bson_bytes(to, ECOM__BSON_NAME("name"), msg->headers[i].name);
+        ecom__bson_bytes(to, ECOM__BSON_NAME("value"), msg->headers[i].value);
+        ecom__bson_end(to, header);
     }
-    bson_append_array_end(event, &array);
+    ecom__bson_end(to, array);
 }
 
-static void append_event(bson_t *event, const ecom_store_write *write, uint64_t rev, size_t i)
+static void append_event(ecom__bson *to, const ecom_store_write *write, uint64_t rev, size_t i)
 {
     const ecom_msg *msg = &write->change->events[i];
 
-    BSON_APPEND_INT64(event, "n", ecom__mdb_event_number(rev, i));
-    ecom__mdb_append_bytes(event, "by", write->origin);
-    BSON_APPEND_DATE_TIME(event, "since", write->now_ms);
-    ecom__mdb_append_bytes(event, "id", msg->id);
-    ecom__mdb_append_bytes(event, "topic", msg->topic);
-    ecom__mdb_append_bytes(event, "key", msg->key);
-    BSON_APPEND_INT64(event, "time", msg->time_ms);
+    ecom__bson_int64(to, ECOM__BSON_NAME("n"), ecom__mdb_event_number(rev, i));
+    ecom__bson_bytes(to, ECOM__BSON_NAME("by"), write->origin);
+    ecom__bson_time(to, ECOM__BSON_NAME("since"), write->now_ms);
+    ecom__bson_bytes(to, ECOM__BSON_NAME("id"), msg->id);
+    ecom__bson_bytes(to, ECOM__BSON_NAME("topic"), msg->topic);
+    ecom__bson_bytes(to, ECOM__BSON_NAME("key"), msg->key);
+    ecom__bson_int64(to, ECOM__BSON_NAME("time"), msg->time_ms);
     if (msg->nheaders)
-        append_headers(event, msg);
-    ecom__mdb_append_bytes(event, "body", msg->body);
+        append_headers(to, msg);
+    ecom__bson_bytes(to, ECOM__BSON_NAME("body"), msg->body);
 }
 
-void ecom__mdb_append_events(bson_t *to, const char *name, const ecom_store_write *write,
+void ecom__mdb_append_events(ecom__bson *to, ecom_str name, const ecom_store_write *write,
                              uint64_t rev)
 {
-    bson_t array, event;
+    size_t array = ecom__bson_begin_in(to, BSON_TYPE_ARRAY, name);
     char number[16];
 
-    ecom__bson_array_begin(to, name, -1, &array);
     for (size_t i = 0; i < write->change->nevents; i++) {
-        const char *index;
-        bson_uint32_to_string((uint32_t)i, &index, number, sizeof(number));
-        bson_append_document_begin(&array, index, -1, &event);
-        append_event(&event, write, rev, i);
-        bson_append_document_end(&array, &event);
+        size_t event =
+            ecom__bson_begin_in(to, BSON_TYPE_DOCUMENT, ecom__bson_item((uint32_t)i, number));
+        append_event(to, write, rev, i);
+        ecom__bson_end(to, event);
     }
-    bson_append_array_end(to, &array);
+    ecom__bson_end(to, array);
 }
 
 static size_t read_headers(const bson_iter_t *at, ecom_header headers[ECOM_BUS_MAX_HEADERS])
@@ -314,13 +299,12 @@ int ecom__mdb_read_event(const bson_iter_t *at, int64_t *number, ecom_pending *o
 /* A text counts as long as nobody changed the fields beside it. */
 static int text_holds(ecom_str text, const bson_t *fields)
 {
+    ecom__bson made = {0};
     bson_t same;
-    int holds;
+    int holds = ecom__bson_from_json(text, &made, NULL) == ECOM_OK &&
+                ecom__bson_view(&made, 0, &same) && bson_equal(&same, fields);
 
-    if (ecom__bson_from_json(text, &same, NULL) < 0)
-        return 0;
-    holds = bson_equal(&same, fields);
-    bson_destroy(&same);
+    ecom_buf_free(&made.bytes);
     return holds;
 }
 

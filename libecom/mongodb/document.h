@@ -2,18 +2,18 @@
 #ifndef ECOM_MONGODB_DOCUMENT_H
 #define ECOM_MONGODB_DOCUMENT_H
 
+#include "mongodb/bson_write.h"
 #include "mongodb/mongodb.h"
 
 /* MongoDB's own limit, less what commands and the document's other fields take. */
 enum { ECOM__MDB_MAX_BYTES = (16 << 20) - (64 << 10) };
 
-/* What a change says, apart from its revision. `has` are fields to set, `lacks` those to unset,
- * `events` the array to append, whose numbers follow from a revision: see ecom__mdb_events(). */
+/* What a change says, apart from its revision and its events: fields to set, and those to unset. */
 typedef struct ecom__mdb_content {
-    bson_t has, lacks;
+    ecom__bson has, lacks;
 } ecom__mdb_content;
 
-/* On success ends with ecom__mdb_content_clear(). ECOM_E_NOMEM; ECOM_E_TOOLARGE. */
+/* On success ends with ecom__mdb_content_clear(). ECOM_E_NOMEM. */
 int ecom__mdb_content_init(const ecom_change *change, ecom__mdb_content *content, ecom_error *err);
 void ecom__mdb_content_clear(ecom__mdb_content *content);
 
@@ -21,7 +21,7 @@ void ecom__mdb_content_clear(ecom__mdb_content *content);
  */
 int64_t ecom__mdb_event_number(uint64_t rev, size_t i);
 /* Appends the array of a change's events to @p to. */
-void ecom__mdb_append_events(bson_t *to, const char *name, const ecom_store_write *write,
+void ecom__mdb_append_events(ecom__bson *to, ecom_str name, const ecom_store_write *write,
                              uint64_t rev);
 /* Reads one event; what it points to is in the document and in @p headers. ECOM_E_CORRUPT. */
 int ecom__mdb_read_event(const bson_iter_t *at, int64_t *number, ecom_pending *out,
@@ -42,6 +42,8 @@ int ecom__mdb_token(ecom_buf *token, const char *collection, ecom_str id, int64_
 
 /* Text as a string, which people can read; other bytes as what they are. */
 void ecom__mdb_append_bytes(bson_t *to, const char *name, ecom_str bytes);
+/* A field to unset: its value says nothing. */
+void ecom__mdb_append_unset(ecom__bson *to, ecom_str name);
 /* The next id of an array, of which @p n are there. */
 void ecom__mdb_append_id(bson_t *ids, uint32_t n, ecom_str id);
 /* Documents with one of these ids. */

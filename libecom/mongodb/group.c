@@ -16,7 +16,7 @@ struct group {
 
 static size_t bytes_of(const ecom__mdb_job *job)
 {
-    return (job->write ? job->write->len : 0) + (job->filter ? job->filter->len : 0);
+    return (job->write ? job->write->bytes.n : 0) + (job->filter ? job->filter->bytes.n : 0);
 }
 
 static int are_alike(const ecom__mdb_job *a, const ecom__mdb_job *b)

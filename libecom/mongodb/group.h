@@ -5,6 +5,7 @@
 #ifndef ECOM_MONGODB_GROUP_H
 #define ECOM_MONGODB_GROUP_H
 
+#include "mongodb/bson_write.h"
 #include "mongodb/mongodb.h"
 
 enum {
@@ -27,12 +28,12 @@ enum ecom__mdb_outcome {
 typedef struct ecom__mdb_job {
     const char *collection; /* as it is called there */
     ecom_str id, origin;
-    uint64_t base, rev;   /* before; and after, with the origin: so the document shows it */
-    const bson_t *filter; /* NULL: the document is new */
-    const bson_t *write;  /* it, or how it changes; NULL: it is read */
-    bson_t *found;        /* of a read, a copy: the reader's to destroy; NULL: it is not there */
-    int64_t until_us;     /* when its call must be over */
-    ecom_error *err;      /* not NULL */
+    uint64_t base, rev;       /* before; and after, with the origin: so the document shows it */
+    const ecom__bson *filter; /* NULL: the document is new */
+    const ecom__bson *write;  /* it, or how it changes; NULL: it is read */
+    bson_t *found;            /* of a read, a copy: the reader's to destroy; NULL: it is not there */
+    int64_t until_us;         /* when its call must be over */
+    ecom_error *err;          /* not NULL */
     int outcome;
     int again; /* of a read that failed: by no fault of its own, it is worth another try */
 

@@ -62,19 +62,27 @@ static void init_options(bson_t *opts)
     BSON_APPEND_BOOL(opts, "validate", false);
 }
 
+static void view(const ecom__mdb_job *job, bson_t *filter, bson_t *write)
+{
+    ecom__bson_view(job->write, 0, write);
+    if (job->filter)
+        ecom__bson_view(job->filter, 0, filter);
+}
+
 static void send_one(struct sending *s, ecom__mdb_job *job)
 {
     bson_error_t cause = {0};
-    bson_t opts, reply;
+    bson_t opts, filter, write, reply;
     bool ok;
 
     init_options(&opts);
+    view(job, &filter, &write);
     in_doubt = 0;
     if (s->change)
-        ok = mongoc_collection_update_one(s->use.collection, job->filter, job->write, &opts, &reply,
-                                          &cause);
+        ok =
+            mongoc_collection_update_one(s->use.collection, &filter, &write, &opts, &reply, &cause);
     else
-        ok = mongoc_collection_insert_one(s->use.collection, job->write, &opts, &reply, &cause);
+        ok = mongoc_collection_insert_one(s->use.collection, &write, &opts, &reply, &cause);
     if (!ok)
         job->outcome = outcome_of(&cause, &reply, job->err);
     else
@@ -245,7 +253,7 @@ static void note_answer(struct sending *s, bool ok, const bson_error_t *cause, c
 
 static void send_many(struct sending *s)
 {
-    bson_t opts, unordered = BSON_INITIALIZER, reply;
+    bson_t opts, unordered = BSON_INITIALIZER, filter, write, reply;
     bson_error_t cause = {0};
 
     BSON_APPEND_BOOL(&unordered, "ordered", false);
@@ -253,11 +261,11 @@ static void send_many(struct sending *s)
     mongoc_bulk_operation_t *bulk =
         mongoc_collection_create_bulk_operation_with_opts(s->use.collection, &unordered);
     for (size_t i = 0; i < s->n; i++) {
-        const ecom__mdb_job *job = s->jobs[i];
+        view(s->jobs[i], &filter, &write);
         if (s->change)
-            mongoc_bulk_operation_update_one_with_opts(bulk, job->filter, job->write, &opts, NULL);
+            mongoc_bulk_operation_update_one_with_opts(bulk, &filter, &write, &opts, NULL);
         else
-            mongoc_bulk_operation_insert_with_opts(bulk, job->write, &opts, NULL);
+            mongoc_bulk_operation_insert_with_opts(bulk, &write, &opts, NULL);
     }
     in_doubt = 0;
     bool ok = mongoc_bulk_operation_execute(bulk, &reply, &cause) != 0;

@@ -27,17 +27,14 @@ struct change {
     int over_gone, remove_at_once, sent;
     int64_t now_ms;
     ecom__mdb_content content;
-    bson_t filter, update; /* of the attempt under way */
+    ecom__bson filter, update; /* of the attempt under way */
     ecom__mdb_job job;
     ecom_error *err;
 };
 
 enum { DONE = ECOM__MDB_DONE };
 
-static void append_id(bson_t *to, const struct change *c)
-{
-    bson_append_utf8(to, "_id", -1, c->id.p, (int)c->id.n);
-}
+static const ecom_str id_name = {"_id", 3};
 
 static void note_event(struct state *state, const struct change *c, const bson_iter_t *at)
 {
@@ -96,7 +93,7 @@ static int read_state_once(struct change *c, struct state *state)
     int r = ECOM_OK;
 
     memset(state, 0, sizeof(*state));
-    append_id(&filter, c);
+    bson_append_utf8(&filter, id_name.p, (int)id_name.n, c->id.p, (int)c->id.n);
     mongoc_cursor_t *cursor =
         mongoc_collection_find_with_opts(c->use.collection, &filter, opts, NULL);
     const bson_t *doc = ecom__mdb_first(cursor, &c->use, &r, c->err);
@@ -147,102 +144,123 @@ static int is_ours(const struct change *c, const struct state *state)
            state->has_event;
 }
 
-static void append_head(bson_t *to, const struct change *c)
+static size_t begin_part(ecom__bson *to, ecom_str name)
 {
-    BSON_APPEND_INT64(to, "rev", (int64_t)c->rev);
-    bson_append_utf8(to, "by", -1, c->origin.p, (int)c->origin.n);
+    return ecom__bson_begin_in(to, BSON_TYPE_DOCUMENT, name);
 }
 
-static void make_new(const struct change *c, bson_t *doc)
+static void append_head(ecom__bson *to, const struct change *c)
 {
-    const ecom_change *change = c->write->change;
+    ecom__bson_int64(to, ECOM__BSON_NAME("rev"), (int64_t)c->rev);
+    ecom__bson_text(to, ECOM__BSON_NAME("by"), c->origin);
+}
 
-    append_id(doc, c);
+static void append_waits(ecom__bson *to, const struct change *c)
+{
+    ecom__bson_int64(to, ECOM__BSON_NAME("waits"), ecom__mdb_event_number(c->rev, 0));
+}
+
+static void make_new(const struct change *c, ecom__bson *doc)
+{
+    ecom__bson_text(doc, id_name, c->id);
     append_head(doc, c);
-    bson_concat(doc, &c->content.has);
-    if (change->nevents) {
-        BSON_APPEND_INT64(doc, "waits", ecom__mdb_event_number(c->rev, 0));
-        ecom__mdb_append_events(doc, "outbox", c->write, c->rev);
+    ecom__bson_fields(doc, &c->content.has);
+    if (c->write->change->nevents) {
+        append_waits(doc, c);
+        ecom__mdb_append_events(doc, ECOM__BSON_NAME("outbox"), c->write, c->rev);
     }
 }
 
 /* Whoever forgets the last event of a removed document dates its removal, see published.c: it must
  * find it removed. */
-static void append_some_wait(bson_t *filter)
+static void append_some_wait(ecom__bson *filter)
 {
-    bson_t waits;
+    size_t waits = begin_part(filter, ECOM__BSON_NAME("waits"));
 
-    BSON_APPEND_DOCUMENT_BEGIN(filter, "waits", &waits);
-    BSON_APPEND_INT64(&waits, "$gt", 0);
-    bson_append_document_end(filter, &waits);
+    ecom__bson_int64(filter, ECOM__BSON_NAME("$gt"), 0);
+    ecom__bson_end(filter, waits);
 }
 
-static void make_filter(const struct change *c, bson_t *filter)
+static void make_filter(const struct change *c, ecom__bson *filter)
 {
-    append_id(filter, c);
-    BSON_APPEND_INT64(filter, "rev", (int64_t)c->base);
+    ecom__bson_text(filter, id_name, c->id);
+    ecom__bson_int64(filter, ECOM__BSON_NAME("rev"), (int64_t)c->base);
     if (c->over_gone)
-        BSON_APPEND_BOOL(filter, "gone", true);
+        ecom__bson_bool(filter, ECOM__BSON_NAME("gone"), 1);
     else
-        BSON_APPEND_NULL(filter, "gone"); /* or not there at all */
+        ecom__bson_null(filter, ECOM__BSON_NAME("gone")); /* or not there at all */
     if (c->write)
         return;
     if (c->remove_at_once)
-        BSON_APPEND_NULL(filter, "waits");
+        ecom__bson_null(filter, ECOM__BSON_NAME("waits"));
     else
         append_some_wait(filter);
 }
 
-static void make_update(const struct change *c, bson_t *update)
+static void append_push(ecom__bson *update, const struct change *c)
 {
-    const ecom_change *change = c->write->change;
-    bson_t part;
+    size_t push = begin_part(update, ECOM__BSON_NAME("$push"));
+    size_t outbox = begin_part(update, ECOM__BSON_NAME("outbox"));
 
-    BSON_APPEND_DOCUMENT_BEGIN(update, "$set", &part);
-    append_head(&part, c);
-    bson_concat(&part, &c->content.has);
-    bson_append_document_end(update, &part);
-    BSON_APPEND_DOCUMENT_BEGIN(update, "$unset", &part);
-    bson_concat(&part, &c->content.lacks);
-    BSON_APPEND_UTF8(&part, "gone", "");
-    BSON_APPEND_UTF8(&part, "removed", "");
-    bson_append_document_end(update, &part);
-    if (change->nevents == 0)
-        return;
-    bson_t push;
-    BSON_APPEND_DOCUMENT_BEGIN(update, "$push", &part);
-    BSON_APPEND_DOCUMENT_BEGIN(&part, "outbox", &push);
-    ecom__mdb_append_events(&push, "$each", c->write, c->rev);
-    bson_append_document_end(&part, &push);
-    bson_append_document_end(update, &part);
-    BSON_APPEND_DOCUMENT_BEGIN(update, "$min", &part);
-    BSON_APPEND_INT64(&part, "waits", ecom__mdb_event_number(c->rev, 0));
-    bson_append_document_end(update, &part);
+    ecom__mdb_append_events(update, ECOM__BSON_NAME("$each"), c->write, c->rev);
+    ecom__bson_end(update, outbox);
+    ecom__bson_end(update, push);
+    size_t min = begin_part(update, ECOM__BSON_NAME("$min"));
+    append_waits(update, c);
+    ecom__bson_end(update, min);
 }
 
-static void make_removal(const struct change *c, bson_t *update)
+static void make_update(const struct change *c, ecom__bson *update)
 {
-    static const char *const fields[] = {"doc", "text", "keys", "unique"};
-    bson_t part;
+    size_t part = begin_part(update, ECOM__BSON_NAME("$set"));
 
-    BSON_APPEND_DOCUMENT_BEGIN(update, "$set", &part);
-    append_head(&part, c);
-    BSON_APPEND_BOOL(&part, "gone", true);
+    append_head(update, c);
+    ecom__bson_fields(update, &c->content.has);
+    ecom__bson_end(update, part);
+    part = begin_part(update, ECOM__BSON_NAME("$unset"));
+    ecom__bson_fields(update, &c->content.lacks);
+    ecom__mdb_append_unset(update, ECOM__BSON_NAME("gone"));
+    ecom__mdb_append_unset(update, ECOM__BSON_NAME("removed"));
+    ecom__bson_end(update, part);
+    if (c->write->change->nevents)
+        append_push(update, c);
+}
+
+static void make_removal(const struct change *c, ecom__bson *update)
+{
+    static const ecom_str fields[] = {{"doc", 3}, {"text", 4}, {"keys", 4}, {"unique", 6}};
+    size_t part = begin_part(update, ECOM__BSON_NAME("$set"));
+
+    append_head(update, c);
+    ecom__bson_bool(update, ECOM__BSON_NAME("gone"), 1);
     if (c->remove_at_once)
-        BSON_APPEND_DATE_TIME(&part, "removed", c->now_ms);
-    bson_append_document_end(update, &part);
-    BSON_APPEND_DOCUMENT_BEGIN(update, "$unset", &part);
+        ecom__bson_time(update, ECOM__BSON_NAME("removed"), c->now_ms);
+    ecom__bson_end(update, part);
+    part = begin_part(update, ECOM__BSON_NAME("$unset"));
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-        BSON_APPEND_UTF8(&part, fields[i], "");
-    bson_append_document_end(update, &part);
+        ecom__mdb_append_unset(update, fields[i]);
+    ecom__bson_end(update, part);
 }
 
-/* Makes ready what an attempt sends; end_attempt() ends it, whatever this returns. */
-static int begin_attempt(struct change *c)
+/* About as many bytes as an attempt takes. */
+static size_t expected(const struct change *c)
 {
-    give_client(c);
-    bson_init(&c->filter);
-    bson_init(&c->update);
+    enum { HEAD = 128, OF_EVENT = 256 };
+    size_t n = HEAD;
+
+    if (c->write)
+        n += c->content.has.bytes.n + c->content.lacks.bytes.n;
+    for (size_t i = 0; c->write && i < c->write->change->nevents; i++)
+        n += OF_EVENT + c->write->change->events[i].body.n;
+    return n;
+}
+
+static void make_attempt(struct change *c)
+{
+    c->filter = c->update = (ecom__bson){0};
+    ecom__bson_expect(&c->update, expected(c));
+    ecom__bson_begin(&c->filter);
+    ecom__bson_begin(&c->update);
     if (c->base == 0) {
         make_new(c, &c->update);
     } else {
@@ -252,10 +270,21 @@ static int begin_attempt(struct change *c)
         else
             make_removal(c, &c->update);
     }
-    if (c->update.len > ECOM__MDB_MAX_BYTES)
+    ecom__bson_end(&c->filter, 0);
+    ecom__bson_end(&c->update, 0);
+}
+
+/* Makes ready what an attempt sends; end_attempt() ends it, whatever this returns. */
+static int begin_attempt(struct change *c)
+{
+    give_client(c);
+    make_attempt(c);
+    if (c->filter.r < 0 || c->update.r < 0)
+        return ecom_fail(c->err, ECOM_E_NOMEM, "no memory for a change");
+    if (c->update.bytes.n > ECOM__MDB_MAX_BYTES)
         return ecom_fail(c->err, ECOM_E_TOOLARGE,
-                         "the change has %" PRIu32 " bytes as BSON, at most %d are possible",
-                         c->update.len, ECOM__MDB_MAX_BYTES);
+                         "the change has %zu bytes as BSON, at most %d are possible",
+                         c->update.bytes.n, ECOM__MDB_MAX_BYTES);
     c->job = (ecom__mdb_job){.collection = c->name,
                              .id = c->id,
                              .origin = c->origin,
@@ -271,8 +300,8 @@ static int begin_attempt(struct change *c)
 static int end_attempt(struct change *c, int outcome)
 {
     c->sent |= outcome == ECOM__MDB_UNKNOWN;
-    bson_destroy(&c->filter);
-    bson_destroy(&c->update);
+    ecom_buf_free(&c->filter.bytes);
+    ecom_buf_free(&c->update.bytes);
     return outcome;
 }
 
@@ -341,12 +370,12 @@ static int match_keys(const struct change *c, const bson_t *ours, const bson_t *
 static int find_clash_once(struct change *c)
 {
     bson_iter_t at;
-    bson_t ours, filter = BSON_INITIALIZER, part;
+    bson_t has, ours, filter = BSON_INITIALIZER, part;
     const uint8_t *data;
     uint32_t n;
     int r = ECOM_OK;
 
-    if (!bson_iter_init_find(&at, &c->content.has, "unique"))
+    if (!ecom__bson_view(&c->content.has, 0, &has) || !bson_iter_init_find(&at, &has, "unique"))
         return ECOM_OK;
     bson_iter_array(&at, &n, &data);
     if (!bson_init_static(&ours, data, n))

@@ -25,29 +25,6 @@ int ecom__mdb_check_time(const ecom__mdb *db, int64_t until_us, ecom_error *err)
                      db->timeout_ms);
 }
 
-int ecom__mdb_take(ecom__mdb *db, const char *name, int64_t until_us, ecom__mdb_use *use,
-                   ecom_error *err)
-{
-    int r = ecom__mdb_check_time(db, until_us, err);
-
-    if (r < 0)
-        return r;
-    use->until_us = until_us;
-    use->broken = 0;
-    use->client = mongoc_client_pool_pop(db->pool);
-    if (!use->client)
-        return ecom_fail(err, ECOM_E_UNAVAILABLE, "all connections were busy for %d ms",
-                         db->timeout_ms);
-    use->collection = mongoc_client_get_collection(use->client, db->database, name);
-    return ECOM_OK;
-}
-
-void ecom__mdb_give(ecom__mdb *db, ecom__mdb_use *use)
-{
-    mongoc_collection_destroy(use->collection);
-    mongoc_client_pool_push(db->pool, use->client);
-}
-
 void ecom__mdb_name(ecom_str collection, char out[ECOM__MDB_NAME])
 {
     snprintf(out, ECOM__MDB_NAME, "%.*s", (int)collection.n, collection.p);

@@ -22,6 +22,19 @@ typedef struct ecom__mdb_queue {
     size_t running; /* commands under way, or about to be */
 } ecom__mdb_queue;
 
+/* A client of the pool, with what is made for it once and not for each call: seat.c. */
+typedef struct ecom__mdb_seat {
+    struct ecom__mdb_seat *next;
+    mongoc_client_t *client;
+    mongoc_collection_t *collection; /* that it was last used for; or NULL */
+    char name[ECOM__MDB_NAME];       /* of that */
+    /* Of changes: in a session of their own once one has gone well, for a server that is away is
+     * waited for where a session begins, too. */
+    mongoc_client_session_t *session; /* or NULL: some servers have none */
+    int asked;                        /* for one */
+    bson_t options;
+} ecom__mdb_seat;
+
 typedef struct ecom__mdb {
     mongoc_client_pool_t *pool;
     char *database;
@@ -43,11 +56,16 @@ typedef struct ecom__mdb {
     ecom_error why_not;      /* if without success */
 
     ecom__mdb_queue writes, reads;
+
+    pthread_mutex_t seats_lock;
+    ecom__mdb_seat *seats; /* that are free; the last one used comes first */
+    size_t waiting;        /* for a client of the pool, since no seat was free */
 } ecom__mdb;
 
 /* A client of the pool, and one collection: for one call, or a part of it. */
 typedef struct ecom__mdb_use {
-    mongoc_client_t *client;
+    ecom__mdb_seat *seat;
+    mongoc_client_t *client; /* the seat's, as the collection is */
     mongoc_collection_t *collection;
     int64_t until_us; /* when the call must be over */
     int broken;       /* the last command failed in a way that may not happen again */
@@ -64,6 +82,14 @@ int ecom__mdb_check_time(const ecom__mdb *db, int64_t until_us, ecom_error *err)
 int ecom__mdb_take(ecom__mdb *db, const char *name, int64_t until_us, ecom__mdb_use *use,
                    ecom_error *err);
 void ecom__mdb_give(ecom__mdb *db, ecom__mdb_use *use);
+
+/* The same without a collection or a time. ECOM_E_UNAVAILABLE; ECOM_E_NOMEM. */
+int ecom__mdb_seat_take(ecom__mdb *db, ecom__mdb_seat **out, ecom_error *err);
+void ecom__mdb_seat_give(ecom__mdb *db, ecom__mdb_seat *seat);
+/* After a change: from the next one on, they have a session; after a failure they have none. */
+void ecom__mdb_seat_note(ecom__mdb_seat *seat, int ok);
+void ecom__mdb_seats_init(ecom__mdb *db);
+void ecom__mdb_seats_clear(ecom__mdb *db);
 
 /* What a collection of the caller's is called there: MongoDB keeps some names to itself. */
 void ecom__mdb_name(ecom_str collection, char out[ECOM__MDB_NAME]);

@@ -33,6 +33,7 @@ static void mdb_close(void *self)
 {
     ecom__mdb *db = self;
 
+    ecom__mdb_seats_clear(db);
     if (db->pool)
         mongoc_client_pool_destroy(db->pool);
     ecom__mdb_queues_clear(db);
@@ -195,6 +196,7 @@ int ecom_mongodb_open_store(const char *url, const ecom_store_options *opts, eco
     pthread_mutex_init(&db->lock, NULL);
     ecom__cond_init(&db->prepared);
     ecom__mdb_queues_init(db);
+    ecom__mdb_seats_init(db);
     db->env = opts && opts->env ? opts->env : ecom_env_system();
     db->timeout_ms = timeout_ms;
     db->listed_us = -1;

@@ -55,13 +55,6 @@ static void doubt(ecom__mdb_job *job)
         job->outcome = ECOM__MDB_UNKNOWN;
 }
 
-/* Keys may hold NUL, and we made it all. */
-static void init_options(bson_t *opts)
-{
-    bson_init(opts);
-    BSON_APPEND_BOOL(opts, "validate", false);
-}
-
 static void view(const ecom__mdb_job *job, bson_t *filter, bson_t *write)
 {
     ecom__bson_view(job->write, 0, write);
@@ -71,18 +64,17 @@ static void view(const ecom__mdb_job *job, bson_t *filter, bson_t *write)
 
 static void send_one(struct sending *s, ecom__mdb_job *job)
 {
+    const bson_t *opts = &s->use.seat->options;
     bson_error_t cause = {0};
-    bson_t opts, filter, write, reply;
+    bson_t filter, write, reply;
     bool ok;
 
-    init_options(&opts);
     view(job, &filter, &write);
     in_doubt = 0;
     if (s->change)
-        ok =
-            mongoc_collection_update_one(s->use.collection, &filter, &write, &opts, &reply, &cause);
+        ok = mongoc_collection_update_one(s->use.collection, &filter, &write, opts, &reply, &cause);
     else
-        ok = mongoc_collection_insert_one(s->use.collection, &write, &opts, &reply, &cause);
+        ok = mongoc_collection_insert_one(s->use.collection, &write, opts, &reply, &cause);
     if (!ok)
         job->outcome = outcome_of(&cause, &reply, job->err);
     else
@@ -90,8 +82,8 @@ static void send_one(struct sending *s, ecom__mdb_job *job)
                                                                               : ECOM__MDB_REFUSED;
     if (in_doubt)
         doubt(job);
+    ecom__mdb_seat_note(s->use.seat, ok && !in_doubt);
     bson_destroy(&reply);
-    bson_destroy(&opts);
 }
 
 /* What an answer's `writeErrors` says of one job. */
@@ -253,11 +245,11 @@ static void note_answer(struct sending *s, bool ok, const bson_error_t *cause, c
 
 static void send_many(struct sending *s)
 {
-    bson_t opts, unordered = BSON_INITIALIZER, filter, write, reply;
+    bson_t opts = BSON_INITIALIZER, unordered = BSON_INITIALIZER, filter, write, reply;
     bson_error_t cause = {0};
 
     BSON_APPEND_BOOL(&unordered, "ordered", false);
-    init_options(&opts);
+    BSON_APPEND_BOOL(&opts, "validate", false);
     mongoc_bulk_operation_t *bulk =
         mongoc_collection_create_bulk_operation_with_opts(s->use.collection, &unordered);
     for (size_t i = 0; i < s->n; i++) {

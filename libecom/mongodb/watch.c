@@ -11,7 +11,7 @@ enum { ASK_EVERY_MS = 500 };
  * between the relay finds by its look after each beginning. */
 struct watch {
     ecom__mdb *db;
-    mongoc_client_t *client;
+    ecom__mdb_seat *seat;
     mongoc_change_stream_t *stream;
     int64_t asked_ms; /* last; 0: never */
 };
@@ -80,15 +80,14 @@ int ecom__mdb_watch(void *self, ecom_str origin, void **out, ecom_error *err)
     if (!watch)
         return ecom_fail(err, ECOM_E_NOMEM, "no memory for a watch");
     watch->db = db;
-    watch->client = mongoc_client_pool_pop(db->pool);
-    if (!watch->client) {
+    int r = ecom__mdb_seat_take(db, &watch->seat, err);
+    if (r < 0) {
         free(watch);
-        return ecom_fail(err, ECOM_E_UNAVAILABLE, "all connections were busy for %d ms",
-                         db->timeout_ms);
+        return r;
     }
-    watch->stream = begin(db, watch->client, origin);
+    watch->stream = begin(db, watch->seat->client, origin);
     if (mongoc_change_stream_error_document(watch->stream, &cause, &reply)) {
-        int r = fail_to_begin(&cause, err);
+        r = fail_to_begin(&cause, err);
         ecom__mdb_unwatch(watch);
         return r;
     }
@@ -129,6 +128,6 @@ void ecom__mdb_unwatch(void *self)
     struct watch *watch = self;
 
     mongoc_change_stream_destroy(watch->stream);
-    mongoc_client_pool_push(watch->db->pool, watch->client);
+    ecom__mdb_seat_give(watch->db, watch->seat);
     free(watch);
 }

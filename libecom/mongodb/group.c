@@ -201,9 +201,29 @@ static void await_turn(ecom__mdb_queue *queue, ecom__mdb_job *job, int32_t patie
     }
 }
 
+/* Who finds room and nobody waiting; then those that have come meanwhile. */
+static void go_at_once(ecom__mdb *db, ecom__mdb_queue *queue, ecom__mdb_job *job)
+{
+    queue->carry(db, &job, 1);
+    pthread_mutex_lock(&queue->lock);
+    int more = go_on(queue, job);
+    pthread_mutex_unlock(&queue->lock);
+    if (more)
+        lead(db, queue, job);
+    if (job->done)
+        job->done(job);
+}
+
 static void go_through(ecom__mdb *db, ecom__mdb_queue *queue, ecom__mdb_job *job)
 {
     pthread_mutex_lock(&queue->lock);
+    if (!queue->first && queue->running < queue->most) {
+        queue->running++;
+        job->taken = 1;
+        pthread_mutex_unlock(&queue->lock);
+        go_at_once(db, queue, job);
+        return;
+    }
     if (!enqueue(queue, job)) {
         pthread_mutex_unlock(&queue->lock);
         return;

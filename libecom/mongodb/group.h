@@ -31,9 +31,9 @@ typedef struct ecom__mdb_job {
     uint64_t base, rev;       /* before; and after, with the origin: so the document shows it */
     const ecom__bson *filter; /* NULL: the document is new */
     const ecom__bson *write;  /* it, or how it changes; NULL: it is read */
-    bson_t *found;            /* of a read, a copy: the reader's to destroy; NULL: it is not there */
-    int64_t until_us;         /* when its call must be over */
-    ecom_error *err;          /* not NULL */
+    bson_t *found;    /* of a read, a copy: the reader's to destroy; NULL: it is not there */
+    int64_t until_us; /* when its call must be over */
+    ecom_error *err;  /* not NULL */
     int outcome;
     int again; /* of a read that failed: by no fault of its own, it is worth another try */
 

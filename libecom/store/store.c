@@ -54,18 +54,15 @@ int ecom__check_rev(uint64_t stored, uint64_t expect, ecom_error *err)
 /* With every default filled in. */
 static int fill_options(const ecom_store_options *in, ecom_store_options *out, ecom_error *err)
 {
-    ecom_store_options opts;
-
-    ecom__options_copy(&opts, sizeof(opts), in);
-    opts.size = sizeof(opts);
-    if (opts.timeout_ms < 0)
+    ecom__options_copy(out, sizeof(*out), in);
+    out->size = sizeof(*out);
+    if (out->timeout_ms < 0)
         return ecom_fail_field(err, ECOM_E_INVAL, "timeout_ms", "is %d, less than 0",
-                               opts.timeout_ms);
-    if (opts.timeout_ms == 0)
-        opts.timeout_ms = DEFAULT_TIMEOUT_MS;
-    if (!opts.env)
-        opts.env = ecom_env_system();
-    *out = opts;
+                               out->timeout_ms);
+    if (out->timeout_ms == 0)
+        out->timeout_ms = DEFAULT_TIMEOUT_MS;
+    if (!out->env)
+        out->env = ecom_env_system();
     return ECOM_OK;
 }
 

@@ -15,7 +15,7 @@ const char *__tsan_default_suppressions(void)
 {
     return "called_from_lib:libmongoc-1\ncalled_from_lib:libmongoc2\n"
            "called_from_lib:libbson-1\ncalled_from_lib:libbson2\nrace:libmongoc\n"
-           "mutex:ecom__mdb_give\nmutex:ecom__mdb_unwatch\nmutex:start_driver\n"
+           "mutex:seat_free\nmutex:start_driver\n"
            "mutex:ecom__filelock_give\n";
 }
 

@@ -244,29 +244,6 @@ static int is_service_url(ecom_str url)
            !strpbrk(url.p, "?#@ ");
 }
 
-static int check_services(const struct settings *settings, ecom_buf *faults)
-{
-    const struct {
-        const char *name;
-        ecom_str url;
-    } services[] = {
-        {"USER_SERVICE_URL", settings->user_url},
-        {"PRODUCT_SERVICE_URL", settings->product_url},
-        {"ORDER_SERVICE_URL", settings->order_url},
-        {"NOTIFICATION_WORKER_URL", settings->notification_url},
-    };
-    char text[96];
-    int r = ECOM_OK;
-
-    for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
-        if (!services[i].url.n || is_service_url(services[i].url))
-            continue;
-        snprintf(text, sizeof(text), "%s: must be http://HOST[:PORT]", services[i].name);
-        r = add_fault(faults, text);
-    }
-    return r;
-}
-
 /* As the bus has them, which says so only of a `topic`, and of some not before they are used. */
 static int is_bus_name(ecom_str name)
 {
@@ -277,24 +254,31 @@ static int is_bus_name(ecom_str name)
            strcmp(name.p, "..") != 0;
 }
 
-static int check_bus_names(const struct settings *settings, ecom_buf *faults)
+static int check_texts(const struct settings *settings, ecom_buf *faults)
 {
+    static const char url_rule[] = "must be http://HOST[:PORT]";
+    static const char name_rule[] = "may have letters, digits, '.', '_' and '-'";
     const struct {
         const char *name;
         ecom_str value;
-    } names[] = {
-        {"ORDER_EVENTS_TOPIC", settings->order_topic},
-        {"PAYMENT_EVENTS_TOPIC", settings->payment_topic},
-        {"ECOM_CONSUMER_GROUP", settings->group},
+        int (*holds)(ecom_str value);
+        const char *rule;
+    } texts[] = {
+        {"USER_SERVICE_URL", settings->user_url, is_service_url, url_rule},
+        {"PRODUCT_SERVICE_URL", settings->product_url, is_service_url, url_rule},
+        {"ORDER_SERVICE_URL", settings->order_url, is_service_url, url_rule},
+        {"NOTIFICATION_WORKER_URL", settings->notification_url, is_service_url, url_rule},
+        {"ORDER_EVENTS_TOPIC", settings->order_topic, is_bus_name, name_rule},
+        {"PAYMENT_EVENTS_TOPIC", settings->payment_topic, is_bus_name, name_rule},
+        {"ECOM_CONSUMER_GROUP", settings->group, is_bus_name, name_rule},
     };
     char text[96];
     int r = ECOM_OK;
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (!names[i].value.n || is_bus_name(names[i].value))
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (!texts[i].value.n || texts[i].holds(texts[i].value))
             continue;
-        snprintf(text, sizeof(text), "%s: may have letters, digits, '.', '_' and '-'",
-                 names[i].name);
+        snprintf(text, sizeof(text), "%s: %s", texts[i].name, texts[i].rule);
         r = add_fault(faults, text);
     }
     return r;
@@ -305,10 +289,9 @@ static int check_together(const struct settings *settings, settings_proxies_fn c
                           ecom_buf *faults)
 {
     char text[sizeof("TRUSTED_PROXIES") + sizeof(((ecom_error *)0)->text)];
-    int r = check_services(settings, faults), names = check_bus_names(settings, faults);
+    int r = check_texts(settings, faults);
     ecom_error e;
 
-    r = r < 0 ? r : names;
     if (settings->kafka_key.n && !settings->kafka_secret.n)
         r = add_fault(faults, "KAFKA_API_SECRET: must be set with KAFKA_API_KEY");
     if (settings->kafka_servers.n && strpbrk(settings->kafka_servers.p, "/?"))

@@ -173,6 +173,14 @@ static int takes(struct wire *w, ecom_str want)
 
 #define GET(path_) "GET " path_ " HTTP/1.1\r\nHost: a\r\n\r\n"
 
+/* A response of which the first part has come. */
+static void begin_stream(ecom_http_server *server, struct wire *w, struct wire_answer *a)
+{
+    CHECK(server && wire_open(w, server), "no server");
+    wire_send(w, S(GET("/stream")));
+    CHECK(wire_answer(w, 1, a) && takes(w, S("9\r\ndata: 0\n\n\r\n")), "first part");
+}
+
 static void a_response_goes_on_until_it_is_ended(void)
 {
     ecom_http_server *server = serve();
@@ -257,10 +265,8 @@ static void silence_is_broken_by_heartbeats(void)
     struct wire w;
     struct wire_answer a;
 
-    CHECK(server && wire_open(&w, server), "no server");
     it.stream_options.heartbeat_ms = 1;
-    wire_send(&w, S(GET("/stream")));
-    CHECK(wire_answer(&w, 1, &a) && takes(&w, S("9\r\ndata: 0\n\n\r\n")), "first part");
+    begin_stream(server, &w, &a);
     CHECK(takes(&w, S("3\r\n:\n\n\r\n3\r\n:\n\n\r\n")), "two heartbeats");
     wire_close(&w);
     await(&it.closed, 1);
@@ -331,9 +337,7 @@ static void who_has_a_reference_to_a_stream_may_send_when_others_have_let_go(voi
     struct wire w;
     struct wire_answer a;
 
-    CHECK(server && wire_open(&w, server), "no server");
-    wire_send(&w, S(GET("/stream")));
-    CHECK(wire_answer(&w, 1, &a) && takes(&w, S("9\r\ndata: 0\n\n\r\n")), "first part");
+    begin_stream(server, &w, &a);
     ecom_stream *again = ecom_stream_ref(it.stream);
     CHECK(again == it.stream, "another stream");
     ecom_stream_unref(it.stream);
@@ -373,9 +377,7 @@ static void a_server_that_stops_ends_the_response(void)
     struct wire w;
     struct wire_answer a;
 
-    CHECK(server && wire_open(&w, server), "no server");
-    wire_send(&w, S(GET("/stream")));
-    CHECK(wire_answer(&w, 1, &a) && takes(&w, S("9\r\ndata: 0\n\n\r\n")), "first part");
+    begin_stream(server, &w, &a);
     wire_end(&w); /* it need not wait for us */
     ecom_http_server_stop(server, 10000);
     CHECK(it.closed == 1, "closed %d times", it.closed);

@@ -90,12 +90,15 @@ static int read_options(const struct daemon_spec *spec, int argc, char **argv,
 static int load_settings(struct daemon *d, const char *env_file)
 {
     ecom_buf faults = {0};
-    int r = settings_load(env_file, d->spec->needs & DAEMON_JWT, ecom_http_proxies_check, d->arena,
-                          &d->settings, &faults);
 
-    if (r < 0)
-        fprintf(stderr, "%s: wrong settings:\n%s", d->spec->name,
-                faults.n ? faults.p : "out of memory\n");
+    d->arena = ecom_arena_new(0);
+    int r = d->arena ? settings_load(env_file, d->spec->needs & DAEMON_JWT, ecom_http_proxies_check,
+                                     d->arena, &d->settings, &faults)
+                     : ECOM_E_NOMEM;
+    if (r == ECOM_E_NOMEM)
+        fprintf(stderr, "%s: out of memory\n", d->spec->name);
+    else if (r < 0)
+        fprintf(stderr, "%s: wrong settings:\n%s", d->spec->name, faults.n ? faults.p : "");
     ecom_buf_free(&faults);
     return r;
 }
@@ -489,13 +492,13 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
 
     if (status >= 0)
         return status;
-    d.arena = ecom_arena_new(0);
-    if (!d.arena || load_settings(&d, env_file) < 0 || open_log(&d) < 0) {
-        ecom_arena_free(d.arena);
-        return EXIT_CONFIG;
+    int r = load_settings(&d, env_file);
+    if (r < 0 || (r = open_log(&d)) < 0) {
+        ecom_arena_free(d.arena); /* with more memory it may start: that is no fault of settings */
+        return r == ECOM_E_NOMEM ? ecom_code_of(r)->exit : EXIT_CONFIG;
     }
     struct late giving_up = {0};
-    int r = serve(&d, &giving_up, &e);
+    r = serve(&d, &giving_up, &e);
     if (r < 0)
         LOG(&d, ERROR, "cannot start", TEXT("reason", e.text), TEXT("code", ecom_code_of(r)->name));
     close_all(&d, &giving_up);

@@ -131,6 +131,8 @@ int ecom_jwt_new(const ecom_jwt_options *opts, ecom_jwt **out, ecom_error *err)
         return r;
     if (sodium_init() < 0)
         return ecom_fail(err, ECOM_E_BACKEND, "libsodium does not start");
+    if ((r = ecom__libjwt_start()) < 0)
+        return ecom_fail(err, r, "libjwt does not start");
 
     struct ecom_jwt *jwt = calloc(1, sizeof(*jwt));
     if (!jwt || !(jwt->known = ecom__known_new()) || key_set(&jwt->current, o.secret) < 0 ||

@@ -4,6 +4,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 
 from shop import BIN, DAEMONS, PATIENCE_S, Shop, equal, run_tests, wait_until
@@ -72,6 +73,15 @@ def a_missing_secret_is_told_beside_the_other_faults():
         status, _, err = ecom(*['up'] * (program == 'ecom'), program=program, USER_PORT='x')
         equal(78, status)
         assert 'USER_PORT: ' in err and 'JWT_SECRET: must be set' in err, err
+
+
+def want_of_memory_is_no_fault_of_the_settings():
+    """On those `ecom up` would give the whole shop up. The n-th allocation fails, and all behind it."""
+    no_memory = os.path.abspath(sys.argv[1])
+    for n in [*range(1, 40), *range(40, 400, 20)]:
+        status, out, err = ecom(program='order-service', JWT_SECRET='s' * 32, LD_PRELOAD=no_memory,
+                                ECOM_TEST_NO_MEMORY_FROM=str(n))
+        equal((71, ''), (status, out), n, err)
 
 
 def what_is_no_url_is_told_by_its_setting():
@@ -146,4 +156,5 @@ run_tests(a_ctrl_c_that_comes_twice_at_once_still_stops_in_order,
           every_help_fits_a_terminal,
           the_doctor_comes_before_the_first_start,
           a_topic_that_is_not_there_is_told_and_not_made,
-          following_begins_before_there_is_anything)
+          following_begins_before_there_is_anything,
+          *([want_of_memory_is_no_fault_of_the_settings] if sys.argv[1:] else []))

@@ -123,6 +123,13 @@ static int blame(const struct remote *remote, const ecom_delivery *delivery,
     return r;
 }
 
+/* Beside an event there is room for so many bytes. A longer one is text that no header could have,
+ * and so in the event itself; or it is worth no failure. */
+static ecom_str at_most(size_t max, ecom_str s)
+{
+    return s.n <= max ? s : (ecom_str){NULL, 0};
+}
+
 static int invoke(struct remote *remote, const ecom_delivery *delivery, ecom_aws_answer *answer,
                   ecom_error *err)
 {
@@ -137,9 +144,8 @@ static int invoke(struct remote *remote, const ecom_delivery *delivery, ecom_aws
             .function = remote->function,
             .payload = ecom_buf_str(&payload),
             .mode = remote->async ? ECOM_AWS_EVENT : ECOM_AWS_REQUEST,
-            .correlation_id = envelope->correlation_id,
-            .traceparent =
-                envelope->traceparent.n <= 64 ? envelope->traceparent : (ecom_str){NULL, 0},
+            .correlation_id = at_most(128, envelope->correlation_id),
+            .traceparent = at_most(64, envelope->traceparent),
         };
         r = remote->library.invoke(remote->aws, &call, delivery->arena, answer, &why);
         if (r < 0)

@@ -1,8 +1,11 @@
 """The way of an order with payment and notification as functions of AWS Lambda, invoked by the
 workers on the local one; with what goes wrong there. Prints TAP."""
+import contextlib
+import json
 import os
 import random
 import signal
+import sqlite3
 import tempfile
 import time
 
@@ -195,6 +198,26 @@ def an_event_that_its_function_rejects_is_set_aside_at_once():
         equal(('1', 'UNPROCESSABLE'), (headers['x-dlq-attempts'], headers['x-dlq-code']))
 
 
+def publish(shop, key, body):
+    """A message in the first partition of order-events, as if by a producer that is none of ours."""
+    with contextlib.closing(sqlite3.connect(f'{shop.folder}/data/bus/topic-order-events.db', timeout=60)) as db, db:
+        db.execute('UPDATE part SET next = next + 1 WHERE partition = 0')
+        db.execute("INSERT INTO msg SELECT next - 1, 1, ?, x'', ? FROM part WHERE partition = 0",
+                   (key.encode(), json.dumps(body).encode()))
+
+
+def letters_count_in_a_correlation_id_not_bytes():
+    """128 of them are fine in an event, and more than go beside it to a function."""
+    with tempfile.TemporaryDirectory() as folder, \
+            Lambda(pay=python_function(folder, 'fails', FAILS), tell=NOTIFICATION) as local, \
+            Shop(**local.client, **REMOTE) as shop:
+        publish(shop, 'o-1', {'type': 'ORDER_CREATED', 'id': 'e-1', 'time': '2026-01-01T00:00:00Z',
+                              'version': 1, 'correlationId': 128 * 'ü', 'orderId': 'o-1', 'userId': 'u-1',
+                              'amount': 1, 'currency': 'USD'})
+        key, _, event = wait_until('a payment', lambda: shop.messages('payment-events'))[0]
+        equal(('o-1', 'PAYMENT_COMPLETED', 128 * 'ü'), (key, event['type'], event['correlationId']))
+
+
 def a_function_with_wrong_settings_is_waited_for():
     broken = Lambda(pay=PAYMENT, tell=NOTIFICATION, settings={'PAYMENT_DECLINE': 'sometimes'})
     with Shop(**broken.client, **REMOTE) as shop:
@@ -243,6 +266,7 @@ run_tests(
     an_order_waits_until_its_function_is_there_and_works,
     an_event_on_which_its_function_fails_each_time_is_set_aside,
     an_event_that_its_function_rejects_is_set_aside_at_once,
+    letters_count_in_a_correlation_id_not_bytes,
     a_function_with_wrong_settings_is_waited_for,
     a_worker_that_is_stopped_does_not_wait_for_a_slow_function,
     events_are_handed_over_to_functions_that_publish,

@@ -39,6 +39,7 @@ typedef struct ecom__mdb {
     mongoc_client_pool_t *pool;
     char *database;
     const ecom_env *env;
+    const ecom_log *log; /* nullable */
     int32_t timeout_ms;
     int64_t longest_us; /* a command may take if all goes wrong; a write twice, the driver's try */
     int alone;          /* the pool holds one client: none can be kept to listen with */
@@ -54,6 +55,7 @@ typedef struct ecom__mdb {
     int64_t listed_us;       /* when they were last asked for; below 0: never */
     pthread_cond_t prepared; /* somebody has come to an end with preparing one */
     ecom_error why_not;      /* if without success */
+    int64_t complained_us;   /* of events that cannot be read; below 0: never */
 
     ecom__mdb_queue writes, reads;
 

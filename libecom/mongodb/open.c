@@ -198,8 +198,9 @@ int ecom_mongodb_open_store(const char *url, const ecom_store_options *opts, eco
     ecom__mdb_queues_init(db);
     ecom__mdb_seats_init(db);
     db->env = opts && opts->env ? opts->env : ecom_env_system();
+    db->log = opts ? opts->log : NULL;
     db->timeout_ms = timeout_ms;
-    db->listed_us = -1;
+    db->listed_us = db->complained_us = -1;
     r = make_pool(db, uri, err);
     mongoc_uri_destroy(uri);
     if (r == ECOM_OK)

@@ -12,6 +12,7 @@ struct page {
     struct kept {
         bson_t *doc;
         const char *collection;
+        int spoilt; /* one of its events cannot be read: those behind it must not overtake it */
     } * docs;
     size_t ndocs, docs_room;
     struct event {
@@ -22,7 +23,7 @@ struct page {
     size_t nevents, events_room;
 };
 
-enum { MOST_BYTES = 32 << 20 };
+enum { MOST_BYTES = 32 << 20, COMPLAIN_EVERY_US = 60000000 };
 
 /* The end of the year 9999: some tools and servers know no later dates. */
 static const int64_t last_ms = INT64_C(253402300799999);
@@ -105,7 +106,7 @@ static int keep(struct page *page, const char *collection, const bson_t *doc)
         bson_destroy(copy);
         return ECOM_OK;
     }
-    page->docs[page->ndocs++] = (struct kept){copy, collection};
+    page->docs[page->ndocs++] = (struct kept){.doc = copy, .collection = collection};
     page->bytes += copy->len;
     return keep_events(page, &array);
 }
@@ -213,16 +214,55 @@ static int tell_one(const struct page *page, const struct event *event, ecom_buf
     return ECOM_OK;
 }
 
-static int tell(struct page *page, ecom_pending_fn row, void *user, ecom_error *err)
+/* Once a minute, for a relay looks often. */
+static void complain(ecom__mdb *db, const struct kept *kept, const ecom_error *why)
+{
+    const int64_t now_us = db->env->monotonic_us(db->env->self);
+    bson_iter_t at;
+    ecom_str id = {NULL, 0};
+
+    pthread_mutex_lock(&db->lock);
+    int due = db->complained_us < 0 || now_us - db->complained_us >= COMPLAIN_EVERY_US;
+    if (due)
+        db->complained_us = now_us;
+    pthread_mutex_unlock(&db->lock);
+    if (!due)
+        return;
+    if (bson_iter_init_find(&at, kept->doc, "_id"))
+        id = ecom__mdb_bytes(&at);
+    const ecom_log_field fields[] = {{"collection", caller_name(kept->collection), 0},
+                                     {"id", id, 0},
+                                     {"error", ecom_str_of(why->text), 0}};
+    ecom_log_write(db->log, ECOM_LOG_ERROR,
+                   "outbox: an event cannot be read; its document waits until it is mended", fields,
+                   sizeof(fields) / sizeof(fields[0]));
+}
+
+/* Documents are in many hands: one that somebody has spoilt must not hold up the others. */
+static int tell(ecom__mdb *db, struct page *page, ecom_pending_fn row, void *user, ecom_error *err)
 {
     ecom_buf token = {0};
+    ecom_error why;
+    uint32_t told = 0;
     int r = ECOM_OK, stop = 0;
 
     if (page->nevents)
         qsort(page->events, page->nevents, sizeof(*page->events), event_order);
-    for (size_t i = 0; r == ECOM_OK && !stop && i < page->nevents && i < page->limit; i++)
-        r = tell_one(page, &page->events[i], &token, row, user, &stop, err);
+    for (size_t i = 0; r == ECOM_OK && !stop && i < page->nevents && told < page->limit; i++) {
+        struct kept *kept = &page->docs[page->events[i].doc];
+        if (kept->spoilt)
+            continue;
+        r = tell_one(page, &page->events[i], &token, row, user, &stop, &why);
+        told += r == ECOM_OK;
+        if (r == ECOM_E_CORRUPT) {
+            kept->spoilt = 1;
+            complain(db, kept, &why);
+            r = ECOM_OK;
+        }
+    }
     ecom_buf_free(&token);
+    if (r < 0 && err)
+        *err = why;
     return r;
 }
 
@@ -254,7 +294,7 @@ int ecom__mdb_pending(void *self, ecom_str origin, int64_t before_ms, uint32_t l
     for (size_t i = 0; r == ECOM_OK && i < n; i++)
         r = look_into(db, &page, names[i], until_us, err);
     if (r == ECOM_OK)
-        r = tell(&page, row, user, err);
+        r = tell(db, &page, row, user, err);
     page_clear(&page);
     free(names);
     return r;

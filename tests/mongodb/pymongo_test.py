@@ -148,6 +148,18 @@ def what_is_removed_goes_once_its_events_are_out():
     equal(0, things.count_documents({'waits': {'$exists': True}}))
 
 
+def an_event_that_somebody_spoilt_holds_up_its_document_alone():
+    spoils = ({'$unset': {'outbox.0.id': ''}}, {'$set': {'outbox.0.n': 'x'}}, {'$set': {'outbox.0': 1}})
+    for i, spoil in enumerate(spoils):
+        ok('put', f'spoilt{i}', ok('put', f'spoilt{i}', '0', text(ORDER), f'a{i}'), text(ORDER), f'b{i}')
+        sound = things.find_one({'_id': f'spoilt{i}'})['outbox']
+        things.update_one({'_id': f'spoilt{i}'}, spoil)
+        ok('put', f'sound{i}', '0', text(ORDER), f'c{i}')
+        equal(f'c{i}', ok('publish'), spoil)
+        things.update_one({'_id': f'spoilt{i}'}, {'$set': {'outbox': sound}})
+        equal(f'a{i} b{i}', ok('publish'), spoil)
+
+
 def scans_of(plan):
     stages, found = [plan], []
     while stages:
@@ -215,6 +227,7 @@ try:
              fields_win_over_the_text_beside_them,
              a_document_that_is_not_ours_is_no_riddle,
              what_is_removed_goes_once_its_events_are_out,
+             an_event_that_somebody_spoilt_holds_up_its_document_alone,
              ordinary_lookups_go_by_an_index,
              indexes_that_are_missing_are_made_at_the_start,
              a_write_is_sent_as_one_that_must_last])

@@ -199,6 +199,7 @@ static int open_http(struct server *s, ecom_error *err)
         .max_header_bytes = 64 << 10,
         .max_body_bytes = LAMBDA_MAX_PAYLOAD + (64 << 10),
         .max_bodies_bytes = 2u << 30,
+        .max_unread_bytes = 2u << 30,
     };
     int r = ecom_http_server_new(&opts, &s->http, err);
 

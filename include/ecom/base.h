@@ -131,6 +131,8 @@ ECOM_API void *ecom_arena_alloc(ecom_arena *arena, size_t n);
 ECOM_API ecom_str ecom_arena_copy(ecom_arena *arena, ecom_str bytes);
 /** Forgets everything, keeps up to 64 KiB of memory for the next use, which it has grown to. */
 ECOM_API void ecom_arena_reset(ecom_arena *arena);
+/** Bytes of memory that it has.   Since: 0.1 */
+ECOM_API size_t ecom_arena_bytes(const ecom_arena *arena);
 /** NULL is fine. */
 ECOM_API void ecom_arena_free(ecom_arena *arena);
 

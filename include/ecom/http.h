@@ -91,6 +91,10 @@ typedef struct ecom_http_options {
                                *   ecom_http_proxies_check() has them, see ecom_exchange_peer() */
     uint32_t max_bodies_bytes; /**< memory of all bodies together that are received or handled,
                                 *   those of up to 16 KiB apart; 0: 256 MiB; beyond that: 503 */
+    uint32_t max_unread_bytes; /**< memory of all answers together that wait for their peers to
+                                *   read, what waits in streams and WebSockets, too; 0: 256 MiB;
+                                *   beyond that connections are reset, those first whose peers
+                                *   have taken nothing for longest */
 } ecom_http_options;
 
 /** Checks a list as ecom_http_options.proxies takes it: up to ECOM_HTTP_MAX_PROXIES IP addresses,

@@ -118,6 +118,11 @@ void ecom_arena_reset(ecom_arena *arena)
     arena->total = kept->size;
 }
 
+size_t ecom_arena_bytes(const ecom_arena *arena)
+{
+    return arena->total;
+}
+
 void ecom_arena_free(ecom_arena *arena)
 {
     if (!arena)

@@ -39,23 +39,27 @@ static void on_closed(uv_handle_t *handle)
     free(c);
 }
 
-void ecom__http_conn_close(struct conn *c)
+/* @return 0: it is closing already. */
+static int begin_close(struct conn *c)
 {
     if (c->closing)
-        return;
+        return 0;
     c->closing = 1;
-    uv_close((uv_handle_t *)&c->tcp, on_closed);
+    ecom__http_conn_uncount_unread(c);
     uv_close((uv_handle_t *)&c->timer, on_closed);
+    return 1;
+}
+
+void ecom__http_conn_close(struct conn *c)
+{
+    if (begin_close(c))
+        uv_close((uv_handle_t *)&c->tcp, on_closed);
 }
 
 void ecom__http_conn_reset(struct conn *c)
 {
-    if (c->closing)
-        return;
-    c->closing = 1;
-    if (uv_tcp_close_reset(&c->tcp, on_closed) < 0)
+    if (begin_close(c) && uv_tcp_close_reset(&c->tcp, on_closed) < 0)
         uv_close((uv_handle_t *)&c->tcp, on_closed);
-    uv_close((uv_handle_t *)&c->timer, on_closed);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *buf)
@@ -141,7 +145,7 @@ size_t ecom__http_conn_unwritten(const struct conn *c)
 }
 
 /* Peers that take something of a large answer now and then are slow, not gone. */
-static int is_stuck(struct conn *c)
+int ecom__http_conn_is_stuck(struct conn *c)
 {
     size_t left = ecom__http_conn_unwritten(c);
     int stuck = left >= c->unwritten;
@@ -157,7 +161,7 @@ static void on_timer(uv_timer_t *timer)
     uint64_t now = uv_now(&c->loop->uv);
 
     c->timer_due = 0;
-    if (c->write_due && now >= c->write_due && is_stuck(c)) {
+    if (c->write_due && now >= c->write_due && ecom__http_conn_is_stuck(c)) {
         ecom__http_conn_reset(c);
     } else if (c->read_due && now >= c->read_due) {
         if (c->phase == HEAD)
@@ -198,6 +202,8 @@ void ecom__http_conn_pump(struct conn *c)
     }
     if (!c->closing)
         end_if_done(c);
+    if (!c->closing)
+        ecom__http_conn_count_unread(c);
     if (!c->closing)
         set_listening(c, !c->eof && !c->held && !c->paused && (!c->no_more || c->lingering));
     if (c->closing)

@@ -37,6 +37,8 @@ struct conn {
     int32_t eof, listening, lingering, closing;
     uint32_t writing; /* exchanges in the write that goes on */
     size_t unwritten; /* bytes of it, when last looked at */
+    size_t unread;    /* bytes of memory of what waits to be written; if any, in the loop's line: */
+    struct conn *unread_prev, *unread_next;
 
     struct ecom_exchange *upgrading; /* may make something else of the connection: what comes behind
                                       * it is not read before it is answered */
@@ -51,6 +53,9 @@ struct conn {
 
 /* Starts to end it; nothing more happens on it but that. */
 void ecom__http_conn_close(struct conn *c);
+/* Truth: the peer has taken nothing of the write that goes on since this was last asked. If it has,
+ * it has its time anew. */
+int ecom__http_conn_is_stuck(struct conn *c);
 /* After anything happened: writes, takes up reading, sets time-outs, ends what has ended. */
 void ecom__http_conn_pump(struct conn *c);
 
@@ -70,5 +75,11 @@ void ecom__http_conn_run_ready(struct conn *c);
 size_t ecom__http_conn_unwritten(const struct conn *c);
 /* Writes all answers whose turn it is. */
 void ecom__http_conn_flush(struct conn *c);
+
+/* Counts what waits on the connection. Beyond what the server may have of that, connections are
+ * reset, maybe this one. */
+void ecom__http_conn_count_unread(struct conn *c);
+/* Nothing waits on it any more: it is closing. */
+void ecom__http_conn_uncount_unread(struct conn *c);
 
 #endif

@@ -63,6 +63,15 @@ int ecom__http_exchange_count_body(struct ecom_exchange *x)
     return -1;
 }
 
+size_t ecom__http_exchange_waits(struct ecom_exchange *x)
+{
+    if (x->counted)
+        ecom_buf_free(&x->body);
+    uncount_body(x);
+    return sizeof(*x) + x->head.max * sizeof(*x->head.headers) + x->raw.cap + x->body.cap +
+           x->fields.cap + x->out.cap + x->answer.cap + ecom_arena_bytes(x->arena);
+}
+
 /* Its connection did not become one. */
 static void drop_channel(struct ecom_exchange *x)
 {

@@ -69,6 +69,9 @@ int ecom__http_exchange_begin(struct ecom_exchange *x, ecom_str head);
 /* Counts what the body has grown to. @return -1: all bodies together have more than they may; it is
  * given up. */
 int ecom__http_exchange_count_body(struct ecom_exchange *x);
+/* Of one that is done: bytes of memory that it keeps until its answer is written. Lets go of what
+ * it does not need for that, if it is large. */
+size_t ecom__http_exchange_waits(struct ecom_exchange *x);
 /* Answers with a problem instead of what the route does. */
 void ecom__http_exchange_refuse(struct ecom_exchange *x, const struct refusal *why);
 /* Truth: it is answered without waiting, on the loop. */

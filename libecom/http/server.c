@@ -42,6 +42,7 @@ static void set_defaults(ecom_http_options *opts)
     opts->max_url_bytes = or_default(opts->max_url_bytes, 8 << 10);
     opts->max_body_bytes = or_default(opts->max_body_bytes, 1 << 20);
     opts->max_bodies_bytes = or_default(opts->max_bodies_bytes, 256 << 20);
+    opts->max_unread_bytes = or_default(opts->max_unread_bytes, 256 << 20);
     opts->header_timeout_ms = ms_or_default(opts->header_timeout_ms, 10000);
     opts->body_timeout_ms = ms_or_default(opts->body_timeout_ms, 30000);
     opts->idle_timeout_ms = ms_or_default(opts->idle_timeout_ms, 75000);

@@ -57,7 +57,7 @@ struct ecom_http_server {
     uint32_t max_connections; /* the option, as far as there are descriptors */
     atomic_int stage;         /* enum stage */
     atomic_uint connections;
-    atomic_size_t bodies; /* bytes of memory that they have */
+    atomic_size_t bodies, unread; /* bytes of memory of what comes, and of what waits to go */
     pthread_mutex_t lock;
     pthread_cond_t ended;
     uint32_t alive; /* loops that have not ended, under lock */
@@ -70,6 +70,10 @@ struct listener {
     int32_t open;
 };
 
+struct line {
+    struct conn *first, *last;
+};
+
 /* An event loop with a thread, a listener and connections of its own. */
 struct loop {
     uv_loop_t uv;
@@ -78,6 +82,7 @@ struct loop {
     struct ecom_http_server *server;
     pthread_t thread;
     struct conn *conns;
+    struct line unread; /* whose answers wait to be read; who took something last is last */
     struct ecom_exchange *spare;
     uint32_t nspare;
     uint32_t away; /* exchanges that the pool has */

@@ -77,7 +77,9 @@ static void an_arena_keeps_its_bound_and_its_alignment(void)
     CHECK(a && b && (uintptr_t)b % 16 == 0 && (uintptr_t)a % 16 == 0, "unaligned");
     CHECK(!ecom_arena_alloc(arena, 6000), "past the bound");
     CHECK(!ecom_arena_alloc(arena, SIZE_MAX), "overflow");
+    CHECK_U64(10000, ecom_arena_bytes(arena));
     ecom_arena_reset(arena);
+    CHECK_U64(4096, ecom_arena_bytes(arena));
     CHECK(ecom_arena_alloc(arena, 5000), "not reusable");
     CHECK_STR("abc", ecom_arena_copy(arena, S("abc")));
     ecom_arena_free(arena);

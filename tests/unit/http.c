@@ -1,46 +1,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "http_wire.h"
-
-/* A gate that handlers wait at, so that tests decide what is in flight. */
-struct gate {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    int inside, open;
-};
-
-static struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0};
-
-static void gate_set(int open)
-{
-    pthread_mutex_lock(&gate.lock);
-    gate.open = open;
-    pthread_cond_broadcast(&gate.changed);
-    pthread_mutex_unlock(&gate.lock);
-}
-
-static void gate_await(int inside)
-{
-    pthread_mutex_lock(&gate.lock);
-    while (gate.inside != inside)
-        pthread_cond_wait(&gate.changed, &gate.lock);
-    pthread_mutex_unlock(&gate.lock);
-}
-
-static int pass_gate(void *user, ecom_exchange *x, ecom_error *err)
-{
-    (void)user, (void)err;
-    pthread_mutex_lock(&gate.lock);
-    gate.inside++;
-    pthread_cond_broadcast(&gate.changed);
-    while (!gate.open)
-        pthread_cond_wait(&gate.changed, &gate.lock);
-    gate.inside--;
-    pthread_cond_broadcast(&gate.changed);
-    pthread_mutex_unlock(&gate.lock);
-    return ecom_buf_append(ecom_exchange_out(x), S("through"));
-}
+#include "http_wait.h"
 
 static int hello(void *user, ecom_exchange *x, ecom_error *err)
 {

@@ -3,8 +3,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
-#include "ecom/shop.h"
-#include "http_wire.h"
+#include "http_wait.h"
 
 #define SECRET "0123456789abcdef0123456789abcdef"
 
@@ -529,22 +528,6 @@ static void health_readiness_and_metrics_have_routes(void)
     world_close(&w);
 }
 
-static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t gate_changed = PTHREAD_COND_INITIALIZER;
-static int gate_inside, gate_open;
-
-static int wait_at_gate(void *user, ecom_exchange *x, ecom_error *err)
-{
-    (void)user, (void)x, (void)err;
-    pthread_mutex_lock(&gate);
-    gate_inside++;
-    pthread_cond_broadcast(&gate_changed);
-    while (!gate_open)
-        pthread_cond_wait(&gate_changed, &gate);
-    pthread_mutex_unlock(&gate);
-    return ECOM_OK;
-}
-
 /* The gauge says when requests have arrived that nothing else shows. */
 static void await_queue(ecom_metrics *metrics, int64_t depth)
 {
@@ -557,7 +540,7 @@ static void await_queue(ecom_metrics *metrics, int64_t depth)
 
 static void a_request_above_the_queue_gets_503_at_once(void)
 {
-    static const ecom_route route = {.method = "GET", .pattern = "/", .handle = wait_at_gate};
+    static const ecom_route route = {.method = "GET", .pattern = "/", .handle = pass_gate};
     const ecom_str request = S("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     ecom_http_options opts = {.routes = &route, .nroutes = 1, .threads = 1, .max_queue = 2};
     ecom_metrics *metrics = opts.metrics = ecom_metrics_new();
@@ -567,10 +550,7 @@ static void a_request_above_the_queue_gets_503_at_once(void)
 
     CHECK(server && wire_open(&w[0], server), "no server");
     wire_send(&w[0], request);
-    pthread_mutex_lock(&gate);
-    while (gate_inside == 0)
-        pthread_cond_wait(&gate_changed, &gate);
-    pthread_mutex_unlock(&gate);
+    gate_await(1);
     CHECK(wire_open(&w[1], server), "no connection");
     wire_send(&w[1], S("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"));
     CHECK(wire_open(&w[2], server), "no connection");
@@ -581,10 +561,7 @@ static void a_request_above_the_queue_gets_503_at_once(void)
     CHECK_STR("1", wire_header(&a, "Retry-After"));
     CHECK(!wire_header(&a, "Connection").p, "closed");
     wire_answer_free(&a);
-    pthread_mutex_lock(&gate);
-    gate_open = 1;
-    pthread_cond_broadcast(&gate_changed);
-    pthread_mutex_unlock(&gate);
+    gate_set(1);
     for (int i = 0; i < 3; i++) {
         CHECK(wire_answer(&w[i > 0], 0, &a) && a.status == 200, "answer %d", i);
         wire_answer_free(&a);
@@ -595,130 +572,7 @@ static void a_request_above_the_queue_gets_503_at_once(void)
     ecom_metrics_free(metrics);
 }
 
-static void options_and_routes_that_cannot_work_are_refused(void)
-{
-    static const ecom_route bad[][2] = {
-        {{.method = "GET", .pattern = "x", .handle = who}},
-        {{.method = "GET", .pattern = NULL, .handle = who}},
-        {{.method = "G T", .pattern = "/", .handle = who}},
-        {{.method = "get", .pattern = "/", .handle = who}},
-        {{.method = "GET", .pattern = "/", .handle = NULL}},
-        {{.method = "GET", .pattern = "/{}", .handle = who}},
-        {{.method = "GET", .pattern = "/{a", .handle = who}},
-        {{.method = "GET", .pattern = "/{a}/{a}", .handle = who}},
-        {{.method = "GET", .pattern = "/\"", .handle = who}},
-        {{.method = "GET", .pattern = "/", .handle = who, .status = 600}},
-        {{.method = "GET", .pattern = "/", .handle = who, .flags = ECOM_ROUTE_AUTH}},
-        {{.method = "GET", .pattern = "/{a}", .handle = who},
-         {.method = "GET", .pattern = "/{b}", .handle = who}},
-        {{.method = "GET", .pattern = "/{a}", .handle = who},
-         {.method = "PUT", .pattern = "/{b}", .handle = who}},
-    };
-    ecom_http_server *server = NULL;
-    ecom_error e;
-
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        ecom_http_options opts = {
-            .size = sizeof(opts), .routes = bad[i], .nroutes = bad[i][1].method ? 2 : 1};
-        CHECK(ecom_http_server_new(&opts, &server, &e) == ECOM_E_INVAL, "case %zu", i);
-        CHECK(e.text[0], "case %zu has no text", i);
-    }
-    ecom_http_options opts = {.size = sizeof(opts), .port = 65536};
-    CHECK_CODE(ECOM_E_INVAL, ecom_http_server_new(&opts, &server, &e), e);
-    opts = (ecom_http_options){.size = sizeof(opts), .idle_timeout_ms = -1};
-    CHECK_CODE(ECOM_E_INVAL, ecom_http_server_new(&opts, &server, &e), e);
-    opts = (ecom_http_options){.size = sizeof(opts), .host = "256.1.1.1"};
-    CHECK_CODE(ECOM_OK, ecom_http_server_new(&opts, &server, &e), e);
-    CHECK_CODE(ECOM_E_UNAVAILABLE, ecom_http_server_start(server, &e), e);
-    ecom_http_server_free(server);
-    ecom_http_server_free(NULL);
-}
-
-/* With only so much memory, it is there whole or not at all. */
-static void a_server_that_runs_out_of_memory_while_made_leaks_nothing(void)
-{
-    ecom_http_server *server = NULL;
-    ecom_error e;
-
-    for (uint64_t n = 1;; n++) {
-        ecom_http_options opts = {.size = sizeof(opts),
-                                  .host = "127.0.0.1",
-                                  .routes = routes + 4,
-                                  .nroutes = 2,
-                                  .threads = 1};
-        check_alloc_fail_at(n);
-        int r = ecom_http_server_new(&opts, &server, &e);
-        if (r == ECOM_OK) {
-            r = ecom_http_server_start(server, &e);
-            ecom_http_server_free(server);
-        }
-        int failed = check_alloc_failed();
-        check_alloc_fail_at(0);
-        if (!failed)
-            break;
-        CHECK(r == ECOM_E_NOMEM || r == ECOM_E_UNAVAILABLE || r == ECOM_OK, "%d: %s", r, e.text);
-        CHECK(n < 1000, "no end of allocations");
-    }
-}
-
-static void an_openapi_document_has_at_most_256_records(void)
-{
-    static const ecom_field fields[] = {{.name = "id", .type = ECOM_TYPE_INT}};
-    static ecom_record records[257];
-    static ecom_route many[257];
-    static char names[257][8], patterns[257][8];
-    ecom_http_options opts = {.size = sizeof(opts), .name = "x", .version = "1", .routes = many};
-    ecom_buf out = {0};
-
-    for (int i = 0; i < 257; i++) {
-        snprintf(names[i], sizeof(names[i]), "R%d", i);
-        snprintf(patterns[i], sizeof(patterns[i]), "/r%d", i);
-        records[i] = (ecom_record){names[i], NULL, sizeof(int64_t), fields, 1};
-        many[i] = (ecom_route){
-            .method = "GET", .pattern = patterns[i], .handle = who, .response = &records[i]};
-    }
-    opts.nroutes = 257;
-    CHECK_I64(ECOM_E_TOOLARGE, ecom_http_openapi(&opts, &out));
-    CHECK_U64(0, out.n);
-    opts.nroutes = 256;
-    CHECK_I64(ECOM_OK, ecom_http_openapi(&opts, &out));
-    ecom_buf_free(&out);
-}
-
-static void an_operation_has_a_name_of_its_own_and_keys_their_limit(void)
-{
-    ecom_route twice[] = {{.method = "GET", .pattern = "/a", .handle = who, .operation = "getIt"},
-                          {.method = "GET", .pattern = "/b", .handle = who, .operation = "getIt"}};
-    const ecom_http_options opts = {.size = sizeof(opts), .routes = twice, .nroutes = 2};
-    static const char *const bad[] = {"", "1a", "_a", "a b", "a-b", "\xc3\xa4"};
-    ecom_http_server *server = NULL;
-    char most[32];
-    ecom_buf out = {0};
-    ecom_error e;
-
-    CHECK_CODE(ECOM_E_INVAL, ecom_http_server_new(&opts, &server, &e), e);
-    CHECK_TEXT("GET /b: operation getIt is GET /a already", e);
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        twice[1].operation = bad[i];
-        CHECK_CODE(ECOM_E_INVAL, ecom_http_server_new(&opts, &server, &e), e);
-        CHECK_TEXT("is not an identifier", e);
-    }
-    twice[1].operation = "getB_2";
-    twice[1].openapi = "[]";
-    CHECK_I64(ECOM_E_INVAL, ecom_http_openapi(&opts, &out));
-    twice[1].openapi = "{";
-    CHECK_I64(ECOM_E_INVAL, ecom_http_openapi(&opts, &out));
-    twice[1].openapi = "{}";
-    twice[0].flags = ECOM_ROUTE_IDEMPOTENT;
-    CHECK_I64(ECOM_OK, ecom_http_openapi(&opts, &out));
-    snprintf(most, sizeof(most), "\"maxLength\":%d,", ECOM_KEY_MAX);
-    CHECK_HAS(most, ecom_buf_str(&out));
-    ecom_buf_free(&out);
-}
-
 static const struct check_case cases[] = {
-    CASE(an_openapi_document_has_at_most_256_records),
-    CASE(an_operation_has_a_name_of_its_own_and_keys_their_limit),
     CASE(a_body_is_read_by_its_record_and_refused_with_the_field_at_fault),
     CASE(only_json_is_taken_where_a_record_is_expected),
     CASE(query_parameters_are_read_by_their_record),
@@ -732,8 +586,6 @@ static const struct check_case cases[] = {
     CASE(a_failure_of_ours_is_logged_once_with_its_cause_which_the_caller_is_not_told),
     CASE(health_readiness_and_metrics_have_routes),
     CASE(a_request_above_the_queue_gets_503_at_once),
-    CASE(options_and_routes_that_cannot_work_are_refused),
-    CASE(a_server_that_runs_out_of_memory_while_made_leaks_nothing),
 };
 
 CHECK_MAIN("http-api", cases)

@@ -6,52 +6,14 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "http_wire.h"
+#include "http_wait.h"
 
 #define H "Host: a\r\n"
 
-/* A gate that handlers wait at. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static int inside, is_open;
-
-static void gate_set(int open)
-{
-    pthread_mutex_lock(&lock);
-    is_open = open;
-    pthread_cond_broadcast(&changed);
-    pthread_mutex_unlock(&lock);
-}
-
-static void gate_await(int n)
-{
-    pthread_mutex_lock(&lock);
-    while (inside != n)
-        pthread_cond_wait(&changed, &lock);
-    pthread_mutex_unlock(&lock);
-}
-
-static int pass_gate(void *user, ecom_exchange *x, ecom_error *err)
+static int tell_inside(void *user, ecom_exchange *x, ecom_error *err)
 {
     (void)user, (void)err;
-    pthread_mutex_lock(&lock);
-    inside++;
-    pthread_cond_broadcast(&changed);
-    while (!is_open)
-        pthread_cond_wait(&changed, &lock);
-    inside--;
-    pthread_cond_broadcast(&changed);
-    pthread_mutex_unlock(&lock);
-    return ecom_buf_append(ecom_exchange_out(x), S("through"));
-}
-
-static int count(void *user, ecom_exchange *x, ecom_error *err)
-{
-    (void)user, (void)err;
-    pthread_mutex_lock(&lock);
-    int n = inside;
-    pthread_mutex_unlock(&lock);
-    return ecom_buf_printf(ecom_exchange_out(x), "%d", n);
+    return ecom_buf_printf(ecom_exchange_out(x), "%d", gate_inside());
 }
 
 struct note {
@@ -89,6 +51,9 @@ static int flood(void *user, ecom_exchange *x, ecom_error *err)
     return ECOM_OK;
 }
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+
 /* Requests that were handed on, until the test answers them. */
 static ecom_exchange *handed_on[8];
 static int nhanded;
@@ -123,13 +88,13 @@ static void await_handed(int n)
 static const ecom_route routes[] = {
     {.method = "GET", .pattern = "/gate", .handle = pass_gate},
     {.method = "POST", .pattern = "/gate", .handle = pass_gate},
-    {.method = "GET", .pattern = "/count", .handle = count},
+    {.method = "GET", .pattern = "/count", .handle = tell_inside},
     {.method = "POST", .pattern = "/notes", .handle = add_note, .request = &note_record},
     {.method = "GET", .pattern = "/things/{id}", .handle = missing},
     {.method = "GET", .pattern = "/flood", .handle = flood},
     {.method = "GET", .pattern = "/later", .handle = hand_on},
     {.method = "GET", .pattern = "/at-once", .handle = answer_at_once},
-    {.method = "GET", .pattern = "/loop", .handle = count, LOOP},
+    {.method = "GET", .pattern = "/loop", .handle = tell_inside, LOOP},
     {.method = "POST", .pattern = "/loop", .handle = add_note, .request = &note_record, LOOP},
     {.method = "GET", .pattern = "/loop/{id}", .handle = missing, LOOP},
 };

@@ -135,6 +135,29 @@ void wire_answer_free(struct wire_answer *a)
     ecom_buf_free(&a->raw);
 }
 
+int wire_takes(struct wire *w, ecom_str want)
+{
+    char got[1024];
+    size_t have = w->in.n < want.n ? w->in.n : want.n;
+
+    if (want.n > sizeof(got))
+        return 0;
+    if (have)
+        memcpy(got, w->in.p, have);
+    memmove(w->in.p, w->in.p + have, w->in.n - have);
+    w->in.n -= have;
+    while (have < want.n) {
+        ssize_t n = recv(w->fd, got + have, want.n - have, 0);
+        if (n <= 0)
+            break;
+        have += (size_t)n;
+    }
+    int ok = have == want.n && memcmp(got, want.p, have) == 0;
+    if (!ok)
+        printf("# want %zu bytes, got %zu: %.*s\n", want.n, have, (int)have, got);
+    return ok;
+}
+
 int wire_at_end(struct wire *w)
 {
     struct pollfd p = {w->fd, POLLIN, 0};

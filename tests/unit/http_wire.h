@@ -33,6 +33,8 @@ int wire_answer(struct wire *w, int head, struct wire_answer *out);
 /* A header of it; p NULL: none. */
 ecom_str wire_header(const struct wire_answer *a, const char *name);
 void wire_answer_free(struct wire_answer *a);
+/* Takes these bytes. Truth: they came, and no others. */
+int wire_takes(struct wire *w, ecom_str want);
 /* Truth: the peer has closed, and nothing came before that. */
 int wire_at_end(struct wire *w);
 

@@ -4,20 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../unit/graphql_jobs.h"
 #include "ecom/subscribe.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-enum { MAX_JOBS = 64 };
-
 static struct {
     int closed, dropped, listening;
     ecom_graphql_stream *stream;
-    struct {
-        void (*fn)(void *arg, int cancelled);
-        void *arg;
-    } jobs[MAX_JOBS];
-    int njobs;
+    struct jobs jobs;
 } it;
 
 static void must(int ok)
@@ -71,23 +66,6 @@ static void set_timer(void *user, int32_t ms)
     must(ms >= -1);
 }
 
-static int run(void *user, void (*fn)(void *arg, int cancelled), void *arg)
-{
-    (void)user;
-    if (it.njobs == MAX_JOBS)
-        return ECOM_E_UNAVAILABLE;
-    it.jobs[it.njobs].fn = fn;
-    it.jobs[it.njobs++].arg = arg;
-    return ECOM_OK;
-}
-
-static void run_jobs(int cancelled)
-{
-    for (int i = 0; i < it.njobs; i++)
-        it.jobs[i].fn(it.jobs[i].arg, cancelled);
-    it.njobs = 0;
-}
-
 static void *make_context(void *user, ecom_arena *arena)
 {
     (void)user;
@@ -125,7 +103,7 @@ static void hear(ecom_graphql_socket *socket, ecom_str line)
     const ecom_graphql_event event = {.size = sizeof(event), .root = &root};
 
     if (line.n && line.p[0] == '\1') {
-        run_jobs(0);
+        jobs_run(&it.jobs, 0);
         if (it.stream && ecom_graphql_stream_push(it.stream, &event) < 0)
             must(it.stream != NULL);
         line.p++, line.n--;
@@ -145,12 +123,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     const ecom_graphql_socket_options options = {
         .size = sizeof(options),
         .graphql = g,
+        .user = &it.jobs,
         .max_operations = 3,
         .max_events = 2,
         .send = send_message,
         .close = close_socket,
         .set_timer = set_timer,
-        .run = run,
+        .run = jobs_order,
         .context = make_context,
         .init = init,
         .drop = drop,
@@ -163,9 +142,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         rest.p += line.n + (end != NULL);
         rest.n -= line.n + (end != NULL);
     }
-    run_jobs(n % 2);
+    jobs_run(&it.jobs, n % 2);
     ecom_graphql_socket_free(socket);
-    run_jobs(1);
+    jobs_run(&it.jobs, 1);
     must(it.dropped == 1 && it.listening == 0);
     return 0;
 }

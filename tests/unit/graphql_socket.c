@@ -1,9 +1,8 @@
 /* Live requests over graphql-transport-ws, on threads and time of our own. */
-#include "graphql_source.h"
-
 #include <string.h>
 
-enum { MAX_JOBS = 16 };
+#include "graphql_jobs.h"
+#include "graphql_source.h"
 
 static struct {
     ecom_graphql *graphql;
@@ -12,11 +11,8 @@ static struct {
     int code;
     char reason[200];
     int32_t timer_ms;
-    struct {
-        void (*fn)(void *arg, int cancelled);
-        void *arg;
-    } jobs[MAX_JOBS];
-    int njobs, no_room, dropped, deaf, full;
+    struct jobs jobs;
+    int dropped, deaf, full;
 } ws;
 
 static int ws_send(void *user, ecom_str message)
@@ -41,22 +37,9 @@ static void ws_set_timer(void *user, int32_t ms)
     ws.timer_ms = ms;
 }
 
-static int ws_run(void *user, void (*fn)(void *arg, int cancelled), void *arg)
-{
-    (void)user;
-    if (ws.no_room || ws.njobs == MAX_JOBS)
-        return ECOM_E_UNAVAILABLE;
-    ws.jobs[ws.njobs].fn = fn;
-    ws.jobs[ws.njobs++].arg = arg;
-    return ECOM_OK;
-}
-
-/* Runs what is on order, and what that orders. */
 static void run_jobs(int cancelled)
 {
-    for (int i = 0; i < ws.njobs; i++)
-        ws.jobs[i].fn(ws.jobs[i].arg, cancelled);
-    ws.njobs = 0;
+    jobs_run(&ws.jobs, cancelled);
 }
 
 static void *ws_context(void *user, ecom_arena *arena)
@@ -93,13 +76,14 @@ static void ws_open(void)
 {
     ecom_graphql_socket_options options = {
         .size = sizeof(options),
+        .user = &ws.jobs,
         .max_operations = 2,
         .max_events = 2,
         .env = &source.world.env,
         .send = ws_send,
         .close = ws_close,
         .set_timer = ws_set_timer,
-        .run = ws_run,
+        .run = jobs_order,
         .context = ws_context,
         .init = ws_init,
         .drop = ws_drop,
@@ -207,7 +191,7 @@ static void parts_wait_until_there_is_room(void)
     run_jobs(0);
     expect_said(SECOND);
     ecom_graphql_socket_resume(ws.socket);
-    CHECK(ws.njobs == 0, "%d jobs", ws.njobs);
+    CHECK(ws.jobs.n == 0, "%d jobs", ws.jobs.n);
     ws_finish();
 }
 
@@ -236,7 +220,7 @@ static void a_subscription_goes_on_until_its_source_ends(void)
     hear(SUBSCRIBE("s", "subscription { count { n } }"));
     run_jobs(0);
     expect_said("");
-    CHECK(source_push(1, "x") == ECOM_OK && source_push(2, NULL) == ECOM_OK && ws.njobs == 1,
+    CHECK(source_push(1, "x") == ECOM_OK && source_push(2, NULL) == ECOM_OK && ws.jobs.n == 1,
           "push");
     run_jobs(0);
     expect_said("{\"type\":\"next\",\"id\":\"s\",\"payload\":{\"data\":{\"count\":{\"n\":1}}}}\n"
@@ -287,10 +271,10 @@ static void one_operation_too_many_is_refused_by_its_bound(void)
     hear(SUBSCRIBE("3", "{ hello }"));
     CHECK(strstr(ws.said.p, "More than 2 operations at a time on this connection (max_operations)"),
           "%s", ws.said.p);
-    CHECK(ws.code == 0 && ws.njobs == 2, "%d jobs", ws.njobs);
+    CHECK(ws.code == 0 && ws.jobs.n == 2, "%d jobs", ws.jobs.n);
     run_jobs(0);
     hear(SUBSCRIBE("3", "{ hello }"));
-    CHECK(ws.njobs == 1, "%d jobs", ws.njobs);
+    CHECK(ws.jobs.n == 1, "%d jobs", ws.jobs.n);
     ws_finish();
 }
 
@@ -311,15 +295,15 @@ static void one_event_too_many_ends_the_operation_by_its_bound(void)
 static void what_cannot_be_run_is_an_error(void)
 {
     ws_ready();
-    ws.no_room = 1;
+    ws.jobs.no_room = 1;
     hear(SUBSCRIBE("q", "{ hello }"));
     expect_said(
         "{\"type\":\"error\",\"id\":\"q\",\"payload\":[{\"message\":\"Too many requests are "
         "waiting; try again later.\",\"extensions\":{\"code\":\"UNAVAILABLE\"}}]}\n");
-    ws.no_room = 0;
+    ws.jobs.no_room = 0;
     hear(SUBSCRIBE("s", "subscription { count { n } }"));
     run_jobs(0);
-    ws.no_room = 1;
+    ws.jobs.no_room = 1;
     CHECK(source_push(1, NULL) == ECOM_OK, "push");
     CHECK(strstr(ws.said.p, "Too many requests") && source.cancelled == 1, "%s", ws.said.p);
     ws_finish();
@@ -368,7 +352,7 @@ static void messages_that_are_none_close_with_4400(void)
         hear(later[i]);
         CHECK(ws.code == 4400 && ws.reason[0], "%s: %d", later[i], ws.code);
         hear(SUBSCRIBE("x", "{ hello }"));
-        CHECK(ws.njobs == 0, "it still runs");
+        CHECK(ws.jobs.n == 0, "it still runs");
         ws_finish();
     }
 }
@@ -508,6 +492,7 @@ static void short_of_memory_a_socket_leaks_nothing(void)
     }
     CHECK(!failed, "no end of allocations");
 }
+
 static const struct check_case cases[] = {
     CASE(queries_and_mutations_are_answered_once_and_complete),
     CASE(parts_come_as_they_are_ready_and_then_it_is_complete),
@@ -531,4 +516,4 @@ static const struct check_case cases[] = {
     CASE(short_of_memory_a_socket_leaks_nothing),
     CASE(short_of_memory_parts_leak_nothing),
 };
-CHECK_MAIN("graphql_socket", cases)
+CHECK_MAIN("graphql-socket", cases)

@@ -10,8 +10,9 @@
 #include <string.h>
 
 enum { POLL_MS = 1000, PAUSE_MS = 500, AT_ONCE = 256, EVENT_BYTES = 8 << 20 };
-enum { TOPICS = 2, PARTITIONS = 64 };  /* of each topic, those whose places ids tell */
-enum { DIGITS = 19 };                  /* of an offset, at most */
+enum { TOPICS = 2, PARTITIONS = 64 }; /* of each topic, those whose places ids tell */
+enum { DIGITS = 19 };                 /* of an offset, at most */
+enum { PLACES_BYTES = TOPICS * PARTITIONS * (DIGITS + 1) };
 enum { BACK = HUB_KEPT / TOPICS / 8 }; /* events of a partition, from before the start */
 /* How long an event waits for the one before it, which comes by another topic. */
 enum { EARLY_MS = 200 };
@@ -21,17 +22,19 @@ struct places {
     int64_t next[TOPICS][PARTITIONS];
 };
 
-/* An event, as all who want it share it. */
+/* An event, as all who want it share it. Thousands are kept, so each takes what it needs. */
 struct happening {
     atomic_uint refs;
-    ecom_arena *arena; /* holds the rest */
-    ecom_str id;       /* the hub's places when it was told, for who comes back */
-    ecom_str order_id, user_id, correlation_id, body;
+    ecom_str order_id, user_id, correlation_id, body; /* in its text */
+    char *id; /* the hub's places when it was told, for who comes back; or NULL, short of memory */
     int32_t begins; /* its order: nothing comes before it */
     int32_t old;    /* it was on the bus before the hub was */
     int32_t topic, partition;
     int64_t offset;
-    const ecom_json *json; /* under the hub's lock, once somebody wants it */
+    /* Under the hub's lock, once somebody wants it. */
+    ecom_arena *arena;
+    const ecom_json *json;
+    char text[];
 };
 
 struct listener {
@@ -48,7 +51,7 @@ struct hub {
     ecom_member *member;                  /* the thread's, but to wake it; changed under the lock */
     struct happening *early[2 * AT_ONCE]; /* the thread's */
     size_t nearly;
-    ecom_arena *reading; /* the thread's: what the event at hand is checked by */
+    ecom_arena *reading; /* the thread's: what the event at hand is checked by, and not kept with */
     struct places told;  /* the thread's */
     int64_t since_ms;    /* when it began to listen */
     ecom_str topics[TOPICS];
@@ -94,15 +97,14 @@ static char *add_places(char *p, const int64_t *next)
 }
 
 /* `3.0.12-1`: the partitions of one topic, then those of the other; the same whichever process says
- * it. Written for every event, so not by printf(). p NULL: out of memory, and nobody can come back
- * to that event. */
-static ecom_str write_places(const struct places *places, ecom_arena *arena)
+ * it. Written for every event, so not by printf(). To be freed; NULL: out of memory. */
+static char *write_places(const struct places *places)
 {
-    char text[TOPICS * PARTITIONS * (DIGITS + 1)], *p = add_places(text, places->next[0]);
+    char text[PLACES_BYTES], *p = add_places(text, places->next[0]);
 
     *p++ = '-';
     p = add_places(p, places->next[1]);
-    return ecom_arena_copy(arena, (ecom_str){text, (size_t)(p - text)});
+    return strndup(text, (size_t)(p - text));
 }
 
 /* Truth: write_places() may have written it. */
@@ -132,8 +134,11 @@ static void unref(void *owner)
 {
     struct happening *h = owner;
 
-    if (h && atomic_fetch_sub_explicit(&h->refs, 1, memory_order_acq_rel) == 1)
-        ecom_arena_free(h->arena);
+    if (!h || atomic_fetch_sub_explicit(&h->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    ecom_arena_free(h->arena);
+    free(h->id);
+    free(h);
 }
 
 static struct happening *ref(struct happening *h)
@@ -174,8 +179,14 @@ static const ecom_json *with_correlation(const ecom_json *json, ecom_str id, eco
  * @return NULL: out of memory. */
 static const ecom_json *json_of(struct happening *h)
 {
-    if (!h->json && ecom_json_parse(h->body, NULL, h->arena, &h->json, NULL) == ECOM_OK)
+    if (h->json || !(h->arena = ecom_arena_new(EVENT_BYTES)))
+        return h->json;
+    if (ecom_json_parse(h->body, NULL, h->arena, &h->json, NULL) == ECOM_OK) {
         h->json = with_correlation(h->json, h->correlation_id, h->arena);
+    } else {
+        ecom_arena_free(h->arena);
+        h->arena = NULL;
+    }
     return h->json;
 }
 
@@ -189,21 +200,40 @@ static ecom_str text_of(const ecom_record *record, const void *event, const char
     return (ecom_str){NULL, 0};
 }
 
-/* Keeps of an event what the hub needs of it. Truth: there was memory for it. */
-static int keep_texts(struct happening *h, const ecom_contract *contract, const void *event,
-                      ecom_str body)
+/* Copies a text behind the last one. */
+static ecom_str keep_text(char **end, ecom_str text)
 {
-    const ecom_envelope *envelope = event;
+    const ecom_str kept = {*end, text.n};
 
-    h->body = ecom_arena_copy(h->arena, body);
-    h->order_id = ecom_arena_copy(h->arena, text_of(contract->record, event, "orderId"));
-    h->user_id = ecom_arena_copy(h->arena, text_of(contract->record, event, "userId"));
-    h->correlation_id = ecom_arena_copy(h->arena, envelope->correlation_id);
-    return h->body.p && h->order_id.p && h->user_id.p && h->correlation_id.p;
+    if (text.n)
+        memcpy(*end, text.p, text.n);
+    *end += text.n;
+    return kept;
 }
 
-/* NULL: none of the shop's events, or out of memory. What it was checked by is not kept with it:
- * thousands are. */
+/* What the hub needs of an event. @return NULL: out of memory. */
+static struct happening *happening_new(const ecom_contract *contract, const void *event,
+                                       ecom_str body)
+{
+    const ecom_str order_id = text_of(contract->record, event, "orderId");
+    const ecom_str user_id = text_of(contract->record, event, "userId");
+    const ecom_str correlation_id = ((const ecom_envelope *)event)->correlation_id;
+    struct happening *h =
+        calloc(1, sizeof(*h) + order_id.n + user_id.n + correlation_id.n + body.n);
+
+    if (!h)
+        return NULL;
+    char *end = h->text;
+    atomic_init(&h->refs, 1);
+    h->order_id = keep_text(&end, order_id);
+    h->user_id = keep_text(&end, user_id);
+    h->correlation_id = keep_text(&end, correlation_id);
+    h->body = keep_text(&end, body);
+    h->begins = contract == &ecom_order_created_contract;
+    return h;
+}
+
+/* NULL: none of the shop's events, or out of memory. */
 static struct happening *read_event(const struct hub *hub, const ecom_msg *msg)
 {
     const ecom_contract *contract;
@@ -212,20 +242,13 @@ static struct happening *read_event(const struct hub *hub, const ecom_msg *msg)
     ecom_arena_reset(hub->reading);
     if (ecom_event_decode(ecom_shop_contracts, msg, hub->reading, &contract, &event, NULL) < 0)
         return NULL;
-    ecom_arena *arena = ecom_arena_new(EVENT_BYTES);
-    struct happening *h = arena ? ecom_arena_alloc(arena, sizeof(*h)) : NULL;
-    if (h)
-        h->arena = arena;
-    if (!h || !keep_texts(h, contract, event, msg->body)) {
-        ecom_arena_free(arena);
+    struct happening *h = happening_new(contract, event, msg->body);
+    if (!h)
         return NULL;
-    }
-    atomic_init(&h->refs, 1);
     h->old = msg->time_ms < hub->since_ms;
     h->topic = !ecom_str_eq(msg->topic, hub->topics[0]);
     h->partition = msg->partition;
     h->offset = msg->offset;
-    h->begins = contract == &ecom_order_created_contract;
     return h;
 }
 
@@ -248,7 +271,7 @@ static int wants(const struct listener *l, const struct happening *h)
  * which this process heard of it. */
 struct again {
     struct happening *h;
-    ecom_arena *arena;
+    char *id;
 };
 
 static void again_free(void *owner)
@@ -256,38 +279,41 @@ static void again_free(void *owner)
     struct again *again = owner;
 
     unref(again->h);
-    ecom_arena_free(again->arena);
+    free(again->id);
+    free(again);
 }
 
-static int add_seen(const struct listener *l, struct happening *h, ecom_graphql_event *event)
+/* NULL: out of memory. */
+static struct again *again_new(const struct listener *l, struct happening *h)
 {
-    ecom_arena *arena = ecom_arena_new(EVENT_BYTES);
-    struct again *again = arena ? ecom_arena_alloc(arena, sizeof(*again)) : NULL;
+    struct again *again = malloc(sizeof(*again));
     struct places seen;
 
-    if (!again || !read_places(h->id, &seen)) {
-        ecom_arena_free(arena);
-        return ECOM_E_NOMEM;
+    if (!again || !h->id || !read_places(ecom_str_of(h->id), &seen)) {
+        free(again);
+        return NULL;
     }
     for (int t = 0; t < TOPICS; t++)
         for (int i = 0; i < PARTITIONS; i++)
             if (seen.next[t][i] < l->after->next[t][i])
                 seen.next[t][i] = l->after->next[t][i];
-    *again = (struct again){ref(h), arena};
-    event->id = write_places(&seen, arena);
-    event->owner = again;
-    event->drop = again_free;
-    return ECOM_OK;
+    *again = (struct again){ref(h), write_places(&seen)};
+    return again;
 }
 
 /* With the lock held, of an event whose json_of() is there. Short of memory it goes without an id:
  * nobody can come back to it. */
 static ecom_graphql_event event_for(const struct listener *l, struct happening *h)
 {
-    ecom_graphql_event event = {.size = sizeof(event), .root = h->json, .id = h->id};
+    ecom_graphql_event event = {.size = sizeof(event), .root = h->json};
+    struct again *again = l->after ? again_new(l, h) : NULL;
 
-    if (!l->after || add_seen(l, h, &event) < 0) {
-        event.id = l->after ? (ecom_str){NULL, 0} : h->id;
+    if (again) {
+        event.id = ecom_str_of(again->id);
+        event.owner = again;
+        event.drop = again_free;
+    } else {
+        event.id = ecom_str_of(l->after ? NULL : h->id);
         event.owner = ref(h);
         event.drop = unref;
     }
@@ -338,7 +364,7 @@ static void tell(struct hub *hub, struct happening *h)
 
     if (h->partition < PARTITIONS)
         hub->told.next[h->topic][h->partition] = h->offset + 1;
-    h->id = write_places(&hub->told, h->arena);
+    h->id = write_places(&hub->told);
     pthread_mutex_lock(&hub->lock);
     keep(hub, h);
     struct delivery *all = collect(hub, h, &n);

@@ -81,6 +81,9 @@ int ecom__gql_collect(struct gql_execution *x, struct gql_batch *batch);
 int ecom__gql_flag(const struct gql_execution *x, const struct gql_directive *d, int otherwise);
 /* Runs x->next_level; what comes out of it is the next. */
 void ecom__gql_run_level(struct gql_execution *x);
+/* Runs some groups of the operation's own batch, and all levels below them. */
+void ecom__gql_run_groups(struct gql_execution *x, struct gql_batch *root, uint32_t first,
+                          uint32_t n);
 /* The objects among the items of a cohort's lists are batches of the next level. */
 void ecom__gql_gather_items(struct gql_execution *x, struct gql_cohort *cohort);
 

@@ -1,4 +1,5 @@
 #include "hub.h"
+#include "places.h"
 
 #include "libecom/base/wait.h"
 
@@ -10,17 +11,9 @@
 #include <string.h>
 
 enum { POLL_MS = 1000, PAUSE_MS = 500, AT_ONCE = 256, EVENT_BYTES = 8 << 20 };
-enum { TOPICS = 2, PARTITIONS = 64 }; /* of each topic, those whose places ids tell */
-enum { DIGITS = 19 };                 /* of an offset, at most */
-enum { PLACES_BYTES = TOPICS * PARTITIONS * (DIGITS + 1) };
-enum { BACK = HUB_KEPT / TOPICS / 8 }; /* events of a partition, from before the start */
+enum { BACK = HUB_KEPT / PLACES_TOPICS / 8 }; /* events of a partition, from before the start */
 /* How long an event waits for the one before it, which comes by another topic. */
 enum { EARLY_MS = 200 };
-
-/* How far somebody has come: of each partition, the offset behind the last event. */
-struct places {
-    int64_t next[TOPICS][PARTITIONS];
-};
 
 /* An event, as all who want it share it. Thousands are kept, so each takes what it needs. */
 struct happening {
@@ -54,7 +47,7 @@ struct hub {
     ecom_arena *reading; /* the thread's: what the event at hand is checked by, and not kept with */
     struct places told;  /* the thread's */
     int64_t since_ms;    /* when it began to listen */
-    ecom_str topics[TOPICS];
+    ecom_str topics[PLACES_TOPICS];
     const ecom_env *env;
     const ecom_log *log;
     pthread_t thread;
@@ -67,66 +60,6 @@ struct hub {
     struct happening *kept[HUB_KEPT]; /* a ring */
     size_t next, nkept;
 };
-
-/* ---- places */
-
-static char *add_number(char *p, int64_t n)
-{
-    char digits[DIGITS];
-    int i = DIGITS;
-
-    do
-        digits[--i] = (char)('0' + n % 10);
-    while (n /= 10);
-    memcpy(p, digits + i, (size_t)(DIGITS - i));
-    return p + DIGITS - i;
-}
-
-static char *add_places(char *p, const int64_t *next)
-{
-    int n = PARTITIONS;
-
-    while (n > 0 && next[n - 1] == 0)
-        n--;
-    for (int i = 0; i < n; i++) {
-        if (i)
-            *p++ = '.';
-        p = add_number(p, next[i]);
-    }
-    return p;
-}
-
-/* `3.0.12-1`: the partitions of one topic, then those of the other; the same whichever process says
- * it. Written for every event, so not by printf(). To be freed; NULL: out of memory. */
-static char *write_places(const struct places *places)
-{
-    char text[PLACES_BYTES], *p = add_places(text, places->next[0]);
-
-    *p++ = '-';
-    p = add_places(p, places->next[1]);
-    return strndup(text, (size_t)(p - text));
-}
-
-/* Truth: write_places() may have written it. */
-static int read_places(ecom_str text, struct places *out)
-{
-    size_t topic = 0, partition = 0, digits = 0;
-
-    *out = (struct places){0};
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        int64_t *next = &out->next[topic][partition];
-        if (c >= '0' && c <= '9' && ++digits <= 18)
-            *next = *next * 10 + (c - '0');
-        else if (c == '.' && digits && ++partition < PARTITIONS)
-            digits = 0;
-        else if (c == '-' && ++topic < TOPICS)
-            partition = digits = 0;
-        else
-            return 0;
-    }
-    return topic == TOPICS - 1;
-}
 
 /* ---- events */
 
@@ -257,7 +190,8 @@ static struct happening *read_event(const struct hub *hub, const ecom_msg *msg)
 static int is_new(const struct listener *l, const struct happening *h)
 {
     if (l->after)
-        return h->partition >= PARTITIONS || h->offset >= l->after->next[h->topic][h->partition];
+        return h->partition >= PLACES_PARTITIONS ||
+               h->offset >= l->after->next[h->topic][h->partition];
     return l->from_kept || !h->old;
 }
 
@@ -289,15 +223,12 @@ static struct again *again_new(const struct listener *l, struct happening *h)
     struct again *again = malloc(sizeof(*again));
     struct places seen;
 
-    if (!again || !h->id || !read_places(ecom_str_of(h->id), &seen)) {
+    if (!again || !h->id || !places_read(ecom_str_of(h->id), &seen)) {
         free(again);
         return NULL;
     }
-    for (int t = 0; t < TOPICS; t++)
-        for (int i = 0; i < PARTITIONS; i++)
-            if (seen.next[t][i] < l->after->next[t][i])
-                seen.next[t][i] = l->after->next[t][i];
-    *again = (struct again){ref(h), write_places(&seen)};
+    places_join(&seen, l->after);
+    *again = (struct again){ref(h), places_write(&seen)};
     return again;
 }
 
@@ -362,9 +293,9 @@ static void tell(struct hub *hub, struct happening *h)
 {
     size_t n;
 
-    if (h->partition < PARTITIONS)
+    if (h->partition < PLACES_PARTITIONS)
         hub->told.next[h->topic][h->partition] = h->offset + 1;
-    h->id = write_places(&hub->told);
+    h->id = places_write(&hub->told);
     pthread_mutex_lock(&hub->lock);
     keep(hub, h);
     struct delivery *all = collect(hub, h, &n);
@@ -455,8 +386,8 @@ static struct listener *listener_new(const struct hub_wish *wish)
     if (wish->order_id.n)
         memcpy(l->text + wish->user_id.n, wish->order_id.p, wish->order_id.n);
     l->from_kept = wish->from_kept;
-    if (l->after && !read_places(wish->after, l->after))
-        *l->after = (struct places){0};
+    if (l->after)
+        (void)places_read(wish->after, l->after); /* any other text: from the beginning */
     return l;
 }
 
@@ -529,7 +460,7 @@ static int subscribe(struct hub *hub, ecom_error *err)
 {
     const ecom_subscription wish = {.size = sizeof(wish),
                                     .topics = hub->topics,
-                                    .ntopics = TOPICS,
+                                    .ntopics = PLACES_TOPICS,
                                     .start = ECOM_START_LATEST,
                                     .back = BACK};
     ecom_member *member = NULL;

@@ -94,8 +94,10 @@ static ecom_str cut(ecom_str s, size_t max)
     return (ecom_str){s.p, s.n < max ? s.n : max};
 }
 
-int ecom__dead_letter_make(const ecom_msg *msg, const ecom__dead_reason *reason, int slim,
-                           ecom_arena *arena, ecom_msg *out, ecom_error *err)
+/* @p slim: without body and headers of the original. The arena holds what @p out points to, beside
+ * what it shares with @p msg. */
+static int make(const ecom_msg *msg, const ecom__dead_reason *reason, int slim, ecom_arena *arena,
+                ecom_msg *out, ecom_error *err)
 {
     struct letter letter = {.arena = arena};
     char topic[ECOM_BUS_MAX_NAME + sizeof(ECOM__DLQ_SUFFIX)];
@@ -123,21 +125,22 @@ int ecom__dead_letter_make(const ecom_msg *msg, const ecom__dead_reason *reason,
     return ECOM_OK;
 }
 
+static int publish(ecom_bus *bus, const ecom_msg *msg, const ecom__dead_reason *reason, int slim,
+                   ecom_arena *arena, ecom_error *err)
+{
+    ecom_msg letter;
+
+    ecom_arena_reset(arena);
+    int r = make(msg, reason, slim, arena, &letter, err);
+    return r < 0 ? r : ecom_bus_publish(bus, &letter, 1, NULL, err);
+}
+
 int ecom__dead_letter_publish(ecom_bus *bus, const ecom_msg *msg, const ecom__dead_reason *reason,
                               ecom_arena *arena, ecom_error *err)
 {
-    ecom_msg letter;
-    ecom_error refused = {0};
+    int r = publish(bus, msg, reason, 0, arena, err);
 
-    for (int slim = 0;; slim = 1) {
-        ecom_arena_reset(arena);
-        int r = ecom__dead_letter_make(msg, reason, slim, arena, &letter, err);
-        if (r == ECOM_OK)
-            r = ecom_bus_publish(bus, &letter, 1, NULL, slim ? err : &refused);
-        if (slim || (r != ECOM_E_INVAL && r != ECOM_E_TOOLARGE)) {
-            if (r < 0 && !slim && refused.code && err)
-                *err = refused;
-            return r;
-        }
-    }
+    if (r == ECOM_E_INVAL || r == ECOM_E_TOOLARGE)
+        r = publish(bus, msg, reason, 1, arena, err);
+    return r;
 }

@@ -14,15 +14,10 @@ typedef struct ecom__dead_reason {
     int64_t now_ms;
 } ecom__dead_reason;
 
-/* Makes the message for `<topic>.dlq`: the original's key, body and headers, and the x-dlq-* ones.
- * It always keeps the limits of the bus: what a foreign producer sent beyond them is cut, and
- * x-dlq-cut says so (the whole is at its offset still).
- * @param slim   1: without body and headers of the original; for a bus that refused the whole.
- * @param arena  holds what @p out points to, beside what it shares with @p msg.
- * @return ECOM_E_NOMEM. */
-int ecom__dead_letter_make(const ecom_msg *msg, const ecom__dead_reason *reason, int slim,
-                           ecom_arena *arena, ecom_msg *out, ecom_error *err);
-/* Makes it and publishes it durably; the slim one when the bus refuses the whole. */
+/* Publishes the message for `<topic>.dlq` durably: the original's key, body and headers, and the
+ * x-dlq-* ones. It always keeps the limits of the bus: what a foreign producer sent beyond them is
+ * cut, and x-dlq-cut says so (the whole is at its offset still). Where the bus refuses the whole it
+ * goes without body and headers of the original. */
 int ecom__dead_letter_publish(ecom_bus *bus, const ecom_msg *msg, const ecom__dead_reason *reason,
                               ecom_arena *arena, ecom_error *err);
 

@@ -459,15 +459,34 @@ static int check_query(ecom_query *query, ecom_error *err)
     return r < 0 ? r : check_limit(&query->limit, err);
 }
 
+struct finding {
+    ecom_row_fn row;
+    void *user;
+    int strange;
+};
+
+/* What a database holds may be by other hands: who gets a row relies on the limits of what is put.
+ */
+static int check_row(void *user, const ecom_row *row)
+{
+    struct finding *finding = user;
+
+    finding->strange = row->id.n < 1 || row->id.n > ECOM_STORE_MAX_ID;
+    return finding->strange ? 1 : finding->row(finding->user, row);
+}
+
 int ecom_store_find(ecom_store *store, const ecom_query *query, ecom_row_fn row, void *user,
                     int *more, ecom_error *err)
 {
+    struct finding finding = {row, user, 0};
     ecom_query checked = *query;
     int cut, r = check_query(&checked, err);
 
     if (r < 0 || (r = enter(store, err)) < 0)
         return r;
-    r = store->ops.find(store->self, &checked, row, user, &cut, err);
+    r = store->ops.find(store->self, &checked, check_row, &finding, &cut, err);
+    if (r == ECOM_OK && finding.strange)
+        r = ecom_fail(err, ECOM_E_CORRUPT, "a document is stored under an id that is none");
     if (r == ECOM_OK && more)
         *more = cut;
     leave(store);

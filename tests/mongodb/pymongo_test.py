@@ -129,6 +129,10 @@ def a_document_that_is_not_ours_is_no_riddle():
     answer = tell('put', 'foreign', '0', text(ORDER))
     assert answer.startswith('CORRUPT') and 'rev' in answer, answer
     equal('world', things.find_one({'_id': 'foreign'})['hello'])
+    for strange in (513 * 'x', 17):
+        things.insert_one({'_id': strange, 'rev': 1, 'keys': ['kind=strange'], 'doc': {'id': 'x'}})
+        equal('CORRUPT', tell('find', 'kind', 'strange', 'strange').split(' ')[0])
+        things.delete_one({'_id': strange})
 
 
 def what_is_removed_goes_once_its_events_are_out():

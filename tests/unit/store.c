@@ -122,12 +122,60 @@ static void a_put_reads_back_and_a_stale_one_loses(void)
     ecom_store_close(store);
 }
 
+/* A database in which somebody else has written. */
+struct foreign {
+    ecom_store *inner;
+    size_t id_n;
+};
+
+static int find_foreign(void *self, const ecom_query *query, ecom_row_fn row, void *user, int *more,
+                        ecom_error *err)
+{
+    static char id[ECOM_STORE_MAX_ID + 1];
+    const ecom_row one = {
+        .id = {id, ((struct foreign *)self)->id_n}, .doc = S("{\"a\":1}"), .rev = 1};
+
+    (void)query, (void)err;
+    memset(id, 'x', sizeof(id));
+    *more = row(user, &one);
+    return ECOM_OK;
+}
+
+static int take_id(void *user, const ecom_row *row)
+{
+    char *id = user;
+
+    memcpy(id, row->id.p, row->id.n);
+    return 0;
+}
+
+static void a_row_never_has_a_longer_id_than_can_be_put(void)
+{
+    struct foreign foreign = {.inner = open_memory()};
+    ecom_store_ops ops = {.size = sizeof(ops), .name = "foreign", .find = find_foreign};
+    const ecom_query query = {.collection = S("orders")};
+    char id[ECOM_STORE_MAX_ID];
+    ecom_store *store = NULL;
+    ecom_error e;
+
+    ecom_store_forward(&ops);
+    CHECK_CODE(ECOM_OK, ecom_store_new(&ops, &foreign, NULL, &store, &e), e);
+    foreign.id_n = ECOM_STORE_MAX_ID;
+    CHECK_CODE(ECOM_OK, ecom_store_find(store, &query, take_id, id, NULL, &e), e);
+    foreign.id_n = ECOM_STORE_MAX_ID + 1;
+    CHECK_CODE(ECOM_E_CORRUPT, ecom_store_find(store, &query, take_id, id, NULL, &e), e);
+    foreign.id_n = 0;
+    CHECK_CODE(ECOM_E_CORRUPT, ecom_store_find(store, &query, take_id, id, NULL, &e), e);
+    ecom_store_close(store);
+}
+
 static const struct check_case cases[] = {
     CASE(what_is_no_url_is_refused_and_never_repeated),
     CASE(an_unknown_scheme_says_what_to_install),
     CASE(a_registered_scheme_opens_and_the_64th_is_the_last),
     CASE(a_scheme_that_is_wrong_or_built_in_is_refused),
     CASE(a_put_reads_back_and_a_stale_one_loses),
+    CASE(a_row_never_has_a_longer_id_than_can_be_put),
 };
 
 CHECK_MAIN("store", cases)

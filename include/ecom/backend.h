@@ -5,7 +5,8 @@
  *
  * The core has checked every argument against the limits of <ecom/store.h> and <ecom/bus.h> before
  * a method sees it, and filled in the defaults; no output but those that are marked is NULL.
- * Methods may block; they are never called on an event loop. They return ECOM_OK or what
+ * Methods may block; they are never called on an event loop, but for put_later() of a backend with
+ * ECOM_CAP_PUT_LATER. They return ECOM_OK or what
  * ecom_fail() returned; outputs change on success only. `err` may be NULL.
  */
 #ifndef ECOM_BACKEND_H
@@ -19,9 +20,12 @@ extern "C" {
 
 /** What a backend promises. The conformance suite tests each promise made, and nothing beyond. */
 enum {
-    ECOM_CAP_DURABLE = 1 << 0,      /**< what returned survives a crash */
-    ECOM_CAP_CONCURRENT = 1 << 1,   /**< methods may run at the same time */
-    ECOM_CAP_MULTI_PROCESS = 1 << 2 /**< other handles on the same URL see the same data */
+    ECOM_CAP_DURABLE = 1 << 0,       /**< what returned survives a crash */
+    ECOM_CAP_CONCURRENT = 1 << 1,    /**< methods may run at the same time */
+    ECOM_CAP_MULTI_PROCESS = 1 << 2, /**< other handles on the same URL see the same data */
+    ECOM_CAP_PUT_LATER = 1 << 3      /**< put_later() waits for nothing: neither for a server, nor
+                                          for a disk, nor for its turn, nor for @p fn to return; it
+                                          takes at least 256, then it may say ECOM_E_UNAVAILABLE */
 };
 
 /** A change as the backend gets it: checked, and with what the core adds. */
@@ -59,7 +63,7 @@ typedef struct ecom_store_ops {
     /** Frees `self`. Called exactly once, last. */
     void (*close)(void *self);
     /** As ecom_store_put_later() has it; @p write stays until @p fn is called. NULL, or not in the
-     *  table yet: the core calls put(). Only with ECOM_CAP_CONCURRENT. */
+     *  table yet: the core calls put(). Only with ECOM_CAP_CONCURRENT; see ECOM_CAP_PUT_LATER. */
     int (*put_later)(void *self, const ecom_store_write *write, ecom_put_fn fn, void *user,
                      ecom_error *err);
     /** As ecom_store_watch() has them, for the handle of @p origin. All three or none: NULL, or not
@@ -103,7 +107,8 @@ typedef struct ecom_bus_ops {
 
 /** Makes a handle from a backend. On success the handle owns @p self; on failure it is still yours.
  *  @param ops  copied. But its name is not.
- *  @return ECOM_E_INVAL: the table is too small, or a method is NULL; ECOM_E_NOMEM. */
+ *  @return ECOM_E_INVAL: the table is too small, or a method that there must be is NULL;
+ *          ECOM_E_NOMEM. */
 ECOM_API ECOM_MUST_USE int ecom_store_new(const ecom_store_ops *ops, void *self,
                                           const ecom_store_options *opts, ecom_store **out,
                                           ecom_error *err);

@@ -7,7 +7,7 @@
 
 #include "flow/backoff.h"
 #include "flow/deadletter.h"
-#include "flow/thread.h"
+#include "base/thread.h"
 
 enum {
     DEFAULT_THREADS = 8,

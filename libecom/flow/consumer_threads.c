@@ -1,6 +1,6 @@
 #include "flow/consumer.h"
 
-#include "flow/thread.h"
+#include "base/thread.h"
 
 enum {
     POLL_MS = 1000,

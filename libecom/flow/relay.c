@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "flow/backoff.h"
-#include "flow/thread.h"
+#include "base/thread.h"
 
 enum {
     DEFAULT_BATCH = 256,

@@ -1,6 +1,6 @@
 #include "flow/relay.h"
 
-#include "flow/thread.h"
+#include "base/thread.h"
 #include "store/store.h"
 
 /* Runs in the thread of whoever committed. */

@@ -1,6 +1,6 @@
 #include "flow/backoff.h"
 #include "flow/relay.h"
-#include "flow/thread.h"
+#include "base/thread.h"
 
 /* The relay's ear, on a thread of its own: where the store tells of what other handles leave, the
  * relay need not look for it again and again. Others' events are theirs to publish for a time of

@@ -77,7 +77,7 @@ static void sqlite_close(void *self)
 
 static const ecom_store_ops sqlite_ops = {
     .size = sizeof(ecom_store_ops),
-    .caps = ECOM_CAP_DURABLE | ECOM_CAP_CONCURRENT | ECOM_CAP_MULTI_PROCESS,
+    .caps = ECOM_CAP_DURABLE | ECOM_CAP_CONCURRENT | ECOM_CAP_MULTI_PROCESS | ECOM_CAP_PUT_LATER,
     .name = "sqlite",
     .get = sqlite_get,
     .put = sqlite_put,

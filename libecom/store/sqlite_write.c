@@ -539,8 +539,11 @@ int ecom__sqlite_put_later(ecom__sqlite_writer *writer, const ecom_store_write *
     job->base.done = end_put;
     job->fn = fn;
     job->user = user;
-    ecom__group_add(&writer->group, &job->base);
-    return ECOM_OK;
+    if ((r = ecom__group_add(&writer->group, &job->base, err)) < 0) {
+        ecom_buf_free(&job->entries);
+        free(job);
+    }
+    return r;
 }
 
 int ecom__sqlite_remove(ecom__sqlite_writer *writer, ecom_str collection, ecom_str id,

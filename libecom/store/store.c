@@ -356,13 +356,23 @@ static void on_done(void *user, int r, uint64_t rev, ecom_error *err)
         leave(store);
 }
 
+static int has_put_later(const ecom_store_ops *ops)
+{
+    return ops->put_later && ops->caps & ECOM_CAP_CONCURRENT;
+}
+
+int ecom_store_puts_later(const ecom_store *store)
+{
+    return store && has_put_later(&store->ops) && store->ops.caps & ECOM_CAP_PUT_LATER;
+}
+
 static int put_later(ecom_store *store, struct later *later, ecom_error *err)
 {
     const ecom_store_ops *ops = &store->ops;
     ecom_error why = {0};
     uint64_t rev = 0;
 
-    if (ops->put_later && ops->caps & ECOM_CAP_CONCURRENT)
+    if (has_put_later(ops))
         return ops->put_later(store->self, &later->write, on_done, later, err);
     int r = ops->put(store->self, &later->write, &rev, &why);
     on_done(later, r, rev, &why);

@@ -1,6 +1,7 @@
 #include "store_suite.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 
 enum { THREADS = 6, ROUNDS = 25 };
@@ -451,6 +452,12 @@ static void await_calls(struct told *told, int calls)
     pthread_mutex_unlock(&told->lock);
 }
 
+static void await_sem(sem_t *sem)
+{
+    while (sem_wait(sem) < 0) /* EINTR */
+        ;
+}
+
 static void told_init(struct told *told)
 {
     *told = (struct told){.calls = 0};
@@ -569,10 +576,47 @@ static void close_waits_until_all_is_told(struct store_test *t)
     CHECK_I64(PUTS, told.won);
 }
 
+/* Holds up whoever tells it, until the test lets it go. */
+struct holdup {
+    struct told told;
+    sem_t here, go_on;
+};
+
+static void hold_up(void *user, int r, uint64_t rev, ecom_error *err)
+{
+    struct holdup *h = user;
+
+    (void)r, (void)rev, (void)err;
+    sem_post(&h->here);
+    await_sem(&h->go_on);
+}
+
+static void a_put_that_is_told_later_waits_for_no_other(struct store_test *t)
+{
+    static struct put puts[PUTS];
+    const ecom_change change = {.collection = S("things"), .id = S("first"), .doc = S("{}")};
+    struct holdup h;
+    ecom_error e = {0};
+
+    if (!ecom_store_puts_later(t->store))
+        SKIP("this backend does not promise it");
+    told_init(&h.told);
+    sem_init(&h.here, 0, 0);
+    sem_init(&h.go_on, 0, 0);
+    CHECK_CODE(ECOM_OK, ecom_store_put_later(t->store, &change, hold_up, &h, &e), e);
+    await_sem(&h.here);
+    for (int i = 0; i < PUTS; i++)
+        CHECK_CODE(ECOM_OK, begin_put(t->store, &puts[i], &h.told, i, 10, &e), e);
+    sem_post(&h.go_on);
+    await_calls(&h.told, PUTS);
+    CHECK_I64(PUTS, h.told.won);
+}
+
 static const struct store_case cases[] = {
     CASE(0, a_put_that_is_not_waited_for_tells_what_came_of_it),
     CASE(0, puts_that_nobody_waits_for_are_each_done_and_told_once),
     CASE(0, close_waits_until_all_is_told),
+    CASE(0, a_put_that_is_told_later_waits_for_no_other),
     CASE(0, of_those_who_create_the_same_one_wins),
     CASE(0, no_update_is_lost_among_racing_writers),
     CASE(0, a_unique_value_goes_to_one_of_the_racers),

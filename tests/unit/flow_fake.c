@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "flow/thread.h"
+#include "base/thread.h"
 
 void *__real_malloc(size_t n);
 

@@ -5,7 +5,7 @@
 
 #include "ecom/consumer.h"
 #include "ecom/outbox.h"
-#include "flow/thread.h"
+#include "base/thread.h"
 #include "flow_fake.h"
 
 /* The thread shells, on the real clock. Nothing sleeps: each wait is for something that happens,

@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 
 #include "ecom/outbox.h"
-#include "flow/thread.h"
+#include "base/thread.h"
 #include "flow_fake.h"
 
 enum { PATIENCE_MS = 120000, HOUR_MS = 3600000 };

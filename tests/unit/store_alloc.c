@@ -1,5 +1,6 @@
 #include "check.h"
 
+#include <semaphore.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -71,6 +72,7 @@ static void read_all(ecom_store *store, struct text *text)
 }
 
 struct told {
+    sem_t done;
     int code;
     ecom_error *err;
 };
@@ -82,14 +84,18 @@ static void on_told(void *user, int r, uint64_t rev, ecom_error *err)
     (void)rev;
     told->code = r;
     *told->err = *err;
+    sem_post(&told->done);
 }
 
-/* Nobody else is there to do it: it is told before it returns. */
 static int put_later(ecom_store *store, const ecom_change *change, ecom_error *e)
 {
-    struct told told = {1, e};
-    int r = ecom_store_put_later(store, change, on_told, &told, e);
+    struct told told = {.code = 1, .err = e};
 
+    sem_init(&told.done, 0, 0);
+    int r = ecom_store_put_later(store, change, on_told, &told, e);
+    while (r == ECOM_OK && sem_wait(&told.done) < 0) /* EINTR */
+        ;
+    sem_destroy(&told.done);
     return r < 0 ? r : told.code;
 }
 

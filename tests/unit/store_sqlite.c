@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -450,6 +451,46 @@ static void conflicts_and_clashes_fail_alone_in_their_group(void)
     remove_dir();
 }
 
+static void count_told(void *user, int r, uint64_t rev, ecom_error *err)
+{
+    atomic_int *won = user;
+
+    (void)rev, (void)err;
+    *won += r == ECOM_OK;
+}
+
+/* Another process has the lock meanwhile. */
+static void so_many_puts_may_wait_that_are_told_later(void)
+{
+    static char ids[ECOM__GROUP_MAX + 1][8];
+    static ecom_change changes[ECOM__GROUP_MAX + 1];
+    char lock_path[160];
+    atomic_int won = 0;
+    ecom__filelock *lock;
+    ecom_error e = {0};
+
+    CHECK(make_store_dir(), "no directory");
+    ecom_store *store = open_store(60000);
+    snprintf(lock_path, sizeof(lock_path), "%s-lock", path);
+    CHECK(store, "no store");
+    CHECK_CODE(ECOM_OK, ecom__filelock_open(lock_path, &lock, &e), e);
+    CHECK_CODE(ECOM_OK, ecom__filelock_take(lock, 1000, &e), e);
+    for (int i = 0; i <= ECOM__GROUP_MAX; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "%d", i);
+        changes[i] =
+            (ecom_change){.collection = S("things"), .id = ecom_str_of(ids[i]), .doc = S("{}")};
+        int r = ecom_store_put_later(store, &changes[i], count_told, &won, &e);
+        CHECK_CODE(i < ECOM__GROUP_MAX ? ECOM_OK : ECOM_E_UNAVAILABLE, r, e);
+    }
+    CHECK_STR("1024 writes wait already", ecom_str_of(e.text));
+    CHECK_I64(1000, e.retry_after_ms);
+    ecom__filelock_give(lock);
+    ecom__filelock_close(lock);
+    ecom_store_close(store);
+    CHECK_I64(ECOM__GROUP_MAX, won);
+    remove_dir();
+}
+
 static const struct check_case cases[] = {
     CASE(what_cannot_be_opened_says_why),
     CASE(a_file_of_a_newer_version_is_refused),
@@ -463,6 +504,7 @@ static const struct check_case cases[] = {
     CASE(a_tool_that_keeps_a_transaction_open_is_named),
     CASE(what_does_not_fit_fails_alone_in_its_group),
     CASE(conflicts_and_clashes_fail_alone_in_their_group),
+    CASE(so_many_puts_may_wait_that_are_told_later),
 };
 
 CHECK_MAIN("store-sqlite", cases)

@@ -1,4 +1,4 @@
-#include "flow/thread.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
-/* The little that the thread shells share: threads that leave signals to the program, and waits
- * that a change of the wall clock does not disturb. */
-#ifndef FLOW_THREAD_H
-#define FLOW_THREAD_H
+/* The little that the shells around the logic share: threads that leave signals to the program, and
+ * waits that a change of the wall clock does not disturb. */
+#ifndef ECOM_BASE_THREAD_H
+#define ECOM_BASE_THREAD_H
 
 #include <pthread.h>
 

@@ -20,19 +20,24 @@ typedef struct ecom_http_server ecom_http_server;
 typedef struct ecom_exchange ecom_exchange;
 
 #define ECOM_HTTP_LATER 1        /**< of a handler: it is answered by ecom_exchange_finish() */
+#define ECOM_HTTP_BLOCKS 2       /**< of a handler on the loop: it would have to wait */
 #define ECOM_HTTP_MAX_PROXIES 16 /**< addresses in ecom_http_options.proxies */
 
 /** Answers one request: fills the response and returns ECOM_OK, or fails, and the server answers
  *  with problem+json (RFC 9457) and the status that ecom_code_of() has for the code. Causes that
  *  are not the caller's business (status 500 and above) are logged and masked. Returns
- *  ECOM_HTTP_LATER when it has handed the exchange on; it is then no longer the handler's. */
+ *  ECOM_HTTP_LATER when it has handed the exchange on; it is then no longer the handler's. On a
+ *  route with ECOM_ROUTE_ON_LOOP it returns ECOM_HTTP_BLOCKS, having done nothing yet, when for
+ * this request it would have to wait: it is called again then, on a thread where it may; which of
+ * the two it is on, ecom_exchange_may_block() says. */
 typedef int (*ecom_http_handler)(void *user, ecom_exchange *x, ecom_error *err);
 
 enum {
     ECOM_ROUTE_AUTH = 1 << 0,       /**< a valid Bearer token is needed; 401 otherwise */
     ECOM_ROUTE_IDEMPOTENT = 1 << 1, /**< documents the Idempotency-Key header */
     ECOM_ROUTE_INTERNAL = 1 << 2,   /**< not in the OpenAPI document; quiet, too */
-    ECOM_ROUTE_ON_LOOP = 1 << 3,    /**< never blocks, nor is answered later: runs on the loop */
+    ECOM_ROUTE_ON_LOOP = 1 << 3,    /**< runs on the loop, where it must not wait; not when the body
+                                         has more than 16 KiB: reading that takes a thread, too */
     ECOM_ROUTE_LIMITED = 1 << 4,    /**< documents that it may answer 429, with Retry-After */
     ECOM_ROUTE_QUIET = 1 << 5       /**< in the access log at debug: what is asked all the time */
 };
@@ -146,6 +151,8 @@ ECOM_API ecom_str ecom_exchange_correlation_id(const ecom_exchange *x);
 ECOM_API ecom_str ecom_exchange_traceparent(const ecom_exchange *x);
 /** A logger with the correlation id bound. */
 ECOM_API const ecom_log *ecom_exchange_log(const ecom_exchange *x);
+/** Truth: the handler may wait here: it runs on a thread for handlers, not on the loop. */
+ECOM_API int ecom_exchange_may_block(const ecom_exchange *x);
 /** For whatever the handler needs until the response is sent. */
 ECOM_API ecom_arena *ecom_exchange_arena(ecom_exchange *x);
 

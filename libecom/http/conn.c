@@ -22,8 +22,8 @@ static void on_closed(uv_handle_t *handle)
     ecom_buf_free(&c->tx);
     for (struct ecom_exchange *x = c->first, *next; x; x = next) {
         next = x->next;
-        if (x->state == QUEUED)
-            x->conn = NULL; /* the pool has it */
+        if (x->state == AWAY)
+            x->conn = NULL; /* somebody has it */
         else
             ecom__http_loop_recycle(loop, x);
     }
@@ -212,11 +212,16 @@ void ecom__http_conn_pump(struct conn *c)
     set_timer(c);
 }
 
-void ecom__http_conn_done(struct conn *c, struct ecom_exchange *x)
+void ecom__http_conn_came_back(struct conn *c, struct ecom_exchange *x)
 {
     x->state = DONE;
-    if (--c->queued == 0)
-        c->queued_unsafe = 0;
+    if (--c->away == 0)
+        c->away_unsafe = 0;
+}
+
+void ecom__http_conn_done(struct conn *c, struct ecom_exchange *x)
+{
+    ecom__http_conn_came_back(c, x);
     if (c->closing)
         return;
     ecom__http_conn_run_ready(c);

@@ -22,8 +22,8 @@ struct conn {
     struct ecom_exchange *first, *last; /* in the order of their requests */
     struct ecom_exchange *reading;      /* the last one, while its body is not complete */
     struct ecom_exchange *ready;        /* the last one, while it may not run beside the others */
-    uint32_t count, queued;             /* of them, and of those the pool has */
-    int32_t queued_unsafe;              /* one of the queued may change something */
+    uint32_t count, away;               /* of them, and of those that somebody else has */
+    int32_t away_unsafe;                /* one of those may change something */
 
     ecom_buf in; /* a head that is not complete, or what is held back */
     struct head_scan scan;
@@ -67,6 +67,8 @@ int ecom__http_conn_has_room(const struct conn *c);
 /* Answers with a refusal, to the request being read or, if none is, to what would be one, and
  * reads no more. */
 void ecom__http_conn_refuse(struct conn *c, const struct refusal *why);
+/* An exchange that was away is done; its loop has counted it back. */
+void ecom__http_conn_came_back(struct conn *c, struct ecom_exchange *x);
 /* Runs what waited for those before it, if these are through. */
 void ecom__http_conn_run_ready(struct conn *c);
 

@@ -1,4 +1,3 @@
-#include <assert.h>
 #include <string.h>
 
 #include "http/conn.h"
@@ -31,36 +30,33 @@ static struct ecom_exchange *append(struct conn *c)
     return x;
 }
 
-static void run_here(struct ecom_exchange *x)
+static void leave(struct conn *c, struct ecom_exchange *x)
 {
-    int done = ecom__http_exchange_run(x);
-
-    assert(done);
-    (void)done;
-    x->state = DONE;
+    x->state = AWAY;
+    c->loop->away++;
+    c->away++;
+    c->away_unsafe |= !ecom__http_exchange_safe(x);
 }
 
+/* It is away before it is run: who answers it later may be faster than the handler returns. */
 static void start(struct conn *c, struct ecom_exchange *x)
 {
-    if (ecom__http_exchange_on_loop(x)) {
-        run_here(x);
-        return;
+    leave(c, x);
+    int r = ecom__http_exchange_on_loop(x) ? ecom__http_exchange_run(x) : ECOM_HTTP_BLOCKS;
+    if (r == ECOM_HTTP_BLOCKS && ecom__http_pool_push(&c->loop->server->pool, &x->job) < 0) {
+        x->refusal = (struct refusal){503, "too many requests are waiting"};
+        r = ecom__http_exchange_run(x);
     }
-    x->state = QUEUED;
-    if (ecom__http_pool_push(&c->loop->server->pool, &x->job) == 0) {
-        c->loop->away++;
-        c->queued++;
-        c->queued_unsafe |= !ecom__http_exchange_safe(x);
+    if (r != ECOM_OK)
         return;
-    }
-    x->refusal = (struct refusal){503, "too many requests are waiting"};
-    run_here(x);
+    c->loop->away--;
+    ecom__http_conn_came_back(c, x);
 }
 
 /* RFC 9112 9.3.2: only safe requests may run side by side. */
 static int may_run(const struct conn *c, const struct ecom_exchange *x)
 {
-    return c->queued == 0 || (!c->queued_unsafe && ecom__http_exchange_safe(x));
+    return c->away == 0 || (!c->away_unsafe && ecom__http_exchange_safe(x));
 }
 
 /* The request is complete. */

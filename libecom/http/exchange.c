@@ -15,9 +15,10 @@ static void run_job(struct job *job, int cancelled)
 {
     struct ecom_exchange *x = (struct ecom_exchange *)(void *)job;
 
+    x->on_thread = 1;
     if (cancelled)
         ecom__http_exchange_refuse(x, &(struct refusal){503, "the server is stopping"});
-    if (ecom__http_exchange_run(x))
+    if (ecom__http_exchange_run(x) == ECOM_OK)
         ecom__http_loop_done(x);
 }
 
@@ -118,7 +119,7 @@ void ecom__http_exchange_reset(struct ecom_exchange *x)
     x->refusal = (struct refusal){0};
     drop_channel(x);
     x->status = x->close = x->typed = x->goes_on = x->chunked = 0;
-    x->has_claims = x->bad_token = 0;
+    x->has_claims = x->bad_token = x->on_thread = x->prepared = 0;
     x->request = x->params = NULL;
     x->trace[0] = '\0';
     x->head.nheaders = 0;
@@ -185,7 +186,8 @@ void ecom__http_exchange_refuse(struct ecom_exchange *x, const struct refusal *w
 
 int ecom__http_exchange_on_loop(const struct ecom_exchange *x)
 {
-    return x->refusal.status || !x->route || x->route->def.flags & ECOM_ROUTE_ON_LOOP;
+    return x->refusal.status || !x->route ||
+           (x->route->def.flags & ECOM_ROUTE_ON_LOOP && x->body.n <= SMALL_BODY_BYTES);
 }
 
 int ecom__http_exchange_safe(const struct ecom_exchange *x)
@@ -203,8 +205,8 @@ int ecom__http_exchange_upgrades(const struct ecom_exchange *x)
     return x->head.minor > 0 && ecom__http_head_next(&x->head, LIT("upgrade"), &from) != NULL;
 }
 
-/* What comes before the handler, in this order, and then the handler. */
-static int run_route(struct ecom_exchange *x, ecom_error *err)
+/* What comes before the handler, in this order. */
+static int prepare(struct ecom_exchange *x, ecom_error *err)
 {
     int r = ecom__http_authenticate(x, err);
 
@@ -212,8 +214,19 @@ static int run_route(struct ecom_exchange *x, ecom_error *err)
         r = ecom__http_read_query(x, err);
     if (r == ECOM_OK)
         r = ecom__http_read_body(x, err);
-    if (r == ECOM_OK)
-        r = x->route->def.handle(x->server->opts.user, x, err);
+    return r;
+}
+
+static int run_route(struct ecom_exchange *x, ecom_error *err)
+{
+    int on_thread = x->on_thread, r = x->prepared ? ECOM_OK : prepare(x, err);
+
+    if (r < 0)
+        return r;
+    x->prepared = 1;
+    r = x->route->def.handle(x->server->opts.user, x, err);
+    if (r == ECOM_HTTP_BLOCKS && on_thread)
+        r = ecom_fail(err, ECOM_E_BACKEND, "a handler on a thread says that it would have to wait");
     return r;
 }
 
@@ -256,13 +269,14 @@ int ecom__http_exchange_run(struct ecom_exchange *x)
     ecom_error err = {0};
     int r = ECOM_OK;
 
-    ecom__http_identify(x);
+    if (!x->prepared)
+        ecom__http_identify(x);
     if (!x->refusal.status && x->route)
         r = run_route(x, &err);
-    if (r == ECOM_HTTP_LATER)
-        return 0;
+    if (r == ECOM_HTTP_LATER || r == ECOM_HTTP_BLOCKS)
+        return r;
     answer(x, r, &err);
-    return 1;
+    return ECOM_OK;
 }
 
 void ecom_exchange_finish(ecom_exchange *x, int r, ecom_error *err)
@@ -347,6 +361,11 @@ ecom_str ecom_exchange_traceparent(const ecom_exchange *x)
                                own->trace);
     }
     return (ecom_str){x->trace, TRACE_BYTES};
+}
+
+int ecom_exchange_may_block(const ecom_exchange *x)
+{
+    return x->on_thread;
 }
 
 ecom_arena *ecom_exchange_arena(ecom_exchange *x)

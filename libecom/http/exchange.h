@@ -16,13 +16,14 @@ struct job {
     void (*run)(struct job *job, int cancelled);
 };
 
-/* Who may touch it: the loop, but between QUEUED and DONE a thread of the pool. */
-enum exchange_state { READING, READY, QUEUED, DONE };
+/* Who may touch it: the loop, but between AWAY and DONE a thread of the pool, or whoever answers it
+ * later. */
+enum exchange_state { READING, READY, AWAY, DONE };
 
 struct ecom_exchange {
     struct job job;             /* in the pool's queue; first, so that one is the other */
     struct ecom_exchange *next; /* behind it on the connection, or in a list of spare ones */
-    struct ecom_exchange *link; /* on its way back from the pool */
+    struct ecom_exchange *link; /* on its way back to its loop */
     const struct ecom_http_server *server;
     struct loop *loop;
     struct conn *conn; /* the loop's; NULL: gone before the answer was there */
@@ -44,6 +45,8 @@ struct ecom_exchange {
     ecom_claims claims;
     int32_t has_claims, bad_token;
     void *request, *params; /* structs of the route's records */
+    int32_t on_thread;      /* the handler may wait */
+    int32_t prepared;       /* all that comes before the handler is done */
 
     int32_t status;
     int32_t close;           /* the connection ends behind this response */
@@ -74,14 +77,15 @@ int ecom__http_exchange_count_body(struct ecom_exchange *x);
 size_t ecom__http_exchange_waits(struct ecom_exchange *x);
 /* Answers with a problem instead of what the route does. */
 void ecom__http_exchange_refuse(struct ecom_exchange *x, const struct refusal *why);
-/* Truth: it is answered without waiting, on the loop. */
+/* Truth: it runs on the loop, if the handler does not think otherwise. */
 int ecom__http_exchange_on_loop(const struct ecom_exchange *x);
 /* Truth: others may run beside it, since none of them changes anything. */
 int ecom__http_exchange_safe(const struct ecom_exchange *x);
 /* Truth: it asks for another protocol, so that what comes behind it may not be HTTP. */
 int ecom__http_exchange_upgrades(const struct ecom_exchange *x);
 /* Calls the middleware and the handler, and writes the response's head; afterwards sent[] is there.
- * Cannot fail. @return truth: it is done; if not, somebody else has it now. */
+ * Cannot fail. @return ECOM_OK: it is done; ECOM_HTTP_LATER: somebody else has it now;
+ * ECOM_HTTP_BLOCKS: it is to be run again, on a thread of the pool. */
 int ecom__http_exchange_run(struct ecom_exchange *x);
 
 #endif

@@ -85,11 +85,11 @@ struct loop {
     struct line unread; /* whose answers wait to be read; who took something last is last */
     struct ecom_exchange *spare;
     uint32_t nspare;
-    uint32_t away; /* exchanges that the pool has */
+    uint32_t away; /* exchanges that the pool has, or who answers later */
     char *buffer;  /* all reads of all connections go through it */
     pthread_mutex_t lock;
     int32_t ended;                          /* wake is closed; under lock, as the next */
-    struct ecom_exchange *done, **done_end; /* from the pool */
+    struct ecom_exchange *done, **done_end; /* from where they were away */
     struct channel *touched;                /* from anywhere */
 };
 
@@ -100,7 +100,7 @@ int ecom__http_loop_start(struct loop *loop, struct ecom_http_server *server, in
 void ecom__http_loop_wake(struct loop *loop);
 /* Waits for the thread and frees what is left. */
 void ecom__http_loop_join(struct loop *loop);
-/* Gives an exchange back to its loop. Threads: the pool's. */
+/* Gives an exchange back to its loop. Threads: any. */
 void ecom__http_loop_done(struct ecom_exchange *x);
 /* Has the loop look at a channel, whose reference it takes over. Threads: any. */
 void ecom__http_loop_touch(struct loop *loop, struct channel *ch);
@@ -118,7 +118,7 @@ void ecom__http_listener_close(struct loop *loop);
 void ecom__http_conn_open(struct loop *loop, int fd);
 /* Breaks it, so that the system, too, throws away what the peer does not read. */
 void ecom__http_conn_reset(struct conn *conn);
-/* An exchange of it came back from the pool. */
+/* An exchange of it came back, through ecom__http_loop_done(). */
 void ecom__http_conn_done(struct conn *conn, struct ecom_exchange *x);
 /* Goes by server->stage: closes what is idle, or all. */
 void ecom__http_conn_drain(struct loop *loop);

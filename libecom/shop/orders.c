@@ -312,6 +312,16 @@ static void created(void *user, int r, uint64_t rev, ecom_error *err)
     m->fn(m->user, r, &m->order, err);
 }
 
+static int has_key(const ecom_caller *caller)
+{
+    return caller && caller->idempotency_key.p;
+}
+
+int ecom_orders_creates_later(const ecom_orders *orders, const ecom_caller *caller)
+{
+    return !has_key(caller) && ecom_store_puts_later(orders->c.store);
+}
+
 int ecom_orders_create_later(ecom_orders *orders, const ecom_order_request *request,
                              const ecom_caller *caller, ecom_arena *arena, ecom_order_fn fn,
                              void *user, ecom_error *err)
@@ -322,7 +332,7 @@ int ecom_orders_create_later(ecom_orders *orders, const ecom_order_request *requ
 
     if (!m)
         return ecom__nomem(err);
-    if (caller && caller->idempotency_key.p) {
+    if (has_key(caller)) {
         r = ecom_orders_create(orders, request, caller, arena, &m->order, NULL, &why);
         fn(user, r, &m->order, &why);
         return ECOM_OK;

@@ -13,11 +13,14 @@ static void answer_order(void *user, int r, const ecom_order *made, ecom_error *
     ecom_exchange_finish(x, r, err);
 }
 
-/* No thread waits while the order is written: so many share a sync. */
+/* As a rule no thread is needed, nor waits while the order is written: so many share a sync. */
 static int post_order(void *user, ecom_exchange *x, ecom_error *err)
 {
     struct daemon *d = user;
     const ecom_caller caller = caller_of(x);
+
+    if (!ecom_exchange_may_block(x) && !ecom_orders_creates_later(d->domain, &caller))
+        return ECOM_HTTP_BLOCKS;
     int r = ecom_orders_create_later(d->domain, ecom_exchange_request(x), &caller,
                                      ecom_exchange_arena(x), answer_order, x, err);
 
@@ -58,7 +61,7 @@ static const ecom_route routes[] = {
     {.method = "POST",
      .pattern = "/orders",
      .handle = post_order,
-     .flags = ECOM_ROUTE_AUTH | ECOM_ROUTE_IDEMPOTENT,
+     .flags = ECOM_ROUTE_AUTH | ECOM_ROUTE_IDEMPOTENT | ECOM_ROUTE_ON_LOOP,
      .request = &ecom_order_request_record,
      .response = &ecom_order_record,
      .status = 201,

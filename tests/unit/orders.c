@@ -1,3 +1,4 @@
+#include "ecom/backend.h"
 #include "orders_world.h"
 
 static void an_order_is_accepted_together_with_its_event(void)
@@ -152,6 +153,38 @@ static void an_order_that_is_not_waited_for_is_told_of_once(void)
     close_fixture(&f);
 }
 
+static int put_later(void *self, const ecom_store_write *write, ecom_put_fn fn, void *user,
+                     ecom_error *err)
+{
+    return ecom_store_put_later(*(ecom_store **)self, write->change, fn, user, err);
+}
+
+/* So that an event loop may ask for it. */
+static void whether_an_order_is_waited_for_is_known_before(void)
+{
+    const ecom_caller plain = caller_of("u1", NULL), keyed = caller_of("u1", "key");
+    ecom_store_ops ops = {.size = sizeof(ops), .name = "quick", .put_later = put_later};
+    struct {
+        ecom_store *inner;
+    } self;
+    ecom_orders_options opts = {.size = sizeof(opts)};
+    ecom_orders *orders;
+    ecom_error e = {0};
+
+    ecom_store_forward(&ops);
+    for (int later = 0; later <= 1; later++) {
+        ops.caps = ECOM_CAP_CONCURRENT | (later ? ECOM_CAP_PUT_LATER : 0);
+        CHECK_CODE(ECOM_OK, ecom_store_open("memory:", NULL, &self.inner, &e), e);
+        CHECK_CODE(ECOM_OK, ecom_store_new(&ops, &self, NULL, &opts.store, &e), e);
+        CHECK_CODE(ECOM_OK, ecom_orders_new(&opts, &orders, &e), e);
+        CHECK_I64(later, !!ecom_orders_creates_later(orders, &plain));
+        CHECK_I64(later, !!ecom_orders_creates_later(orders, NULL));
+        CHECK_I64(0, ecom_orders_creates_later(orders, &keyed));
+        ecom_orders_free(orders);
+        ecom_store_close(opts.store);
+    }
+}
+
 static void another_users_order_looks_like_none(void)
 {
     struct fixture f;
@@ -298,6 +331,7 @@ static const struct check_case cases[] = {
     CASE(the_topic_can_be_another),
     CASE(an_order_belongs_to_its_caller),
     CASE(an_order_that_is_not_waited_for_is_told_of_once),
+    CASE(whether_an_order_is_waited_for_is_known_before),
     CASE(another_users_order_looks_like_none),
     CASE(each_limit_holds_and_names_its_field),
     CASE(a_store_that_fails_at_any_call_loses_and_doubles_nothing),

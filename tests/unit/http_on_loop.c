@@ -2,7 +2,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "http_wire.h"
+#include "http_wait.h"
 
 #define H "Host: a\r\n"
 #define GET(path_) S("GET " path_ " HTTP/1.1\r\n" H "\r\n")
@@ -12,37 +12,17 @@
 
 enum { LOOP_BODY_BYTES = 16 << 10 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-
 /* Requests that were handed on, until the test answers them. */
 static ecom_exchange *handed_on[4];
 static int nhanded;
 
+/* Never two at a time: there is one loop. */
 static int hand_on(void *user, ecom_exchange *x, ecom_error *err)
 {
     (void)user, (void)err;
-    pthread_mutex_lock(&lock);
-    handed_on[nhanded++] = x;
-    pthread_cond_broadcast(&changed);
-    pthread_mutex_unlock(&lock);
+    handed_on[count_of(&nhanded)] = x;
+    count(&nhanded);
     return ECOM_HTTP_LATER;
-}
-
-static void await_handed(int n)
-{
-    pthread_mutex_lock(&lock);
-    while (nhanded < n)
-        pthread_cond_wait(&changed, &lock);
-    pthread_mutex_unlock(&lock);
-}
-
-static int count_handed(void)
-{
-    pthread_mutex_lock(&lock);
-    int n = nhanded;
-    pthread_mutex_unlock(&lock);
-    return n;
 }
 
 /* From a thread of the test, as from a store's. */
@@ -50,12 +30,9 @@ static void answer(int i, const char *text)
 {
     ecom_error none = {0};
 
-    pthread_mutex_lock(&lock);
-    ecom_exchange *x = handed_on[i];
-    pthread_mutex_unlock(&lock);
-    if (ecom_buf_append(ecom_exchange_out(x), ecom_str_of(text)) < 0)
+    if (ecom_buf_append(ecom_exchange_out(handed_on[i]), ecom_str_of(text)) < 0)
         abort();
-    ecom_exchange_finish(x, ECOM_OK, &none);
+    ecom_exchange_finish(handed_on[i], ECOM_OK, &none);
 }
 
 static int answer_at_once(void *user, ecom_exchange *x, ecom_error *err)
@@ -82,35 +59,24 @@ static const ecom_field note_fields[] = {
 };
 static const ecom_record note_record = ECOM_RECORD("Note", struct note, note_fields);
 
-/* What a handler saw on the loop, and how often it was called. */
+/* What a handler saw the last time, and how often it was called: on the loop, then on a thread. */
 static struct seen {
     int calls;
     const void *request;
     char correlation_id[64];
 } seen;
 
-/* Truth: it is the request that was seen on the loop, as it was. */
+/* Truth: it is the request that was seen before, as it was. */
 static int see(ecom_exchange *x)
 {
     ecom_str id = ecom_exchange_correlation_id(x);
-    int same;
+    int same = seen.request == ecom_exchange_request(x) &&
+               ecom_str_eq(ecom_str_of(seen.correlation_id), id);
 
-    pthread_mutex_lock(&lock);
-    seen.calls++;
-    same = seen.request == ecom_exchange_request(x) &&
-           ecom_str_eq(ecom_str_of(seen.correlation_id), id);
     seen.request = ecom_exchange_request(x);
     snprintf(seen.correlation_id, sizeof(seen.correlation_id), "%.*s", (int)id.n, id.p);
-    pthread_mutex_unlock(&lock);
+    count(&seen.calls);
     return same;
-}
-
-static int count_calls(void)
-{
-    pthread_mutex_lock(&lock);
-    int n = seen.calls;
-    pthread_mutex_unlock(&lock);
-    return n;
 }
 
 static int would_wait(void *user, ecom_exchange *x, ecom_error *err)
@@ -131,37 +97,6 @@ static int never_content(void *user, ecom_exchange *x, ecom_error *err)
     return ECOM_HTTP_BLOCKS;
 }
 
-/* Keeps its thread until the test lets it go. */
-static int keeps, kept;
-
-static int keep(void *user, ecom_exchange *x, ecom_error *err)
-{
-    (void)user, (void)x, (void)err;
-    pthread_mutex_lock(&lock);
-    kept++;
-    pthread_cond_broadcast(&changed);
-    while (keeps)
-        pthread_cond_wait(&changed, &lock);
-    pthread_mutex_unlock(&lock);
-    return ECOM_OK;
-}
-
-static void set_keeps(int keeps_now)
-{
-    pthread_mutex_lock(&lock);
-    keeps = keeps_now;
-    pthread_cond_broadcast(&changed);
-    pthread_mutex_unlock(&lock);
-}
-
-static void await_kept(void)
-{
-    pthread_mutex_lock(&lock);
-    while (!kept)
-        pthread_cond_wait(&changed, &lock);
-    pthread_mutex_unlock(&lock);
-}
-
 #define LOOP .flags = ECOM_ROUTE_ON_LOOP
 static const ecom_route routes[] = {
     {.method = "GET", .pattern = "/later", .handle = hand_on, LOOP},
@@ -171,7 +106,7 @@ static const ecom_route routes[] = {
     {.method = "POST", .pattern = "/where", .handle = where, LOOP},
     {.method = "POST", .pattern = "/waits", .handle = would_wait, .request = &note_record, LOOP},
     {.method = "GET", .pattern = "/never", .handle = never_content, LOOP},
-    {.method = "GET", .pattern = "/keep", .handle = keep},
+    {.method = "GET", .pattern = "/gate", .handle = pass_gate},
 };
 
 /* All on one loop, and one thread beside it. */
@@ -182,10 +117,9 @@ static ecom_http_server *serve(uint32_t max_queue)
                               .threads = 1,
                               .max_queue = max_queue};
 
-    pthread_mutex_lock(&lock);
-    nhanded = kept = keeps = 0;
+    nhanded = 0;
     seen = (struct seen){0};
-    pthread_mutex_unlock(&lock);
+    gate_set(0);
     return wire_serve(&opts);
 }
 
@@ -211,7 +145,7 @@ static void what_the_loop_handed_on_is_answered_in_its_place(void)
     wire_send(&w, GET("/later"));
     wire_send(&w, GET("/later"));
     wire_send(&w, GET("/at-once"));
-    await_handed(2);
+    await_count(&nhanded, 2);
     wire_send(&other, GET("/where"));
     CHECK(next_is(&other, 200, "loop"), "the loop goes on");
     answer(1, "second");
@@ -233,13 +167,13 @@ static void what_may_change_something_waits_for_what_was_handed_on(void)
     CHECK(server && wire_open(&w, server) && wire_open(&other, server), "no server");
     wire_send(&w, POST_JSON("/later"));
     wire_send(&w, POST_JSON("/later"));
-    await_handed(1);
+    await_count(&nhanded, 1);
     wire_send(&other, GET("/where"));
     CHECK(next_is(&other, 200, "loop"), "the loop goes on");
-    CHECK_I64(1, count_handed());
+    CHECK_I64(1, count_of(&nhanded));
     answer(0, "first");
     CHECK(next_is(&w, 200, "first"), "first");
-    await_handed(2);
+    await_count(&nhanded, 2);
     answer(1, "second");
     CHECK(next_is(&w, 200, "second"), "second");
     wire_close(&w);
@@ -254,7 +188,7 @@ static void an_answer_to_a_connection_that_is_gone_goes_nowhere(void)
 
     CHECK(server && wire_open(&left, server) && wire_open(&other, server), "no server");
     wire_send(&left, GET("/later"));
-    await_handed(1);
+    await_count(&nhanded, 1);
     wire_reset(&left);
     wire_send(&other, GET("/where"));
     CHECK(next_is(&other, 200, "loop"), "the loop goes on");
@@ -268,7 +202,7 @@ static void an_answer_to_a_connection_that_is_gone_goes_nowhere(void)
 static void *answer_the_first(void *arg)
 {
     (void)arg;
-    await_handed(2);
+    await_count(&nhanded, 2);
     answer(0, "in time");
     return NULL;
 }
@@ -282,12 +216,9 @@ static void a_stop_waits_for_what_the_loop_handed_on(void)
 
     CHECK(server && wire_open(&w, server), "no server");
     wire_send(&w, GET("/later"));
-    await_handed(1);
+    await_count(&nhanded, 1);
     CHECK(pthread_create(&thread, NULL, answer_the_first, NULL) == 0, "no thread");
-    pthread_mutex_lock(&lock);
-    nhanded++;
-    pthread_cond_broadcast(&changed);
-    pthread_mutex_unlock(&lock);
+    count(&nhanded);
     ecom_http_server_stop(server, 20000);
     CHECK(next_is(&w, 200, "in time"), "no answer");
     pthread_join(thread, NULL);
@@ -303,7 +234,7 @@ static void a_handler_that_would_wait_is_called_again_on_a_thread(void)
     CHECK(server && wire_open(&w, server), "no server");
     wire_send(&w, POST_JSON("/waits"));
     CHECK(next_is(&w, 200, "{\"text\":\"hi\"}"), "waits");
-    CHECK_I64(2, count_calls());
+    CHECK_I64(2, count_of(&seen.calls));
     wire_send(&w, GET("/never"));
     CHECK(next_is(&w, 500, NULL), "it must not say so there");
     wire_close(&w);
@@ -319,19 +250,18 @@ static void one_that_would_wait_is_refused_when_too_many_wait(void)
     CHECK(server != NULL, "no server");
     for (int i = 0; i < 3; i++)
         CHECK(wire_open(&w[i], server), "no connection");
-    set_keeps(1);
-    wire_send(&w[0], GET("/keep"));
-    await_kept();
-    wire_send(&w[1], GET("/keep"));
+    wire_send(&w[0], GET("/gate"));
+    gate_await(1);
+    wire_send(&w[1], GET("/gate"));
     wire_send(&w[1], GET("/where"));
     wire_send(&w[2], GET("/where"));
     CHECK(next_is(&w[2], 200, "loop"), "by then both are there");
     wire_send(&w[2], POST_JSON("/waits"));
     CHECK(next_is(&w[2], 503, NULL), "one above");
-    CHECK_I64(1, count_calls());
-    set_keeps(0);
-    CHECK(next_is(&w[0], 200, ""), "first");
-    CHECK(next_is(&w[1], 200, ""), "second");
+    CHECK_I64(1, count_of(&seen.calls));
+    gate_set(1);
+    CHECK(next_is(&w[0], 200, "through"), "first");
+    CHECK(next_is(&w[1], 200, "through"), "second");
     CHECK(next_is(&w[1], 200, "loop"), "behind it");
     wire_send(&w[2], POST_JSON("/waits"));
     CHECK(next_is(&w[2], 200, "{\"text\":\"hi\"}"), "there is room again");

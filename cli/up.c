@@ -7,11 +7,13 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +25,7 @@ enum {
     MAX_BACKOFF_MS = 10000,
     STEADY_MS = 10000,    /* up for so long: the next failure starts from the first back-off */
     MAX_FALSE_STARTS = 5, /* in a row, never having been ready: it will not get better */
+    READER_MS = 100,      /* for who reads our stderr to go on */
     SAME_STOP_MS = 500    /* one Ctrl-C may come twice: from the terminal, and as a SIGTERM by the
                            * script around us */
 };
@@ -49,6 +52,9 @@ struct supervisor {
     pid_t pid;
     struct child children[NCHILDREN];
     struct cli_colors colors;
+    int err;          /* for what goes to stderr */
+    int torn;         /* the last line there has no end yet */
+    unsigned lost;    /* lines that found no room there */
     int signals;      /* signalfd */
     int stopping;     /* index of the child that is being stopped + 1; 0: running */
     int64_t asked_ms; /* when to stop */
@@ -65,10 +71,67 @@ static const char *const names[NCHILDREN] = {
 static const char *const child_colors[NCHILDREN] = {"\033[35m", "\033[34m", "\033[36m",
                                                     "\033[33m", "\033[32m", "\033[94m"};
 
+/* Who reads it may stand still: a pager, a terminal behind Ctrl-S. Then lines are lost, or all
+ * would stand still with it. The descriptor is others', too, so this is one of our own, if it can
+ * be. */
+static int open_err(void)
+{
+    struct stat st;
+    int fd = -1;
+
+    if (fstat(STDERR_FILENO, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
+        fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    return fd < 0 ? STDERR_FILENO : fd;
+}
+
+/* Truth: all of it was taken. Once something is lost, nothing is waited for. */
+static int write_err(struct supervisor *s, const char *text, size_t n)
+{
+    struct pollfd room = {.fd = s->err, .events = POLLOUT};
+    int patient = !s->lost;
+    size_t done = 0;
+
+    while (done < n) {
+        ssize_t k = write(s->err, text + done, n - done);
+        if (k > 0)
+            done += (size_t)k;
+        else if (errno != EINTR && (errno != EAGAIN || !patient--))
+            break;
+        else if (errno == EAGAIN)
+            poll(&room, 1, READER_MS);
+    }
+    s->torn = done ? done < n : s->torn;
+    s->lost += done < n;
+    return done == n;
+}
+
+ECOM_PRINTF(2, 3)
+static int write_line(struct supervisor *s, const char *fmt, ...)
+{
+    char text[LINE_BYTES + 128];
+    size_t n = s->torn != 0;
+    va_list args;
+
+    text[0] = '\n';
+    va_start(args, fmt);
+    n += (size_t)vsnprintf(text + n, sizeof(text) - n, fmt, args);
+    va_end(args);
+    return write_err(s, text, n);
+}
+
 static void say(struct supervisor *s, const struct child *c, const char *what)
 {
-    fprintf(stderr, "%s%-19s%s | %s\n", s->colors.bold, c ? c->name : "ecom", s->colors.reset,
-            what);
+    write_line(s, "%s%-19s%s | %s\n", s->colors.bold, c ? c->name : "ecom", s->colors.reset, what);
+}
+
+static void tell_lost(struct supervisor *s)
+{
+    const unsigned lost = s->lost;
+
+    s->lost = 0;
+    if (lost && !write_line(s, "%s%-19s%s | lines that nobody read, and that are lost: %u\n",
+                            s->colors.bold, "ecom", s->colors.reset, lost))
+        s->lost = lost;
 }
 
 /* Behind fork(): only what is safe there. */
@@ -106,7 +169,8 @@ static int start(struct supervisor *s, struct child *c)
     int out[2] = {-1, -1}, err[2] = {-1, -1};
 
     snprintf(path, sizeof(path), "%s/%s", s->bin, c->name);
-    if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0 || (c->pid = fork()) < 0) {
+    if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC | O_NONBLOCK) < 0 ||
+        (c->pid = fork()) < 0) {
         say(s, c, strerror(errno));
         for (int i = 0; i < 2; i++) {
             close(out[i]);
@@ -120,7 +184,6 @@ static int start(struct supervisor *s, struct child *c)
     close(out[1]);
     close(err[1]);
     fcntl(out[0], F_SETFL, O_NONBLOCK);
-    fcntl(err[0], F_SETFL, O_NONBLOCK);
     stream_close(&c->out);
     stream_close(&c->err);
     c->out.fd = out[0];
@@ -137,7 +200,8 @@ static void pass_line(struct supervisor *s, struct child *c, int is_out, const c
     const char *color = *s->colors.reset ? c->color : "";
 
     if (!is_out) {
-        fprintf(stderr, "%s%-19s%s | %.*s\n", color, c->name, s->colors.reset, (int)n, line);
+        if (write_line(s, "%s%-19s%s | %.*s\n", color, c->name, s->colors.reset, (int)n, line))
+            tell_lost(s);
         return;
     }
     c->ready = 1;
@@ -379,6 +443,7 @@ int cli_up(int argc, char **argv)
     s.env_file = args.env_file;
     s.pid = getpid();
     s.patience_ms = settings.shutdown_timeout_ms + 2000;
+    s.err = open_err();
     s.colors = cli_colors(STDERR_FILENO);
     if (*s.colors.reset && !getenv("LOG_FORMAT"))
         setenv("LOG_FORMAT", "color", 1); /* the children write to a pipe, we to a terminal */

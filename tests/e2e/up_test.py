@@ -1,4 +1,5 @@
 """`ecom` as a person meets it: start, Ctrl-C, wrong settings, wrong arguments."""
+import contextlib
 import os
 import re
 import signal
@@ -73,6 +74,33 @@ def a_missing_secret_is_told_beside_the_other_faults():
         status, _, err = ecom(*['up'] * (program == 'ecom'), program=program, USER_PORT='x')
         equal(78, status)
         assert 'USER_PORT: ' in err and 'JWT_SECRET: must be set' in err, err
+
+
+def who_reads_the_logs_may_stand_still():
+    """A terminal behind Ctrl-S: the shop goes on, can be stopped, and says what was lost."""
+    ours, theirs = os.pipe()
+    shop = Shop(LOG_LEVEL='info')
+    shop.log = os.fdopen(theirs, 'wb')
+    os.set_blocking(ours, False)
+    log = b''
+
+    def asked(times):
+        for _ in range(times):
+            equal(401, shop.call('order-service', 'GET', '/orders', headers={'x-correlation-id': 'c' * 128}).status)
+
+    def told():
+        nonlocal log
+        asked(1)
+        with contextlib.suppress(BlockingIOError):
+            log += os.read(ours, 1 << 20)
+        return b'lines that nobody read, and that are lost: ' in log
+
+    with shop:
+        asked(600)  # more than two pipes hold
+        wait_until('what was lost', told)
+        asked(600)
+        equal(0, shop.stop())
+    os.close(ours)
 
 
 def want_of_memory_is_no_fault_of_the_settings():
@@ -157,4 +185,5 @@ run_tests(a_ctrl_c_that_comes_twice_at_once_still_stops_in_order,
           the_doctor_comes_before_the_first_start,
           a_topic_that_is_not_there_is_told_and_not_made,
           following_begins_before_there_is_anything,
+          who_reads_the_logs_may_stand_still,
           *([want_of_memory_is_no_fault_of_the_settings] if sys.argv[1:] else []))

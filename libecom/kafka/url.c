@@ -72,6 +72,28 @@ static int take_create(struct ecom__kafka_url *url, const char *value, ecom_erro
     return ECOM_OK;
 }
 
+/* What keeps messages from being lost, or each member of the shop from getting its own: options
+ * that may only be as they are. */
+static int check_promise(const char *option, const char *value, ecom_error *err)
+{
+    static const char *const promised[][3] = {
+        {"acks", "all", "-1"},
+        {"request.required.acks", "all", "-1"},
+        {"enable.idempotence", "true", "true"},
+        {"enable.auto.commit", "false", "false"},
+        {"enable.auto.offset.store", "false", "false"},
+        {"auto.offset.reset", "", ""}, /* a subscription says where a group begins */
+        {"group.id", "", ""},
+    };
+
+    for (size_t i = 0; i < sizeof(promised) / sizeof(promised[0]); i++)
+        if (strcmp(option, promised[i][0]) == 0 && strcmp(value, promised[i][1]) != 0 &&
+            strcmp(value, promised[i][2]) != 0)
+            return ecom_fail_field(err, ECOM_E_INVAL, "url",
+                                   "may not change %s: messages would be lost", option);
+    return ECOM_OK;
+}
+
 static int take_option(struct ecom__kafka_url *url, char *option, ecom_error *err)
 {
     char *value = strchr(option, '=');
@@ -89,6 +111,8 @@ static int take_option(struct ecom__kafka_url *url, char *option, ecom_error *er
         return take_number(option, value, MAX_REPLICATION, &url->replication, err);
     if (strcmp(option, "ecom.create.topics") == 0)
         return take_create(url, value, err);
+    if (check_promise(option, value, err) < 0)
+        return ECOM_E_INVAL;
     if (url->noptions == ECOM__KAFKA_MAX_OPTIONS)
         return ecom_fail_field(err, ECOM_E_TOOLARGE, "url", "has more than %d options",
                                ECOM__KAFKA_MAX_OPTIONS);

@@ -80,6 +80,34 @@ static void a_strategy_that_ends_the_process_is_refused(void)
     CHECK_TEXT("2.6.1", e);
 }
 
+static void an_option_that_would_lose_messages_is_refused(void)
+{
+    static const char *const bad[] = {
+        "acks=1",
+        "acks=0",
+        "request.required.acks=1",
+        "enable.idempotence=false",
+        "enable.auto.commit=true",
+        "enable.auto.offset.store=true",
+        "auto.offset.reset=latest",
+        "group.id=one-for-all",
+    };
+    static const char *const good[] = {"acks=all", "request.required.acks=-1",
+                                       "enable.idempotence=true", "enable.auto.commit=false"};
+    char url[256];
+    ecom_error e;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        snprintf(url, sizeof(url), "kafka://127.0.0.1:1?%s", bad[i]);
+        CHECK(attempt(url, &e) == ECOM_E_INVAL, "took %s", bad[i]);
+        CHECK_TEXT("messages would be lost", e);
+    }
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        snprintf(url, sizeof(url), "kafka://127.0.0.1:1?%s", good[i]);
+        CHECK_CODE(ECOM_E_UNAVAILABLE, attempt(url, &e), e);
+    }
+}
+
 static void our_own_options_are_checked(void)
 {
     static const char *const bad[] = {
@@ -207,6 +235,7 @@ static const struct check_case cases[] = {
     CASE(options_of_a_url_are_bounded),
     CASE(an_option_that_is_wrong_is_named_and_its_value_is_not),
     CASE(a_strategy_that_ends_the_process_is_refused),
+    CASE(an_option_that_would_lose_messages_is_refused),
     CASE(our_own_options_are_checked),
     CASE(a_port_where_nobody_listens_is_refused_with_its_name),
     CASE(a_host_that_does_not_exist_is_named),

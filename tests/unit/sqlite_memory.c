@@ -1,23 +1,19 @@
-/* SQLite's own allocations fail too: each first asks the malloc() that this program makes fail. */
+/* SQLite's own allocations fail too, as those of this program do. */
 #include <sqlite3.h>
-#include <stdlib.h>
+#include <stddef.h>
+
+#include "alloc.h"
 
 static sqlite3_mem_methods real;
 
 static void *failing_malloc(int n)
 {
-    void *p = malloc(1);
-
-    free(p);
-    return p ? real.xMalloc(n) : NULL;
+    return check_alloc_fails() ? NULL : real.xMalloc(n);
 }
 
 static void *failing_realloc(void *old, int n)
 {
-    void *p = malloc(1);
-
-    free(p);
-    return p ? real.xRealloc(old, n) : NULL;
+    return check_alloc_fails() ? NULL : real.xRealloc(old, n);
 }
 
 __attribute__((constructor)) static void wrap_sqlite(void)

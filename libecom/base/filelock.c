@@ -12,6 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#endif
+
 enum { OPEN_TRIES = 5000 }; /* of a millisecond each */
 
 /* In the file. Who waits for `held` keeps `turn` meanwhile: so the holder, coming back at once,
@@ -107,14 +111,23 @@ int ecom__filelock_open(const char *path, ecom__filelock **out, ecom_error *err)
     return ECOM_OK;
 }
 
-/* What a holder that died left half-done is for the database's own recovery to settle. The wall
- * clock, since ThreadSanitizer knows nothing of pthread_mutex_clocklock(): a clock that is set back
- * prolongs a wait that the holder ends anyway. */
+/* What a holder that died left half-done is for the database's own recovery to settle. */
+static int inherit(pthread_mutex_t *mutex)
+{
+#ifdef __SANITIZE_THREAD__ /* it overlooks that a timed lock is taken then */
+    __tsan_mutex_pre_lock(mutex, __tsan_mutex_try_lock);
+    __tsan_mutex_post_lock(mutex, __tsan_mutex_try_lock, 0);
+#endif
+    return pthread_mutex_consistent(mutex);
+}
+
+/* The wall clock, since ThreadSanitizer knows nothing of pthread_mutex_clocklock(): a clock that is
+ * set back prolongs a wait that the holder ends anyway. */
 static int take(pthread_mutex_t *mutex, const struct timespec *until)
 {
     int r = pthread_mutex_timedlock(mutex, until);
 
-    return r == EOWNERDEAD ? pthread_mutex_consistent(mutex) : r;
+    return r == EOWNERDEAD ? inherit(mutex) : r;
 }
 
 int ecom__filelock_take(ecom__filelock *lock, int32_t timeout_ms, ecom_error *err)

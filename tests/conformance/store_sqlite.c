@@ -4,13 +4,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* ThreadSanitizer overlooks that a timed lock whose owner died is taken, and wonders later. */
-const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void)
-{
-    return "mutex:ecom__filelock_give\n";
-}
-
 struct place {
     char dir[64], url[96];
 };

@@ -15,13 +15,6 @@
 
 enum { APP = 0x65636F6D };
 
-/* ThreadSanitizer overlooks that a timed lock whose owner died is taken, and wonders later. */
-const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void)
-{
-    return "mutex:ecom__filelock_give\n";
-}
-
 static void write_file(const char *bytes, size_t n)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);

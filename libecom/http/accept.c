@@ -1,6 +1,7 @@
 /* Takes connections from a listening socket. Not by uv_listen(): there a connection that cannot be
  * taken for want of memory ends the polling, and one without a descriptor can make it spin. */
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,13 +23,33 @@ static int turn_away(struct listener *l)
     return fd >= 0 ? 1 : number == EAGAIN ? 0 : -1;
 }
 
+/* libuv has a table by descriptors, a power of two of them, and ends the process if there is no
+ * memory for a larger one. So we ask before whether there is. */
+static int can_watch(struct listener *l, int fd)
+{
+    size_t room = 64;
+
+    if (fd < l->watched)
+        return 1;
+    while (room < (size_t)fd + 3) /* two places are libuv's own */
+        room *= 2;
+    void *volatile table = malloc(room * sizeof(void *)); /* or a compiler knows that there is */
+    if (table)
+        l->watched = (int)room - 2;
+    free(table);
+    return fd < l->watched;
+}
+
 /* @return 1: took one from the queue; 0: it is empty; -1: not now. */
 static int take(struct loop *loop)
 {
     int fd = accept4(loop->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd >= 0) {
-        ecom__http_conn_open(loop, fd);
+        if (can_watch(&loop->listener, fd))
+            ecom__http_conn_open(loop, fd);
+        else
+            close(fd);
         return 1;
     }
     switch (errno) {

@@ -68,6 +68,7 @@ struct listener {
     uv_timer_t pause; /* until we try again what failed */
     int fd, reserve;  /* reserve: a descriptor to give up when there is no other */
     int32_t open;
+    int watched; /* descriptors below it find room in libuv's table */
 };
 
 struct line {

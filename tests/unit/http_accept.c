@@ -1,6 +1,7 @@
 /* Connections when memory or descriptors are short, and when the server stops. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -15,6 +16,8 @@
 
 /* What accept4() fails with, 0: nothing; and how often it did. */
 static atomic_int refusing, refused;
+/* What it takes gets a descriptor from this one on; 0: the next. */
+static atomic_int beyond;
 
 int __real_accept4(int fd, struct sockaddr *address, socklen_t *n, int flags);
 int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *n, int flags);
@@ -23,8 +26,13 @@ int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *n, int flags)
 {
     int number = atomic_load(&refusing);
 
-    if (!number)
-        return __real_accept4(fd, address, n, flags);
+    if (!number) {
+        int got = __real_accept4(fd, address, n, flags), from = atomic_load(&beyond);
+        int moved = got >= 0 && from ? fcntl(got, F_DUPFD_CLOEXEC, from) : -1;
+        if (moved >= 0)
+            close(got);
+        return moved >= 0 ? moved : got;
+    }
     atomic_fetch_add(&refused, 1);
     errno = number;
     return -1;
@@ -115,6 +123,49 @@ static void a_connection_without_a_descriptor_is_closed_and_the_next_is_served(v
         wire_close(&w[i]);
     CHECK_I64(200, wire_status(server, S(GET)));
     ecom_http_server_free(server);
+}
+
+/* What the process has now, as RLIMIT_DATA counts it; its stack counts in favour. 0: a sanitizer's
+ * memory, which nobody limits. */
+static rlim_t data_bytes(void)
+{
+    unsigned long all = 0, data = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    int n = file ? fscanf(file, "%lu %*u %*u %*u %*u %lu", &all, &data) : 0;
+
+    if (file)
+        fclose(file);
+    return n == 2 && all < 1UL << 28 ? (rlim_t)data * (rlim_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+/* libuv ends the process instead. */
+static void a_connection_without_memory_to_watch_it_is_closed_and_the_next_is_served(void)
+{
+    enum { BEYOND = 17000 }; /* it takes 256 KiB */
+    struct rlimit files, memory, few;
+    ecom_http_server *server = serve();
+    struct wire w;
+
+    CHECK(server && getrlimit(RLIMIT_NOFILE, &files) == 0 && getrlimit(RLIMIT_DATA, &memory) == 0,
+          "no server");
+    const struct rlimit many = {BEYOND + 100, files.rlim_max};
+    CHECK_I64(200, wire_status(server, S(GET)));
+    few.rlim_cur = data_bytes();
+    if (few.rlim_cur == 0 || (files.rlim_cur < many.rlim_cur && setrlimit(RLIMIT_NOFILE, &many))) {
+        ecom_http_server_free(server);
+        SKIP("memory or descriptors cannot be limited so");
+    }
+    few.rlim_max = memory.rlim_max;
+    atomic_store(&beyond, BEYOND);
+    setrlimit(RLIMIT_DATA, &few);
+    int closed = wire_open(&w, server) && wire_at_end(&w);
+    setrlimit(RLIMIT_DATA, &memory);
+    CHECK(closed, "not closed");
+    wire_close(&w);
+    CHECK_I64(200, wire_status(server, S(GET)));
+    atomic_store(&beyond, 0);
+    ecom_http_server_free(server);
+    setrlimit(RLIMIT_NOFILE, &files);
 }
 
 enum { FILES = 40, CONNECTIONS = 30 }; /* that there may be, and those that may be connections */
@@ -247,6 +298,7 @@ static void stopping_cuts_connections_at_its_deadline(void)
 
 static const struct check_case cases[] = {
     CASE(a_connection_without_memory_is_closed_and_the_next_is_served),
+    CASE(a_connection_without_memory_to_watch_it_is_closed_and_the_next_is_served),
     CASE(a_connection_without_a_descriptor_is_closed_and_the_next_is_served),
     CASE(connections_leave_descriptors_to_the_rest_of_the_process),
     CASE(a_listener_that_cannot_accept_tries_again_now_and_then),

@@ -95,7 +95,8 @@ typedef struct ecom_http_options {
     const char *proxies;      /**< nullable: proxies whose X-Forwarded-For is believed, as
                                *   ecom_http_proxies_check() has them, see ecom_exchange_peer() */
     uint32_t max_bodies_bytes; /**< memory of all bodies together that are received or handled,
-                                *   those of up to 16 KiB apart; 0: 256 MiB; beyond that: 503 */
+                                *   those of up to 16 KiB apart; 0: 256 MiB; beyond that: 503,
+                                *   those first of which nothing has come for longest */
     uint32_t max_unread_bytes; /**< memory of all answers together that wait for their peers to
                                 *   read, what waits in streams and WebSockets, too; 0: 256 MiB;
                                 *   beyond that connections are reset, those first whose peers

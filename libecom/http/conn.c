@@ -45,7 +45,7 @@ static int begin_close(struct conn *c)
     if (c->closing)
         return 0;
     c->closing = 1;
-    ecom__http_conn_uncount_unread(c);
+    ecom__http_conn_uncount(c);
     uv_close((uv_handle_t *)&c->timer, on_closed);
     return 1;
 }

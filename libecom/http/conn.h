@@ -8,6 +8,11 @@
 /* What a connection waits for; each has its time-out, but for BUSY. */
 enum phase { IDLE, HEAD, BODY, BUSY, LINGER, CHANNEL };
 
+struct place {
+    struct conn *prev, *next;
+    int32_t taken; /* it is in that line */
+};
+
 struct conn {
     uv_tcp_t tcp;
     uv_timer_t timer;
@@ -37,8 +42,8 @@ struct conn {
     int32_t eof, listening, lingering, closing;
     uint32_t writing; /* exchanges in the write that goes on */
     size_t unwritten; /* bytes of it, when last looked at */
-    size_t unread;    /* bytes of memory of what waits to be written; if any, in the loop's line: */
-    struct conn *unread_prev, *unread_next;
+    size_t unread;    /* bytes of memory of what waits to be written */
+    struct place places[NLINES];
 
     struct ecom_exchange *upgrading; /* may make something else of the connection: what comes behind
                                       * it is not read before it is answered */
@@ -78,10 +83,15 @@ size_t ecom__http_conn_unwritten(const struct conn *c);
 /* Writes all answers whose turn it is. */
 void ecom__http_conn_flush(struct conn *c);
 
+/* Counts what the body that is being read has grown to. Beyond what the server may have of that,
+ * bodies are refused. @return -1: this one, too. */
+int ecom__http_conn_count_body(struct conn *c);
+/* The body is there, or comes no more. */
+void ecom__http_conn_end_body(struct conn *c);
 /* Counts what waits on the connection. Beyond what the server may have of that, connections are
  * reset, maybe this one. */
 void ecom__http_conn_count_unread(struct conn *c);
-/* Nothing waits on it any more: it is closing. */
-void ecom__http_conn_uncount_unread(struct conn *c);
+/* Nothing comes or waits on it any more: it is closing. */
+void ecom__http_conn_uncount(struct conn *c);
 
 #endif

@@ -63,6 +63,7 @@ static int may_run(const struct conn *c, const struct ecom_exchange *x)
 static void submit(struct conn *c, struct ecom_exchange *x)
 {
     c->reading = NULL;
+    ecom__http_conn_end_body(c);
     c->expects = 0;
     c->no_more |= x->close;
     if (!x->close && ecom__http_exchange_upgrades(x))
@@ -135,15 +136,6 @@ static size_t read_head(struct conn *c, ecom_str in)
     return (size_t)n;
 }
 
-static int count_body(struct conn *c, struct ecom_exchange *x)
-{
-    int r = ecom__http_exchange_count_body(x);
-
-    if (r < 0)
-        ecom__http_conn_refuse(c, &(struct refusal){503, "too much is being received"});
-    return r;
-}
-
 static size_t read_sized(struct conn *c, ecom_str in)
 {
     struct ecom_exchange *x = c->reading;
@@ -154,7 +146,7 @@ static size_t read_sized(struct conn *c, ecom_str in)
         return n;
     }
     c->left -= n;
-    if (count_body(c, x) == 0 && c->left == 0)
+    if (ecom__http_conn_count_body(c) == 0 && c->left == 0)
         submit(c, x);
     return n;
 }
@@ -171,7 +163,7 @@ static size_t read_chunks(struct conn *c, ecom_str in)
         ecom__http_conn_refuse(c, &why);
         return in.n;
     }
-    if (count_body(c, x) == 0 && c->chunks.done)
+    if (ecom__http_conn_count_body(c) == 0 && c->chunks.done)
         submit(c, x);
     return (size_t)n;
 }

@@ -48,27 +48,25 @@ static void uncount_body(struct ecom_exchange *x)
 }
 
 /* Small ones are not counted: who holds up large ones must not keep others from being read. */
-int ecom__http_exchange_count_body(struct ecom_exchange *x)
+size_t ecom__http_exchange_count_body(struct ecom_exchange *x)
 {
-    const size_t most = x->server->opts.max_bodies_bytes;
     size_t more = x->body.n > SMALL_BODY_BYTES ? x->body.cap - x->counted : 0;
 
-    if (!more)
-        return 0;
-    x->counted = x->body.cap;
-    if (atomic_fetch_add_explicit(&x->loop->server->bodies, more, memory_order_relaxed) + more <=
-        most)
-        return 0;
-    uncount_body(x);
-    ecom_buf_free(&x->body);
-    return -1;
+    if (more)
+        atomic_fetch_add_explicit(&x->loop->server->bodies, more, memory_order_relaxed);
+    return x->counted += more;
 }
 
-size_t ecom__http_exchange_waits(struct ecom_exchange *x)
+void ecom__http_exchange_drop_body(struct ecom_exchange *x)
 {
     if (x->counted)
         ecom_buf_free(&x->body);
     uncount_body(x);
+}
+
+size_t ecom__http_exchange_waits(struct ecom_exchange *x)
+{
+    ecom__http_exchange_drop_body(x);
     return sizeof(*x) + x->head.max * sizeof(*x->head.headers) + x->raw.cap + x->body.cap +
            x->fields.cap + x->out.cap + x->answer.cap + ecom_arena_bytes(x->arena);
 }

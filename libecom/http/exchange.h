@@ -69,11 +69,12 @@ void ecom__http_exchange_reset(struct ecom_exchange *x);
 /* Takes a copy of a head, parses it, and finds the route. Where it fails, the exchange is refused:
  * the connection then ends behind the answer. @return 0 or -1. */
 int ecom__http_exchange_begin(struct ecom_exchange *x, ecom_str head);
-/* Counts what the body has grown to. @return -1: all bodies together have more than they may; it is
- * given up. */
-int ecom__http_exchange_count_body(struct ecom_exchange *x);
-/* Of one that is done: bytes of memory that it keeps until its answer is written. Lets go of what
- * it does not need for that, if it is large. */
+/* Counts what the body has grown to, which is returned. 0: it is too small to be counted. */
+size_t ecom__http_exchange_count_body(struct ecom_exchange *x);
+/* Lets go of a body that is counted. */
+void ecom__http_exchange_drop_body(struct ecom_exchange *x);
+/* Of one that is done: bytes of memory that it keeps until its answer is written. Lets go of a body
+ * that is counted. */
 size_t ecom__http_exchange_waits(struct ecom_exchange *x);
 /* Answers with a problem instead of what the route does. */
 void ecom__http_exchange_refuse(struct ecom_exchange *x, const struct refusal *why);

@@ -3,22 +3,59 @@
 
 enum { MAX_LOOKS = 8 };
 
-static void leave(struct conn *c)
+static void leave(struct conn *c, int which)
 {
-    struct line *line = &c->loop->unread;
+    struct place *p = &c->places[which];
+    struct line *line = &c->loop->lines[which];
 
-    *(c->unread_prev ? &c->unread_prev->unread_next : &line->first) = c->unread_next;
-    *(c->unread_next ? &c->unread_next->unread_prev : &line->last) = c->unread_prev;
-    c->unread_prev = c->unread_next = NULL;
+    if (!p->taken)
+        return;
+    *(p->prev ? &p->prev->places[which].next : &line->first) = p->next;
+    *(p->next ? &p->next->places[which].prev : &line->last) = p->prev;
+    *p = (struct place){0};
 }
 
-static void queue_up(struct conn *c)
+static void go_last(struct conn *c, int which)
 {
-    struct line *line = &c->loop->unread;
+    struct line *line = &c->loop->lines[which];
 
-    *(line->last ? &line->last->unread_next : &line->first) = c;
-    c->unread_prev = line->last;
+    leave(c, which);
+    *(line->last ? &line->last->places[which].next : &line->first) = c;
+    c->places[which] = (struct place){line->last, NULL, 1};
     line->last = c;
+}
+
+static void refuse_body(struct conn *c)
+{
+    ecom__http_exchange_drop_body(c->reading);
+    ecom__http_conn_refuse(c, &(struct refusal){503, "too much is being received"});
+}
+
+/* Those that are handled are not given up, though they count. */
+int ecom__http_conn_count_body(struct conn *c)
+{
+    struct ecom_http_server *server = c->loop->server;
+    const size_t most = server->opts.max_bodies_bytes;
+    size_t own = ecom__http_exchange_count_body(c->reading);
+
+    if (!own)
+        return 0;
+    go_last(c, COMING);
+    if (own > most)
+        refuse_body(c); /* by itself too much: it takes no others with it */
+    while (c->reading && !c->closing &&
+           atomic_load_explicit(&server->bodies, memory_order_relaxed) > most) {
+        struct conn *first = c->loop->lines[COMING].first;
+        refuse_body(first);
+        if (first != c)
+            ecom__http_conn_pump(first);
+    }
+    return c->reading && !c->closing ? 0 : -1;
+}
+
+void ecom__http_conn_end_body(struct conn *c)
+{
+    leave(c, COMING);
 }
 
 static size_t queued(struct channel *ch)
@@ -46,10 +83,10 @@ static size_t set_unread(struct conn *c, size_t n)
     size_t before = c->unread;
     size_t others = atomic_fetch_add(&c->loop->server->unread, n - before) - before;
 
-    if (before && !n)
-        leave(c);
-    else if (n && !before)
-        queue_up(c);
+    if (!n)
+        leave(c, UNREAD);
+    else if (!before)
+        go_last(c, UNREAD);
     c->unread = n;
     return others + n;
 }
@@ -61,14 +98,12 @@ static void make_room(struct loop *loop)
     const size_t most = loop->server->opts.max_unread_bytes;
     struct conn *c;
 
-    for (int looks = 0; (c = loop->unread.first) && atomic_load(&loop->server->unread) > most;
-         looks++) {
-        if (looks >= MAX_LOOKS || !c->writing || ecom__http_conn_is_stuck(c)) {
+    for (int looks = 0;
+         (c = loop->lines[UNREAD].first) && atomic_load(&loop->server->unread) > most; looks++) {
+        if (looks >= MAX_LOOKS || !c->writing || ecom__http_conn_is_stuck(c))
             ecom__http_conn_reset(c);
-        } else {
-            leave(c);
-            queue_up(c);
-        }
+        else
+            go_last(c, UNREAD);
     }
 }
 
@@ -87,8 +122,9 @@ void ecom__http_conn_count_unread(struct conn *c)
         make_room(c->loop);
 }
 
-void ecom__http_conn_uncount_unread(struct conn *c)
+void ecom__http_conn_uncount(struct conn *c)
 {
+    leave(c, COMING);
     if (c->unread)
         set_unread(c, 0);
 }

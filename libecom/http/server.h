@@ -71,6 +71,10 @@ struct listener {
     int watched; /* descriptors below it find room in libuv's table */
 };
 
+/* Connections for which memory is held, who did something last is last: bodies that come, and
+ * answers that wait to be read. */
+enum { COMING, UNREAD, NLINES };
+
 struct line {
     struct conn *first, *last;
 };
@@ -83,7 +87,7 @@ struct loop {
     struct ecom_http_server *server;
     pthread_t thread;
     struct conn *conns;
-    struct line unread; /* whose answers wait to be read; who took something last is last */
+    struct line lines[NLINES];
     struct ecom_exchange *spare;
     uint32_t nspare;
     uint32_t away; /* exchanges that the pool has, or who answers later */

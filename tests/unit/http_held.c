@@ -120,6 +120,7 @@ static const ecom_route routes[] = {
     {.method = "GET", .pattern = "/later", .handle = hand_on},
     {.method = "GET", .pattern = "/stream", .handle = begin_stream},
     {.method = "POST", .pattern = "/length", .handle = echo_length},
+    {.method = "GET", .pattern = "/length", .handle = echo_length, LOOP},
 };
 
 /* A server that holds so much, and connections to it. */
@@ -290,18 +291,90 @@ static void what_waits_in_a_stream_counts(void)
     world_close(&world);
 }
 
-/* The beginning of a request with a body of n bytes: its first `sent` ones. */
-static void send_body(struct wire *w, const char *path, size_t n, size_t sent)
+static void send_body(struct wire *w, const char *path, size_t n)
 {
-    char head[100], *body = malloc(n + 1);
+    ecom_buf all = {0};
+    int r = ecom_buf_printf(&all, "POST %s HTTP/1.1\r\n" H "Content-Length: %zu\r\n\r\n%0*d", path,
+                            n, (int)n, 0);
 
-    if (!body)
+    if (r < 0)
         abort();
-    memset(body, 'b', n);
-    snprintf(head, sizeof(head), "POST %s HTTP/1.1\r\n" H "Content-Length: %zu\r\n\r\n", path, n);
-    wire_send(w, ecom_str_of(head));
-    wire_send(w, (ecom_str){body, sent});
-    free(body);
+    wire_send(w, ecom_buf_str(&all));
+    ecom_buf_free(&all);
+}
+
+/* Sends a third of a body of 60,000 bytes, which takes 32 KiB of memory, behind a request whose
+ * answer tells that the server has read it. */
+static int begin_body(struct wire *w, int chunked)
+{
+    ecom_buf all = {0};
+    int r = ecom_buf_printf(
+        &all, "GET /length HTTP/1.1\r\n" H "\r\nPOST /length HTTP/1.1\r\n" H "%s\r\n\r\n%s%020000d",
+        chunked ? "Transfer-Encoding: chunked" : "Content-Length: 60000", chunked ? "ea60\r\n" : "",
+        0);
+
+    if (r < 0)
+        abort();
+    wire_send(w, ecom_buf_str(&all));
+    ecom_buf_free(&all);
+    return takes_whole(w, 1);
+}
+
+static void send_rest(struct wire *w, size_t n)
+{
+    char *rest = calloc(n, 1);
+
+    if (!rest)
+        abort();
+    wire_send(w, (ecom_str){rest, n});
+    free(rest);
+}
+
+static int is_refused(struct wire *w)
+{
+    struct wire_answer a;
+    int ok = wire_answer(w, 0, &a) && a.status == 503 && wire_header(&a, "Retry-After").p &&
+             wire_at_end(w);
+
+    wire_answer_free(&a);
+    return ok;
+}
+
+static void who_sends_nothing_more_for_longest_makes_room(void)
+{
+    struct world world;
+    struct wire *w = world.w;
+
+    world_open(&world, 0, 4 * 32768 - 1);
+    CHECK(begin_body(&w[0], 0) && begin_body(&w[1], 1), "no answer");
+    for (int i = 0; i < 3; i++) {
+        send_body(&w[2], "/length", 60000);
+        CHECK(takes_whole(&w[2], 5), "round %d", i);
+    }
+    CHECK(is_refused(&w[0]), "the first stays");
+    send_rest(&w[1], 40000);
+    wire_send(&w[1], S("\r\n0\r\n\r\n"));
+    CHECK(takes_whole(&w[1], 5), "the second");
+    world_close(&world);
+}
+
+static void who_sends_something_now_and_then_stays(void)
+{
+    struct world world;
+    struct wire *w = world.w;
+
+    world_open(&world, 0, 4 * 32768 - 1);
+    CHECK(begin_body(&w[0], 0) && begin_body(&w[1], 0), "no answer");
+    wire_send(&w[0], S("more"));
+    for (int i = 0; i < 2; i++) { /* what is there when the first comes is read before the second */
+        wire_send(&w[2], S("GET /length HTTP/1.1\r\n" H "\r\n"));
+        CHECK(takes_whole(&w[2], 1), "no answer");
+    }
+    send_body(&w[2], "/length", 60000);
+    CHECK(takes_whole(&w[2], 5) && is_refused(&w[1]), "the one that sends nothing stays");
+    send_rest(&w[0], 40000 - 4);
+    CHECK(takes_whole(&w[0], 5), "the one that sends something");
+    world_close(&world);
 }
 
 static void a_body_is_let_go_when_it_is_answered(void)
@@ -310,9 +383,9 @@ static void a_body_is_let_go_when_it_is_answered(void)
     struct wire *w = world.w;
 
     world_open(&world, 0, 3 * 32768);
-    send_body(&w[0], "/flood", 60000, 60000);
+    send_body(&w[0], "/flood", 60000);
     CHECK(begins(&w[0]), "no answer");
-    send_body(&w[1], "/length", 60000, 60000);
+    send_body(&w[1], "/length", 60000);
     CHECK(takes_whole(&w[1], 5), "refused for a body that nobody needs");
     CHECK(takes_whole(&w[0], LARGE), "the other");
     world_close(&world);
@@ -325,6 +398,8 @@ static const struct check_case cases[] = {
     CASE(an_answer_beyond_the_bound_costs_nobody_else),
     CASE(answers_behind_one_that_is_not_ready_count),
     CASE(what_waits_in_a_stream_counts),
+    CASE(who_sends_nothing_more_for_longest_makes_room),
+    CASE(who_sends_something_now_and_then_stays),
     CASE(a_body_is_let_go_when_it_is_answered),
 };
 

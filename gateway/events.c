@@ -58,6 +58,9 @@ static int find_order(struct request *request, ecom_str id, ecom_error *err)
 {
     const ecom_json *order;
     ecom_buf path = {0};
+
+    if (upstream_is_no_id("/orders", id))
+        return ecom_fail(err, ECOM_E_NOTFOUND, "there is no Order with this id");
     int r = ecom_buf_append(&path, ecom_str_of("/orders"));
 
     if (r == ECOM_OK)

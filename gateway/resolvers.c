@@ -91,7 +91,7 @@ static int get_one(ecom_graphql_call *call, const char *base, const char *path, 
     ecom_str id = ecom_graphql_arg_str(call, "id");
     ecom_buf url = {0};
 
-    if (id.n == 0)
+    if (upstream_is_no_id(path, id))
         return ECOM_OK;
     int r = ecom_buf_append(&url, ecom_str_of(path));
     if (r == ECOM_OK)

@@ -229,3 +229,14 @@ int upstream_add_segment(ecom_buf *path, ecom_str segment)
 
     return r < 0 ? r : add_encoded(path, segment);
 }
+
+int upstream_is_no_id(const char *path, ecom_str segment)
+{
+    static const char *const routes[][2] = {{"/users", "me"}, {"/orders", "pages"}};
+
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+        if (strcmp(path, routes[i][0]) == 0 && ecom_str_eq(segment, ecom_str_of(routes[i][1])))
+            return 1;
+    return !segment.n || ecom_str_eq(segment, ecom_str_of(".")) ||
+           ecom_str_eq(segment, ecom_str_of(".."));
+}

@@ -68,5 +68,7 @@ int upstream_call(struct request *request, const char *method, const char *base,
 int upstream_add_query(ecom_buf *path, ecom_str name, ecom_str value);
 /* Appends a path segment, percent-encoded. */
 int upstream_add_segment(ecom_buf *path, ecom_str segment);
+/* Truth: behind this path, it would be another route, or a step among folders, and no id. */
+int upstream_is_no_id(const char *path, ecom_str segment);
 
 #endif

@@ -49,6 +49,15 @@ def a_refused_argument_is_named_as_the_service_names_it():
               (error['extensions'], error['path']))
 
 
+def what_is_no_id_is_not_there():
+    """Also where a service has a route of that name."""
+    with Shop() as shop:
+        _, token = shop.customer()
+        for field in ('order(id: "pages")', 'order(id: "..")', 'user(id: "me")', 'user(id: "")', 'product(id: ".")'):
+            name = field[:field.index('(')]
+            equal({'data': {name: None}}, shop.graphql('{ %s { id } }' % field, token=token).json, field)
+
+
 def a_service_that_is_away_is_an_error_at_its_field():
     nobody, = free_ports(1)
     with Shop(PRODUCT_SERVICE_URL=f'http://127.0.0.1:{nobody}') as shop:
@@ -300,6 +309,7 @@ def a_larger_graph_asks_for_entities():
 
 run_tests(lists_go_page_by_page,
           a_refused_argument_is_named_as_the_service_names_it,
+          what_is_no_id_is_not_there,
           a_service_that_is_away_is_an_error_at_its_field,
           a_service_that_never_answers_costs_a_request_its_own_fields_and_a_bounded_time,
           users_and_their_orders_are_joined_with_one_call_a_level,

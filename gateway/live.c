@@ -3,9 +3,10 @@
 #include "hub.h"
 #include "peer.h"
 
+#include "libecom/base/ascii.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* All that the hub keeps may come at once, to who comes back; they are references. */
 enum { OPERATION_MS = 30000, MAX_MESSAGE = 256 << 10, MAX_EVENTS = HUB_KEPT + 256 };
@@ -85,16 +86,11 @@ static void *talk_context(void *user, ecom_arena *arena)
     return peer_context(&((struct talk *)user)->peer, arena);
 }
 
-static int is_called(const ecom_json *member, const char *name)
-{
-    return member->name.n == strlen(name) && strncasecmp(member->name.p, name, member->name.n) == 0;
-}
-
 /* `authorization` as a header would have it, in any case; p NULL: not there. */
 static ecom_str find_authorization(const ecom_json *payload)
 {
     for (const ecom_json *m = payload ? payload->first : NULL; m; m = m->next)
-        if (is_called(m, "authorization") && m->kind == ECOM_JSON_STRING)
+        if (ecom__is_word(m->name, "authorization") && m->kind == ECOM_JSON_STRING)
             return m->text;
     return none;
 }
@@ -316,7 +312,7 @@ static int read_request(ecom_exchange *x, ecom_buf *body, int *only_queries, eco
     *only_queries = ecom_str_eq(ecom_exchange_method(x), ecom_str_of("GET"));
     if (*only_queries)
         return ecom_graphql_query_body(ecom_exchange_query(x), ecom_exchange_arena(x), body, err);
-    if (type.n < 16 || strncasecmp(type.p, "application/json", 16) != 0)
+    if (!ecom__starts(type, "application/json"))
         return ecom_fail(err, ECOM_E_INVAL, "the request's content-type must be application/json");
     if (ecom_buf_append(body, ecom_exchange_body(x)) < 0)
         return ecom_fail(err, ECOM_E_NOMEM, "a request");
@@ -412,25 +408,21 @@ int live_events(struct live_world *world, ecom_exchange *x, ecom_error *err)
 /* `text/event-stream` before anything that is JSON or all. */
 int live_wants_events(ecom_exchange *x)
 {
-    static const char type[] = "text/event-stream";
-    ecom_str accept = ecom_exchange_header(x, "accept");
-
-    return accept.n >= sizeof(type) - 1 && strncasecmp(accept.p, type, sizeof(type) - 1) == 0;
+    return ecom__starts(ecom_exchange_header(x, "accept"), "text/event-stream");
 }
 
 /* ---- answers in parts */
 
 int live_wants_parts(struct live_world *world, ecom_exchange *x)
 {
-    static const char type[] = "multipart/mixed";
     ecom_str accept = ecom_exchange_header(x, "accept");
 
     if (world->d->settings.graphql_incremental != INCREMENTAL_ON ||
         ecom_str_eq(ecom_exchange_method(x), ecom_str_of("HEAD")) ||
         atomic_load(&world->open) >= (uint32_t)world->d->settings.gateway_max_streams)
         return 0;
-    for (; accept.n >= sizeof(type) - 1; accept.p++, accept.n--)
-        if (strncasecmp(accept.p, type, sizeof(type) - 1) == 0)
+    for (; accept.n; accept.p++, accept.n--)
+        if (ecom__starts(accept, "multipart/mixed"))
             return 1;
     return 0;
 }

@@ -1,6 +1,6 @@
 #include "peer.h"
 
-#include <strings.h>
+#include "libecom/base/ascii.h"
 
 static int keep(ecom_buf *to, ecom_str bytes)
 {
@@ -47,7 +47,7 @@ int peer_log_in(struct peer *p, ecom_str authorization, ecom_error *err)
 
     if (!arena)
         return ecom_fail(err, ECOM_E_NOMEM, "a connection");
-    if (authorization.n <= 7 || strncasecmp(authorization.p, "Bearer ", 7) != 0)
+    if (authorization.n <= 7 || !ecom__starts(authorization, "Bearer "))
         r = ecom_fail(err, ECOM_E_UNAUTHENTICATED, "authorization must be \"Bearer TOKEN\"");
     else if (jwt)
         r = ecom_jwt_verify(jwt, (ecom_str){authorization.p + 7, authorization.n - 7}, arena,

@@ -3,12 +3,12 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "ecom/json.h"
 
 #include "auth/known.h"
 #include "auth/libjwt.h"
+#include "base/ascii.h"
 #include "base/bytes.h"
 #include "base/options.h"
 #include "base/utf8.h"
@@ -368,8 +368,7 @@ static int check_header(struct parts *parts, ecom_error *err)
 
     if (!is_string(ecom_json_get(parts->header, "alg"), "HS256"))
         return refuse(err, "is not signed with HS256");
-    if (typ && (typ->kind != ECOM_JSON_STRING || typ->text.n != 3 ||
-                strncasecmp(typ->text.p, "JWT", 3) != 0))
+    if (typ && (typ->kind != ECOM_JSON_STRING || !ecom__is_word(typ->text, "JWT")))
         return refuse(err, "is not of type JWT");
     if (ecom_json_get(parts->header, "crit"))
         return refuse(err, "asks for an extension that is not known here");

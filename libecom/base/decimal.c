@@ -1,5 +1,7 @@
 #include "base/decimal.h"
 
+#include "base/ascii.h"
+
 enum { MOST_DIGITS = 19, MOST_EXPONENT = 1 << 30 };
 
 /* A number as its significant digits, without zeros at either end, times a power of ten. */
@@ -14,15 +16,6 @@ struct decimal {
 static int is_digit(ecom_str s)
 {
     return s.n && *s.p >= '0' && *s.p <= '9';
-}
-
-static int take(ecom_str *s, char a, char b)
-{
-    if (s->n == 0 || (*s->p != a && *s->p != b))
-        return 0;
-    s->p++;
-    s->n--;
-    return 1;
 }
 
 static void add_digit(struct decimal *d, char digit)
@@ -52,10 +45,10 @@ static int64_t run(ecom_str *s, struct decimal *d)
 static int exponent(ecom_str *s, int64_t *out)
 {
     int64_t e = 0;
-    int minus = take(s, '-', '-');
+    int minus = ecom__take(s, '-', '-');
 
     if (!minus)
-        take(s, '+', '+');
+        ecom__take(s, '+', '+');
     if (!is_digit(*s))
         return 0;
     for (; is_digit(*s); s->p++, s->n--)
@@ -69,12 +62,12 @@ static int read(ecom_str s, struct decimal *d)
 {
     int64_t places = 0, e = 0;
 
-    d->negative = take(&s, '-', '-');
-    if (!is_digit(s) || (!take(&s, '0', '0') ? run(&s, d) == 0 : is_digit(s)))
+    d->negative = ecom__take(&s, '-', '-');
+    if (!is_digit(s) || (!ecom__take(&s, '0', '0') ? run(&s, d) == 0 : is_digit(s)))
         return 0;
-    if (take(&s, '.', '.') && (places = run(&s, d)) == 0)
+    if (ecom__take(&s, '.', '.') && (places = run(&s, d)) == 0)
         return 0;
-    if (take(&s, 'e', 'E') && !exponent(&s, &e))
+    if (ecom__take(&s, 'e', 'E') && !exponent(&s, &e))
         return 0;
     d->power = e - places + d->zeros;
     return s.n == 0;

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 
 /* LINE_MAX_BYTES is what Linux writes to a pipe in one piece (PIPE_BUF), so lines of several
@@ -50,7 +50,7 @@ ecom_log ecom_log_with(const ecom_log *log, ecom_str correlation_id)
 int ecom_level_parse(ecom_str text, ecom_level *out, ecom_error *err)
 {
     for (int i = 0; i <= ECOM_LOG_OFF; i++) {
-        if (text.n == strlen(level_names[i]) && !strncasecmp(text.p, level_names[i], text.n)) {
+        if (ecom__is_word(text, level_names[i])) {
             *out = (ecom_level)i;
             return ECOM_OK;
         }

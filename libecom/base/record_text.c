@@ -1,7 +1,6 @@
-#include <strings.h>
-
 #include "ecom/env.h"
 
+#include "base/ascii.h"
 #include "base/decimal.h"
 #include "base/record.h"
 
@@ -49,20 +48,13 @@ int ecom_money_parse(ecom_str text, int64_t *minor, ecom_error *err)
     return ECOM_OK;
 }
 
-static int is_word(ecom_str text, const char *word)
-{
-    ecom_str w = ecom_str_of(word);
-
-    return text.n == w.n && strncasecmp(text.p, w.p, w.n) == 0;
-}
-
 static int parse_bool(ecom_str text, int32_t *out, const struct ecom__path *path, ecom_error *err)
 {
     static const char *const words[][4] = {{"false", "0", "no", "off"}, {"true", "1", "yes", "on"}};
 
     for (int32_t truth = 0; truth < 2; truth++)
         for (size_t i = 0; i < 4; i++)
-            if (is_word(text, words[truth][i])) {
+            if (ecom__is_word(text, words[truth][i])) {
                 *out = truth;
                 return ECOM_OK;
             }
@@ -76,7 +68,7 @@ static int parse_enum(const ecom_field *field, ecom_str text, int32_t *out,
     int32_t index = ecom__enum_index(field, text);
 
     for (int32_t i = 0; index < 0 && field->names[i]; i++)
-        if (is_word(text, field->names[i]))
+        if (ecom__is_word(text, field->names[i]))
             index = i;
     if (index < 0)
         return ecom__enum_fail(field, path, err);

@@ -1,5 +1,7 @@
 #include "ecom/env.h"
 
+#include "base/ascii.h"
+
 /* Days since 1970-01-01 of a date in the proleptic Gregorian calendar, counting years from March so
  * that the leap day is the last of its year. */
 static int64_t days_of(int64_t y, int m, int d)
@@ -71,16 +73,6 @@ static int digits(ecom_str *s, size_t n)
     return v;
 }
 
-/* Takes one character that is a, or b (letters in either case). */
-static int take(ecom_str *s, char a, char b)
-{
-    if (s->n == 0 || (*s->p != a && *s->p != b))
-        return 0;
-    s->p++;
-    s->n--;
-    return 1;
-}
-
 static int days_in(int y, int m)
 {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -105,11 +97,11 @@ static int offset_of(ecom_str *s, int *minutes)
     int sign, h, m;
 
     *minutes = 0;
-    if (take(s, 'Z', 'z'))
+    if (ecom__take(s, 'Z', 'z'))
         return 1;
-    sign = take(s, '+', '+') ? 1 : take(s, '-', '-') ? -1 : 0;
-    if (!sign || (h = digits(s, 2)) < 0 || h > 23 || !take(s, ':', ':') || (m = digits(s, 2)) < 0 ||
-        m > 59)
+    sign = ecom__take(s, '+', '+') ? 1 : ecom__take(s, '-', '-') ? -1 : 0;
+    if (!sign || (h = digits(s, 2)) < 0 || h > 23 || !ecom__take(s, ':', ':') ||
+        (m = digits(s, 2)) < 0 || m > 59)
         return 0;
     *minutes = sign * (h * 60 + m);
     return 1;
@@ -120,12 +112,12 @@ int ecom_time_parse(ecom_str text, int64_t *ms, ecom_error *err)
     ecom_str s = text;
     int y, mo, d, h, mi, sec, frac = 0, off;
 
-    if ((y = digits(&s, 4)) < 0 || !take(&s, '-', '-') || (mo = digits(&s, 2)) < 1 || mo > 12 ||
-        !take(&s, '-', '-') || (d = digits(&s, 2)) < 1 || d > days_in(y, mo) ||
-        !take(&s, 'T', 't') || (h = digits(&s, 2)) < 0 || h > 23 || !take(&s, ':', ':') ||
-        (mi = digits(&s, 2)) < 0 || mi > 59 || !take(&s, ':', ':') || (sec = digits(&s, 2)) < 0 ||
-        sec > 60 || (take(&s, '.', '.') && (frac = fraction_ms(&s)) < 0) || !offset_of(&s, &off) ||
-        s.n)
+    if ((y = digits(&s, 4)) < 0 || !ecom__take(&s, '-', '-') || (mo = digits(&s, 2)) < 1 ||
+        mo > 12 || !ecom__take(&s, '-', '-') || (d = digits(&s, 2)) < 1 || d > days_in(y, mo) ||
+        !ecom__take(&s, 'T', 't') || (h = digits(&s, 2)) < 0 || h > 23 ||
+        !ecom__take(&s, ':', ':') || (mi = digits(&s, 2)) < 0 || mi > 59 ||
+        !ecom__take(&s, ':', ':') || (sec = digits(&s, 2)) < 0 || sec > 60 ||
+        (ecom__take(&s, '.', '.') && (frac = fraction_ms(&s)) < 0) || !offset_of(&s, &off) || s.n)
         return ecom_fail(err, ECOM_E_INVAL, "is not a time such as 2026-11-22T18:25:43.511Z");
     if (sec == 60)
         sec = 59;

@@ -1,8 +1,8 @@
 #include "ecom/event.h"
 
 #include <string.h>
-#include <strings.h>
 
+#include "base/ascii.h"
 #include "base/record.h"
 
 static const char correlation_header[] = "x-correlation-id", traceparent_header[] = "traceparent";
@@ -20,10 +20,8 @@ static const ecom_record typed_record = ECOM_RECORD("Event", struct typed, typed
 
 ecom_str ecom_msg_header(const ecom_msg *msg, const char *name)
 {
-    size_t n = strlen(name);
-
     for (size_t i = 0; i < msg->nheaders; i++)
-        if (msg->headers[i].name.n == n && strncasecmp(msg->headers[i].name.p, name, n) == 0)
+        if (ecom__is_word(msg->headers[i].name, name))
             return msg->headers[i].value;
     return (ecom_str){0};
 }

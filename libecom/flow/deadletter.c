@@ -4,7 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
+
+#include "base/ascii.h"
 
 enum { OWN_HEADERS = 9 }; /* x-dlq-*, with x-dlq-cut */
 
@@ -51,9 +52,7 @@ static int fits(const ecom_header *h)
 /* A letter that was sent back and died again says why it died last. */
 static int is_own(const ecom_header *h)
 {
-    const size_t n = sizeof(own_prefix) - 1;
-
-    return h->name.n > n && strncasecmp(h->name.p, own_prefix, n) == 0;
+    return ecom__starts(h->name, own_prefix);
 }
 
 /* @return how many of the original's headers had to be left out. */

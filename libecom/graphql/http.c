@@ -1,6 +1,7 @@
 /* GraphQL over HTTP (draft of 2025), as a function of what an HTTP server read. Bodies are JSON
  * only: no type that a page of another origin could send unasked runs anything, and GET runs no
  * mutation. */
+#include "base/ascii.h"
 #include "ecom/subscribe.h"
 #include "graphql/engine.h"
 
@@ -15,27 +16,6 @@ static const char *const full_types[TYPES] = {"application/json; charset=utf-8",
 
 /* ---- headers */
 
-static int same(ecom_str s, const char *word)
-{
-    size_t n = strlen(word);
-
-    if (s.n != n)
-        return 0;
-    for (size_t i = 0; i < n; i++)
-        if ((s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] + 32 : s.p[i]) != word[i])
-            return 0;
-    return 1;
-}
-
-static ecom_str trim(ecom_str s)
-{
-    while (s.n && (*s.p == ' ' || *s.p == '\t'))
-        s.p++, s.n--;
-    while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-        s.n--;
-    return s;
-}
-
 /* Cuts what lies before the next @p mark off @p rest, trimmed. */
 static ecom_str cut(ecom_str *rest, char mark)
 {
@@ -45,7 +25,7 @@ static ecom_str cut(ecom_str *rest, char mark)
     ecom_str part = {rest->p, end ? (size_t)(end - rest->p) : rest->n};
     rest->p = end ? end + 1 : rest->p + rest->n;
     rest->n -= part.n + (end != NULL);
-    return trim(part);
+    return ecom__trim(part);
 }
 
 static ecom_str unquote(ecom_str s)
@@ -58,7 +38,7 @@ static ecom_str unquote(ecom_str s)
 static int is_utf8(ecom_str charset)
 {
     charset = unquote(charset);
-    return charset.n == 0 || same(charset, "utf-8") || same(charset, "utf8");
+    return charset.n == 0 || ecom__is_word(charset, "utf-8") || ecom__is_word(charset, "utf8");
 }
 
 /* In thousandths; what is no such number counts as 1. */
@@ -90,14 +70,17 @@ static struct media read_media(ecom_str s)
 
     while (s.n) {
         ecom_str value = cut(&s, ';'), name = cut(&value, '=');
-        if (same(name, "q"))
+        if (ecom__is_word(name, "q"))
             media.quality = quality(value);
-        else if (same(name, "charset"))
-            media.utf8 = is_utf8(trim(value));
-        else if (same(name, "deferspec"))
-            media.dialect = same(unquote(trim(value)), "20220824") ? ECOM_GRAPHQL_PARTS_2022 : -1;
-        else if (same(name, "incrementalspec"))
-            media.dialect = same(unquote(trim(value)), "v0.2") ? ECOM_GRAPHQL_PARTS : -1;
+        else if (ecom__is_word(name, "charset"))
+            media.utf8 = is_utf8(ecom__trim(value));
+        else if (ecom__is_word(name, "deferspec"))
+            media.dialect = ecom__is_word(unquote(ecom__trim(value)), "20220824")
+                                ? ECOM_GRAPHQL_PARTS_2022
+                                : -1;
+        else if (ecom__is_word(name, "incrementalspec"))
+            media.dialect =
+                ecom__is_word(unquote(ecom__trim(value)), "v0.2") ? ECOM_GRAPHQL_PARTS : -1;
     }
     return media;
 }
@@ -105,7 +88,10 @@ static struct media read_media(ecom_str s)
 /* 3: the type itself; 1: everything; 0: not this one. */
 static int closeness(ecom_str range, const char *type)
 {
-    return same(range, type) ? 3 : same(range, "application/*") ? 2 : same(range, "*/*") ? 1 : 0;
+    return ecom__is_word(range, type)              ? 3
+           : ecom__is_word(range, "application/*") ? 2
+           : ecom__is_word(range, "*/*")           ? 1
+                                                   : 0;
 }
 
 /* In which dialect the client takes parts, if it names their type and wants no other more.
@@ -117,7 +103,7 @@ static int32_t choose_dialect(ecom_str accept)
 
     while (accept.n) {
         struct media range = read_media(cut(&accept, ','));
-        if (!same(range.type, "multipart/mixed"))
+        if (!ecom__is_word(range.type, "multipart/mixed"))
             other = range.quality > other ? range.quality : other;
         else if (range.dialect >= 0 && range.quality > best) {
             best = range.quality;
@@ -133,7 +119,7 @@ static int choose_type(ecom_str accept)
 {
     int close[TYPES] = {0}, q[TYPES] = {0}, order[TYPES] = {0}, best = -1;
 
-    if (trim(accept).n == 0)
+    if (ecom__trim(accept).n == 0)
         return 0;
     for (int position = 0; accept.n; position++) {
         struct media range = read_media(cut(&accept, ','));
@@ -348,7 +334,7 @@ static int answer_post(struct hearing *h, ecom_error *err)
 {
     struct media media = read_media(h->http->content_type);
 
-    if (!same(media.type, "application/json"))
+    if (!ecom__is_word(media.type, "application/json"))
         return refuse(h, 415, "UNSUPPORTED_MEDIA_TYPE",
                       media.type.n ? "The request's content-type must be application/json: forms "
                                      "and plain text, which any page may send, are refused."
@@ -356,7 +342,7 @@ static int answer_post(struct hearing *h, ecom_error *err)
                                      "application/json.");
     if (!media.utf8)
         return refuse(h, 415, "UNSUPPORTED_MEDIA_TYPE", "The request's charset must be utf-8.");
-    if (trim(h->http->body).n == 0)
+    if (ecom__trim(h->http->body).n == 0)
         return refuse(h, 400, "BAD_REQUEST", "The request has no body.");
     return answer_text(h, h->http->body, err);
 }

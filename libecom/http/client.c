@@ -160,7 +160,7 @@ static int is_own(ecom_str name)
                                         "TE",         "Trailer"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (ecom__http_same(name, ecom_str_of(names[i])))
+        if (ecom__same(name, ecom_str_of(names[i])))
             return 1;
     return 0;
 }

@@ -13,7 +13,7 @@ static int next_element(ecom_str *list, ecom_str *element)
     while (list->n) {
         const char *comma = memchr(list->p, ',', list->n);
         size_t n = comma ? (size_t)(comma - list->p) : list->n;
-        *element = ecom__http_trim((ecom_str){list->p, n});
+        *element = ecom__trim((ecom_str){list->p, n});
         list->p += n + (comma != NULL);
         list->n -= n + (comma != NULL);
         if (element->n)
@@ -27,7 +27,7 @@ static int has_token(ecom_str list, ecom_str token)
     ecom_str element;
 
     while (next_element(&list, &element))
-        if (ecom__http_same(element, token))
+        if (ecom__same(element, token))
             return 1;
     return 0;
 }
@@ -62,7 +62,7 @@ static int origin_ok(struct ecom_exchange *x, const ecom_websocket_options *opts
     ecom_str origin = ecom_exchange_header(x, "origin");
 
     for (size_t i = 0; i < opts->norigins; i++)
-        if (ecom__http_same(origin, ecom_str_of(opts->origins[i])))
+        if (ecom__same(origin, ecom_str_of(opts->origins[i])))
             return 1;
     return opts->norigins == 0 || !origin.p;
 }

@@ -48,17 +48,6 @@ int ecom__http_is_visible(ecom_str s)
     return s.n > 0;
 }
 
-ecom_str ecom__http_trim(ecom_str s)
-{
-    while (s.n && (*s.p == ' ' || *s.p == '\t')) {
-        s.p++;
-        s.n--;
-    }
-    while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-        s.n--;
-    return s;
-}
-
 int ecom__http_hex(char c)
 {
     return c >= '0' && c <= '9'   ? c - '0'
@@ -67,26 +56,11 @@ int ecom__http_hex(char c)
                                   : -1;
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
-int ecom__http_same(ecom_str a, ecom_str b)
-{
-    if (a.n != b.n)
-        return 0;
-    for (size_t i = 0; i < a.n; i++)
-        if (lower(a.p[i]) != lower(b.p[i]))
-            return 0;
-    return 1;
-}
-
 const ecom_header *ecom__http_head_next(const struct head *head, ecom_str name, size_t *from)
 {
     while (*from < head->nheaders) {
         const ecom_header *h = &head->headers[(*from)++];
-        if (ecom__http_same(h->name, name))
+        if (ecom__same(h->name, name))
             return h;
     }
     return NULL;
@@ -184,7 +158,7 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t n)
 
     if (head->nheaders == 0)
         return -1;
-    head->headers[head->nheaders - 1].value = ecom__http_trim((ecom_str){at, n});
+    head->headers[head->nheaders - 1].value = ecom__trim((ecom_str){at, n});
     return 0;
 }
 
@@ -247,7 +221,7 @@ static int transfer_encoding(struct head *head, ecom_str value, struct refusal *
         return ecom__http_refuse(why, 400, "Transfer-Encoding is there more than once");
     if (head->minor == 0)
         return ecom__http_refuse(why, 400, "Transfer-Encoding does not exist in HTTP/1.0");
-    if (!ecom__http_same(value, LIT("chunked")))
+    if (!ecom__same(value, LIT("chunked")))
         return ecom__http_refuse(why, 501, "no Transfer-Encoding but chunked is known here");
     head->chunked = 1;
     return 0;
@@ -260,10 +234,9 @@ static int framing(struct head *head, struct refusal *why)
     head->chunked = 0;
     for (size_t i = 0; i < head->nheaders; i++) {
         const ecom_header *h = &head->headers[i];
-        if (ecom__http_same(h->name, LIT("content-length")) &&
-            content_length(head, h->value, why) < 0)
+        if (ecom__same(h->name, LIT("content-length")) && content_length(head, h->value, why) < 0)
             return -1;
-        if (ecom__http_same(h->name, LIT("transfer-encoding")) &&
+        if (ecom__same(h->name, LIT("transfer-encoding")) &&
             transfer_encoding(head, h->value, why) < 0)
             return -1;
     }
@@ -288,10 +261,10 @@ static int request_headers(struct head *head, struct refusal *why)
     head->continues = 0;
     for (size_t i = 0; i < head->nheaders; i++) {
         const ecom_header *h = &head->headers[i];
-        if (ecom__http_same(h->name, LIT("host")) && (++hosts > 1 || !host_value(h->value)))
+        if (ecom__same(h->name, LIT("host")) && (++hosts > 1 || !host_value(h->value)))
             return ecom__http_refuse(why, 400, "Host is there more than once, or is none");
-        if (head->minor == 1 && ecom__http_same(h->name, LIT("expect"))) {
-            if (!ecom__http_same(h->value, LIT("100-continue")))
+        if (head->minor == 1 && ecom__same(h->name, LIT("expect"))) {
+            if (!ecom__same(h->value, LIT("100-continue")))
                 return ecom__http_refuse(why, 417, "no expectation but 100-continue is known here");
             head->continues = 1;
         }

@@ -4,7 +4,7 @@
 
 #include <sys/types.h>
 
-#include "ecom/base.h"
+#include "base/ascii.h"
 
 #define LIT(s_) ((ecom_str){"" s_, sizeof(s_) - 1})
 
@@ -49,8 +49,6 @@ int ecom__http_response_parse(struct head *head, ecom_str bytes, struct refusal 
 
 /* The first header of that name, from @p from on; NULL: none. */
 const ecom_header *ecom__http_head_next(const struct head *head, ecom_str name, size_t *from);
-/* Equality, ASCII letters in any case; locales have no say. */
-int ecom__http_same(ecom_str a, ecom_str b);
 /* A name of a method or header: token of RFC 9110 5.6.2. */
 int ecom__http_is_token(ecom_str s);
 /* Bytes that a header's value may hold: no controls but the tab. */
@@ -59,7 +57,5 @@ int ecom__http_is_text(ecom_str s);
 int ecom__http_is_visible(ecom_str s);
 /* The value of a hexadecimal digit; -1: it is none. */
 int ecom__http_hex(char c);
-/* Without spaces and tabs at both ends. */
-ecom_str ecom__http_trim(ecom_str s);
 
 #endif

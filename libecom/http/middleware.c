@@ -39,7 +39,7 @@ static int is_bearer(ecom_str value)
 {
     ecom_str scheme = {value.p, value.n < 6 ? value.n : 6};
 
-    return ecom__http_same(scheme, LIT("Bearer")) && (value.n == 6 || value.p[6] == ' ');
+    return ecom__same(scheme, LIT("Bearer")) && (value.n == 6 || value.p[6] == ' ');
 }
 
 /* RFC 6750's b64token: letters, + - . / and digits, and _ ~ = at last. Without a branch a byte, so
@@ -65,7 +65,7 @@ static ecom_str bearer(ecom_str value)
 
     if (!is_bearer(value))
         return none;
-    ecom_str token = ecom__http_trim((ecom_str){value.p + 6, value.n - 6});
+    ecom_str token = ecom__trim((ecom_str){value.p + 6, value.n - 6});
     return is_token(token) ? token : none;
 }
 
@@ -157,10 +157,10 @@ static int is_json(ecom_str type)
     ecom_str media = {type.p, semicolon ? (size_t)(semicolon - type.p) : type.n}, rest = {NULL, 0};
 
     if (semicolon)
-        rest = ecom__http_trim((ecom_str){semicolon + 1, type.n - media.n - 1});
-    return ecom__http_same(ecom__http_trim(media), LIT("application/json")) &&
-           (!rest.n || ecom__http_same(rest, LIT("charset=utf-8")) ||
-            ecom__http_same(rest, LIT("charset=\"utf-8\"")));
+        rest = ecom__trim((ecom_str){semicolon + 1, type.n - media.n - 1});
+    return ecom__same(ecom__trim(media), LIT("application/json")) &&
+           (!rest.n || ecom__same(rest, LIT("charset=utf-8")) ||
+            ecom__same(rest, LIT("charset=\"utf-8\"")));
 }
 
 int ecom__http_read_body(struct ecom_exchange *x, ecom_error *err)

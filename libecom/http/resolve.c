@@ -126,7 +126,7 @@ int ecom__http_resolve(const struct url *url, const struct deadline *deadline,
     const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
                                    .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
-    int is_local = ecom__http_same(ecom_str_of(url->host), LIT("localhost")); /* RFC 6761 6.3 */
+    int is_local = ecom__same(ecom_str_of(url->host), LIT("localhost")); /* RFC 6761 6.3 */
     int r = getaddrinfo(is_local ? NULL : url->host, url->port, &hints, &found);
 
     if (r == EAI_NONAME) {

@@ -94,7 +94,7 @@ static int is_reserved(ecom_str name)
                                         "Keep-Alive", "Trailer",        "Transfer-Encoding"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (ecom__http_same(name, ecom_str_of(names[i])))
+        if (ecom__same(name, ecom_str_of(names[i])))
             return 1;
     return 0;
 }
@@ -109,7 +109,7 @@ int ecom_exchange_add_header(ecom_exchange *x, const char *name, ecom_str value)
         ecom_buf_append(&x->fields, LIT(": ")) < 0 || ecom_buf_append(&x->fields, value) < 0 ||
         ecom_buf_append(&x->fields, LIT("\r\n")) < 0)
         return ECOM_E_NOMEM;
-    x->typed |= ecom__http_same(n, LIT("Content-Type"));
+    x->typed |= ecom__same(n, LIT("Content-Type"));
     return ECOM_OK;
 }
 

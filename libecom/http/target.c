@@ -71,9 +71,9 @@ int ecom__http_query_next(ecom_str *query, ecom_str *name, ecom_str *value)
 /* What stands behind scheme and authority. */
 static int absolute_form(ecom_str *rest, struct refusal *why)
 {
-    size_t skip = rest->n >= 7 && ecom__http_same((ecom_str){rest->p, 7}, LIT("http://"))    ? 7
-                  : rest->n >= 8 && ecom__http_same((ecom_str){rest->p, 8}, LIT("https://")) ? 8
-                                                                                             : 0;
+    size_t skip = rest->n >= 7 && ecom__same((ecom_str){rest->p, 7}, LIT("http://"))    ? 7
+                  : rest->n >= 8 && ecom__same((ecom_str){rest->p, 8}, LIT("https://")) ? 8
+                                                                                        : 0;
     if (!skip)
         return ecom__http_refuse(why, 400, "the target is neither a path nor a URL");
     size_t i = skip;

@@ -66,7 +66,7 @@ int ecom__http_url_parse(struct url *url, ecom_str text, ecom_error *err)
 {
     size_t i = 7;
 
-    if (text.n < 8 || !ecom__http_same((ecom_str){text.p, 7}, LIT("http://")))
+    if (text.n < 8 || !ecom__same((ecom_str){text.p, 7}, LIT("http://")))
         return invalid(err, "it must start with http://");
     if (!ecom__http_is_visible(text) || memchr(text.p, '#', text.n))
         return invalid(err, "it has a space, a control, a character beyond ASCII or a fragment");

@@ -1,7 +1,8 @@
 #include "lambda/reply.h"
 
 #include <string.h>
-#include <strings.h>
+
+#include "base/ascii.h"
 
 enum state { STATUS, HEADERS, BODY, TO_END, CHUNK, CHUNK_DATA, CHUNK_END, TRAILERS };
 
@@ -32,20 +33,6 @@ static int too_large(const struct reply *reply, ecom_error *err)
 {
     return ecom_fail(err, ECOM_E_TOOLARGE, "Runtime API: a response of more than %u bytes",
                      (unsigned)reply->max_bytes);
-}
-
-static ecom_str trim(ecom_str s)
-{
-    while (s.n && (*s.p == ' ' || *s.p == '\t'))
-        s.p++, s.n--;
-    while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-        s.n--;
-    return s;
-}
-
-static int same(ecom_str a, const char *b)
-{
-    return a.n == strlen(b) && strncasecmp(a.p, b, a.n) == 0;
 }
 
 static int is_digit(char c)
@@ -103,18 +90,18 @@ static int read_header(struct reply *reply, ecom_str line, ecom_error *err)
 
     if (!is_name(name))
         return malformed("a header's name", err);
-    ecom_str value = trim((ecom_str){colon + 1, line.n - name.n - 1});
+    ecom_str value = ecom__trim((ecom_str){colon + 1, line.n - name.n - 1});
     for (size_t i = 0; i < value.n; i++)
         if ((unsigned char)value.p[i] < ' ' && value.p[i] != '\t')
             return malformed("a header's value", err);
-    if (same(name, "Content-Length"))
+    if (ecom__is_word(name, "Content-Length"))
         return read_length(reply, value, err);
-    if (same(name, "Transfer-Encoding")) {
-        if (reply->chunked || !same(value, "chunked"))
+    if (ecom__is_word(name, "Transfer-Encoding")) {
+        if (reply->chunked || !ecom__is_word(value, "chunked"))
             return malformed("Transfer-Encoding", err);
         reply->chunked = 1;
     }
-    if (same(name, "Connection") && same(value, "close"))
+    if (ecom__is_word(name, "Connection") && ecom__is_word(value, "close"))
         reply->keep_alive = 0;
     return ECOM_OK;
 }
@@ -274,8 +261,8 @@ ecom_str ecom__lambda_reply_header(const struct reply *reply, const char *name)
     while (p < end) {
         const char *feed = memchr(p, '\n', (size_t)(end - p));
         const char *colon = memchr(p, ':', (size_t)(feed - p));
-        if (same((ecom_str){p, (size_t)(colon - p)}, name))
-            return trim((ecom_str){colon + 1, (size_t)(feed - colon - 1)});
+        if (ecom__is_word((ecom_str){p, (size_t)(colon - p)}, name))
+            return ecom__trim((ecom_str){colon + 1, (size_t)(feed - colon - 1)});
         p = feed + 1;
     }
     return (ecom_str){NULL, 0};

@@ -46,7 +46,7 @@ HEADER_ROOMS = {
     'aws': 'aws',
 }
 # Headers of inline functions alone need no symbol of another library.
-INLINE = {'base/options.h', 'base/wait.h', 'base/writer.h'}
+INLINE = {'base/ascii.h', 'base/options.h', 'base/wait.h', 'base/writer.h'}
 ROOM_OF = {name: room for room, names in HEADER_ROOMS.items() for name in names.split()}
 
 results = []

@@ -452,6 +452,53 @@ static void the_owner_sees_each_cause_and_decides_what_is_said(void)
     ecom_graphql_free(g);
 }
 
+/* What a field is called says what it gives. */
+static int give(ecom_graphql_call *call, void *user, ecom_error *err)
+{
+    const ecom_json *x = ecom_graphql_arg(call, "x");
+    ecom_graphql_value *v = &call->results[0];
+
+    (void)user, (void)err;
+    if (strcmp(call->field, "i") == 0)
+        ecom_graphql_set_int(v, -7);
+    else if (strcmp(call->field, "f") == 0)
+        ecom_graphql_set_float(v, 0.5);
+    else if (strcmp(call->field, "b") == 0)
+        ecom_graphql_set_bool(v, 2); /* any truth */
+    else if (strcmp(call->field, "s") == 0)
+        ecom_graphql_set_str(v, S("text"));
+    else if (strcmp(call->field, "none") == 0)
+        ecom_graphql_set_str(v, (ecom_str){NULL, 0});
+    else
+        ecom_graphql_set_str(v, !x                          ? S("left out")
+                                : x->kind == ECOM_JSON_NULL ? S("null")
+                                                            : x->text);
+    return ECOM_OK;
+}
+
+static void a_resolver_gives_values_of_each_kind_and_sees_what_was_left_out(void)
+{
+    static const char *const names[] = {"i", "f", "b", "s", "none", "a"};
+    ecom_graphql_resolver all[6];
+    ecom_graphql_options options = ECOM_GRAPHQL_OPTIONS_INIT;
+    ecom_graphql *g;
+    ecom_error e;
+
+    for (size_t i = 0; i < 6; i++)
+        all[i] = (ecom_graphql_resolver){"Query", names[i], give, NULL};
+    options.sdl =
+        S("type Query { i: Int f: Float b: Boolean s: String none: String a(x: Int): String }");
+    options.resolvers = all;
+    options.nresolvers = 6;
+    CHECK_CODE(ECOM_OK, ecom_graphql_new(&options, &g, NULL, &e), e);
+    ecom_buf out = world_query(g, "{ i f b s none a b1: a(x: null) c: a(x: 3) }");
+    CHECK_STR("{\"data\":{\"i\":-7,\"f\":0.5,\"b\":true,\"s\":\"text\",\"none\":null,"
+              "\"a\":\"left out\",\"b1\":\"null\",\"c\":\"3\"}}",
+              ecom_buf_str(&out));
+    ecom_buf_free(&out);
+    ecom_graphql_free(g);
+}
+
 static const struct check_case cases[] = {
     CASE(fields_come_in_the_order_of_the_query),
     CASE(types_of_objects_choose_their_fragments),
@@ -459,6 +506,7 @@ static const struct check_case cases[] = {
     CASE(arguments_are_coerced_with_defaults),
     CASE(failures_are_null_with_path_and_place),
     CASE(custom_scalars_write_themselves),
+    CASE(a_resolver_gives_values_of_each_kind_and_sees_what_was_left_out),
     CASE(lists_of_lists_keep_their_nulls),
     CASE(a_resolver_is_called_once_a_level),
     CASE(mutations_run_one_after_the_other),

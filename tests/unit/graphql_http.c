@@ -1,5 +1,6 @@
 /* GraphQL over HTTP: types of requests and answers, GET and POST, batches, statuses. */
 #include "check.h"
+#include "ecom/subscribe.h"
 #include "graphql_world.h"
 
 #include <string.h>
@@ -250,7 +251,37 @@ static void a_post_with_a_known_document_allocates_nothing(void)
     ecom_graphql_free(g);
 }
 
+static void a_query_of_a_url_becomes_the_body_of_a_post(void)
+{
+    static const struct {
+        const char *query, *body; /* NULL: refused */
+    } table[] = {
+        {"", "{}"},
+        {"query=%7Bhello%7D", "{\"query\":\"{hello}\"}"},
+        {"query=%22a+b%22&operationName=A&other=1",
+         "{\"query\":\"\\\"a b\\\"\",\"operationName\":\"A\"}"},
+        {"query=x&variables=%7B%22a%22:1%7D&extensions=",
+         "{\"query\":\"x\",\"variables\":{\"a\":1}}"},
+        {"query=x&variables=%7B", NULL},
+        {"query=x&extensions=%5B1", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        ecom_arena *arena = ecom_arena_new(0);
+        ecom_buf body = {0};
+        ecom_error e = {0};
+        CHECK(arena, "no arena");
+        CHECK_CODE(table[i].body ? ECOM_OK : ECOM_E_INVAL,
+                   ecom_graphql_query_body(ecom_str_of(table[i].query), arena, &body, &e), e);
+        if (table[i].body)
+            CHECK_STR(table[i].body, ecom_buf_str(&body));
+        ecom_buf_free(&body);
+        ecom_arena_free(arena);
+    }
+}
+
 static const struct check_case cases[] = {
+    CASE(a_query_of_a_url_becomes_the_body_of_a_post),
     CASE(the_answer_has_the_type_that_is_wanted_most),
     CASE(nothing_acceptable_is_told),
     CASE(only_json_is_read),

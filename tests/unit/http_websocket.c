@@ -49,7 +49,15 @@ static int open_ws(void *user, ecom_exchange *x, ecom_error *err)
     return ecom_exchange_upgrade(x, &it.options, &it.ws, err);
 }
 
+static int tell_wish(void *user, ecom_exchange *x, ecom_error *err)
+{
+    (void)user, (void)err;
+    ecom_exchange_set_status(x, ecom_exchange_wants_websocket(x) ? 201 : 200);
+    return ECOM_OK;
+}
+
 static const ecom_route routes[] = {
+    {.method = "GET", .pattern = "/wish", .handle = tell_wish},
     {.method = "GET", .pattern = "/ws", .handle = open_ws},
     {.method = "GET", .pattern = "/loop", .handle = open_ws, .flags = ECOM_ROUTE_ON_LOOP},
 };
@@ -196,6 +204,18 @@ static void a_refused_version_is_told_which_one_is_spoken(void)
     CHECK(wire_answer(&w, 1, &a) && a.status == 101, "status %d", a.status);
     wire_close(&w);
     wire_answer_free(&a);
+    stop(server);
+}
+
+static void who_asks_for_a_websocket_is_known_however_badly_it_asks(void)
+{
+    ecom_http_server *server = serve();
+
+    CHECK(server != NULL, "no server");
+    CHECK_I64(201, wire_status(server, S(WS("/wish") UP KEY V13 "\r\n")));
+    CHECK_I64(201, wire_status(server, S(WS("/wish") "Upgrade: h2c, WebSocket\r\n\r\n")));
+    CHECK_I64(200, wire_status(server, S(WS("/wish") "Upgrade: h2c\r\n\r\n")));
+    CHECK_I64(200, wire_status(server, S(WS("/wish") "\r\n")));
     stop(server);
 }
 
@@ -547,6 +567,7 @@ static const struct check_case cases[] = {
     CASE(the_handshake_is_answered_as_in_the_rfc),
     CASE(handshakes_that_are_not_right_are_refused),
     CASE(a_refused_version_is_told_which_one_is_spoken),
+    CASE(who_asks_for_a_websocket_is_known_however_badly_it_asks),
     CASE(messages_come_and_go),
     CASE(what_comes_with_the_handshake_is_read_after_it),
     CASE(a_close_without_a_code_is_answered_without_one),

@@ -1,6 +1,7 @@
 /** @file
  * Settings: a record whose fields are called like environment variables. Read from the environment
- * and a `.env` file, checked all at once, printed by `--help`.
+ * and a `.env` file, checked all at once, printed by `--help`. Threads: any; an arena is for one at
+ * a time, and nothing here changes the environment.
  */
 #ifndef ECOM_CONFIG_H
 #define ECOM_CONFIG_H

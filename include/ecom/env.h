@@ -25,8 +25,9 @@ typedef struct ecom_env {
 /** The machine's own clocks and the kernel's randomness. Static. */
 ECOM_API const ecom_env *ecom_env_system(void);
 
-/** The two clocks in milliseconds. @param env  not NULL, nor below. */
+/** The time of day in milliseconds. @param env  not NULL, nor below. */
 ECOM_API int64_t ecom_env_now_ms(const ecom_env *env);
+/** As above, of the clock that never goes back. */
 ECOM_API int64_t ecom_env_monotonic_ms(const ecom_env *env);
 /** Uniform in [0, below); 0 when @p below is 0. */
 ECOM_API uint64_t ecom_env_random_below(const ecom_env *env, uint64_t below);

@@ -1,6 +1,7 @@
 /** @file
  * Event contracts: what is on the bus. Each type of event is a struct that starts with an
  * ecom_envelope, a record that describes it, and an ecom_contract that ties both to a topic.
+ * Threads: any; an arena is for one at a time.
  */
 #ifndef ECOM_EVENT_H
 #define ECOM_EVENT_H
@@ -52,7 +53,7 @@ typedef struct ecom_order_created {
 typedef struct ecom_payment_completed {
     ecom_envelope envelope;
     ecom_str order_id, user_id;
-    int64_t amount;
+    int64_t amount; /**< minor units */
     ecom_str currency;
     ecom_str payment_id;
 } ecom_payment_completed;
@@ -61,7 +62,7 @@ typedef struct ecom_payment_completed {
 typedef struct ecom_payment_failed {
     ecom_envelope envelope;
     ecom_str order_id, user_id;
-    int64_t amount;
+    int64_t amount; /**< minor units */
     ecom_str currency;
     ecom_str payment_id;
     ecom_str reason; /**< for people, one line */

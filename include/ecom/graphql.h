@@ -120,13 +120,15 @@ ECOM_API void ecom_graphql_set_int(ecom_graphql_value *value, int64_t i);
 ECOM_API void ecom_graphql_set_float(ecom_graphql_value *value, double f);
 ECOM_API void ecom_graphql_set_bool(ecom_graphql_value *value, int truth);
 ECOM_API void ecom_graphql_set_object(ecom_graphql_value *value, const void *object);
-/** Minor units, as ecom_money_write() has them. */
+/** Minor units, as ecom_money_write() has them. @return ECOM_OK, ECOM_E_NOMEM. */
 ECOM_API ECOM_MUST_USE int ecom_graphql_set_money(ecom_graphql_call *call,
                                                   ecom_graphql_value *value, int64_t minor);
-/** As JSON says: numbers, strings, lists; an object is a parent for resolvers. */
+/** As JSON says: numbers, strings, lists; an object is a parent for resolvers.
+ *  @return ECOM_OK, ECOM_E_NOMEM. */
 ECOM_API ECOM_MUST_USE int ecom_graphql_set_json(ecom_graphql_call *call, ecom_graphql_value *value,
                                                  const ecom_json *json);
-/** Makes @p value a list of @p n nulls, to be filled in value->as.items. */
+/** Makes @p value a list of @p n nulls, to be filled in value->as.items.
+ *  @return ECOM_OK, ECOM_E_NOMEM. */
 ECOM_API ECOM_MUST_USE int ecom_graphql_set_list(ecom_graphql_call *call, ecom_graphql_value *value,
                                                  uint32_t n);
 /** Fails one item; the others are not touched. */
@@ -241,6 +243,7 @@ typedef struct ecom_graphql_options {
  */
 ECOM_API ECOM_MUST_USE int ecom_graphql_new(const ecom_graphql_options *options, ecom_graphql **out,
                                             ecom_buf *problems, ecom_error *err);
+/** Nothing that was begun with it may still run; documents may outlive it. NULL is fine. */
 ECOM_API void ecom_graphql_free(ecom_graphql *graphql);
 /** Appends the schema in its own language, types by name. */
 ECOM_API ECOM_MUST_USE int ecom_graphql_print(const ecom_graphql *graphql, ecom_buf *out);
@@ -343,7 +346,9 @@ ECOM_API ECOM_MUST_USE int ecom_graphql_handle_http(
 ECOM_API ECOM_MUST_USE int ecom_graphql_prepare(ecom_graphql *graphql, ecom_str text,
                                                 ecom_graphql_document **out, ecom_buf *response,
                                                 ecom_error *err);
+/** One more reference to the same document, which it returns. Threads: any, as of all with one. */
 ECOM_API ecom_graphql_document *ecom_graphql_document_ref(ecom_graphql_document *document);
+/** NULL is fine. */
 ECOM_API void ecom_graphql_document_unref(ecom_graphql_document *document);
 /** Appends the document in the reference's layout. */
 ECOM_API ECOM_MUST_USE int ecom_graphql_document_print(const ecom_graphql_document *document,

@@ -35,7 +35,7 @@ extern "C" {
 /** Opens a `kafka:` URL without looking for the library. Connects to nobody yet: that comes with
  *  the first call, which fails with ECOM_E_UNAVAILABLE and says why when it cannot.
  *  @return ECOM_E_INVAL, ECOM_E_TOOLARGE (the URL; texts never quote an option's value);
- *          ECOM_E_NOMEM.  Since: 0.1 */
+ *          ECOM_E_NOMEM.  Threads: any.   Since: 0.1 */
 ECOM_API ECOM_MUST_USE int ecom_kafka_open(const char *url, const ecom_bus_options *opts,
                                            ecom_bus **out, ecom_error *err);
 

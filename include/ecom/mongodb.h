@@ -41,12 +41,14 @@ extern "C" {
  *             always acknowledged, by a majority unless it says w, and journaled. w=0 and a
  *             readPreference are refused.
  * @return ECOM_E_INVAL: the URL, or an option that cannot be kept; ECOM_E_NOMEM.
+ * Threads: any.   Since: 0.1
  */
 ECOM_API ECOM_MUST_USE int ecom_mongodb_open_store(const char *url, const ecom_store_options *opts,
                                                    ecom_store **out, ecom_error *err);
 
-/** What ecom_store_open() asks for when it loads the library. */
+/** What ecom_store_open() asks for when it loads the library, by scheme. Static. */
 ECOM_API const ecom_scheme *ecom_backend_mongodb(void);
+/** As above, for `mongodb+srv:`. */
 ECOM_API const ecom_scheme *ecom_backend_mongodb_srv(void);
 
 #ifdef __cplusplus

@@ -28,7 +28,8 @@ typedef struct ecom_graphql_stream ecom_graphql_stream;
 typedef struct ecom_graphql_event {
     uint32_t size;
     const void *root; /**< the parent of the subscription's field */
-    ecom_str id;      /**< to go on behind it later; p NULL: none; at most 128 bytes */
+    ecom_str id;      /**< to go on behind it later; p NULL: none. One with control characters is
+                       *   not told by server-sent events */
     /** Nullable. Called exactly once, on any thread: root and id are read no more. */
     void (*drop)(void *owner);
     void *owner;
@@ -57,6 +58,7 @@ struct ecom_graphql_subscriber {
     void *user;
 };
 
+/** One more reference to the same stream, which it returns. */
 ECOM_API ecom_graphql_stream *ecom_graphql_stream_ref(ecom_graphql_stream *stream);
 /** NULL is fine. */
 ECOM_API void ecom_graphql_stream_unref(ecom_graphql_stream *stream);
@@ -65,7 +67,8 @@ ECOM_API void ecom_graphql_stream_unref(ecom_graphql_stream *stream);
  *  subscription ends with an error that says so; ECOM_E_NOMEM: likewise. Any thread. */
 ECOM_API ECOM_MUST_USE int ecom_graphql_stream_push(ecom_graphql_stream *stream,
                                                     const ecom_graphql_event *event);
-/** There are no more events. @param why  nullable: the subscription ends with this error. */
+/** There are no more events. @param why  nullable: the subscription ends with this error. Any
+ *  thread; again is fine. */
 ECOM_API void ecom_graphql_stream_end(ecom_graphql_stream *stream, const ecom_error *why);
 
 /** How a subscription is listened to. */
@@ -165,6 +168,7 @@ ECOM_API void ecom_graphql_live_resume(ecom_graphql_live *live);
 /** Answers no more. What is being executed is finished, and thrown away. Not from within one of its
  *  own callbacks, nor under a lock that they take. */
 ECOM_API void ecom_graphql_live_cancel(ecom_graphql_live *live);
+/** One more reference to the same request, which it returns. */
 ECOM_API ecom_graphql_live *ecom_graphql_live_ref(ecom_graphql_live *live);
 /** NULL is fine. Does not cancel. */
 ECOM_API void ecom_graphql_live_unref(ecom_graphql_live *live);

@@ -195,7 +195,8 @@ static int is_type(const struct gql_definition *d)
     return d->kind >= GQL_SCALAR_TYPE && d->kind <= GQL_INPUT_TYPE;
 }
 
-/* Hangs each definition and extension behind those of its type that come before it. */
+/* Hangs each definition and extension behind those of its type that come before it. Of a scalar
+ * that both texts define, the language's counts. */
 static void gather_parts(struct builder *b, int own)
 {
     for (struct gql_definition *d = b->documents[own].first; d; d = d->next) {
@@ -507,10 +508,10 @@ static void build_roots(struct builder *b)
             continue;
         if (!d->extension && schema)
             REPORT(b, d->at, "Must provide only one schema definition.");
-        if (!d->extension)
+        if (!d->extension) {
             schema = d;
-        if (!d->extension)
             b->schema->description = text_of(d->description);
+        }
         append_directives(&b->schema->applied, d->directives);
         for (const struct gql_member *m = d->members; m; m = m->next)
             set_root(b, m);
@@ -577,6 +578,20 @@ static int parse_both(struct builder *b, const ecom_graphql_options *options)
                                    b->errors);
 }
 
+/* A directive that is written out again is the one that came first. */
+static void build_directives(struct builder *b, int own)
+{
+    for (const struct gql_definition *d = b->documents[own].first; d; d = d->next) {
+        struct gql_directive_type *type = b->schema->directives;
+        if (d->kind != GQL_DIRECTIVE)
+            continue;
+        while (type && type->locations != d->names)
+            type = type->next;
+        if (type)
+            build_inputs(b, &type->arguments, d->members, gql_str(d->name));
+    }
+}
+
 static void build(struct builder *b)
 {
     struct gql_schema *schema = b->schema;
@@ -587,13 +602,7 @@ static void build(struct builder *b)
     }
     check_extensions(b);
     for (int own = 0; own < 2; own++)
-        for (const struct gql_definition *d = b->documents[own].first; d; d = d->next)
-            if (d->kind == GQL_DIRECTIVE) {
-                const struct gql_directive_type *t = ecom__gql_directive_type(schema, d->name);
-                if (t && t->locations == d->names)
-                    build_inputs(b, &((struct gql_directive_type *)t)->arguments, d->members,
-                                 gql_str(d->name));
-            }
+        build_directives(b, own);
     for (struct gql_type *t = schema->types; t; t = t->next)
         make_room(b, t);
     for (struct gql_type *t = schema->types; t && b->errors->code != ECOM_E_NOMEM; t = t->next)

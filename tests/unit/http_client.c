@@ -115,19 +115,30 @@ static void *play(void *arg)
     return NULL;
 }
 
-static int peer_start(struct peer *peer, const struct step *steps)
+/* A socket with a port of its own, where nobody listens yet; -1: there is none. */
+static int bound(char url[64])
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct timeval patience = {20, 0};
     socklen_t n = sizeof(at);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-    *peer = (struct peer){.fd = socket(AF_INET, SOCK_STREAM, 0), .steps = steps};
+    if (bind(fd, (struct sockaddr *)&at, n) < 0 ||
+        getsockname(fd, (struct sockaddr *)&at, &n) < 0) {
+        close(fd);
+        return -1;
+    }
+    snprintf(url, 64, "http://127.0.0.1:%d", ntohs(at.sin_port));
+    return fd;
+}
+
+static int peer_start(struct peer *peer, const struct step *steps)
+{
+    struct timeval patience = {20, 0};
+
+    *peer = (struct peer){.steps = steps};
+    peer->fd = bound(peer->url);
     setsockopt(peer->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    if (bind(peer->fd, (struct sockaddr *)&at, n) < 0 || listen(peer->fd, 16) < 0 ||
-        getsockname(peer->fd, (struct sockaddr *)&at, &n) < 0)
-        return 0;
-    snprintf(peer->url, sizeof(peer->url), "http://127.0.0.1:%d", ntohs(at.sin_port));
-    return pthread_create(&peer->thread, NULL, play, peer) == 0;
+    return listen(peer->fd, 16) == 0 && pthread_create(&peer->thread, NULL, play, peer) == 0;
 }
 
 /* The step that failed, 0: all went as written. */
@@ -511,17 +522,16 @@ static void a_call_ends_at_its_deadline(void)
 
 static void nobody_there_is_unavailable(void)
 {
-    static const struct step none[] = {{END, NULL}};
-    struct peer peer;
     struct caller c;
+    char url[64];
+    int nobody = bound(url);
 
-    CHECK(peer_start(&peer, none), "no peer");
-    CHECK_I64(0, peer_end(&peer)); /* its port is closed again */
-    CHECK(caller_open(&c, (ecom_http_client_options){.max_tries = 2}), "no client");
-    CALL(ECOM_E_UNAVAILABLE, &c, "POST", peer.url, "x");
+    CHECK(nobody >= 0 && caller_open(&c, (ecom_http_client_options){.max_tries = 2}), "no client");
+    CALL(ECOM_E_UNAVAILABLE, &c, "POST", url, "x");
     CHECK_TEXT("refused", c.e);
     CALL(ECOM_E_UNAVAILABLE, &c, "GET", "http://host.invalid/", NULL);
     caller_close(&c);
+    close(nobody);
 }
 
 static void a_server_may_answer_before_it_has_the_body(void)
@@ -628,25 +638,24 @@ static void calls_sent_together_end_each_for_itself(void)
                                        {SEND, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nagain"},
                                        {CLOSE, NULL},
                                        {END, NULL}};
-    static const struct step none[] = {{END, NULL}};
     enum { LONG_MS = 6000000 }; /* longer than one of them is late by */
     static const ecom_http_client_options opts = {.max_tries = 2,
                                                   .timeout_ms = LONG_MS,
                                                   .connect_timeout_ms = LONG_MS,
                                                   .idle_timeout_ms = LONG_MS};
-    struct peer hung, quick, full, nobody;
-    char at_b[80];
+    struct peer hung, quick, full;
+    char at_b[80], at_nobody[64];
     struct caller c;
+    int nobody = bound(at_nobody);
 
-    CHECK(peer_start(&nobody, none), "no peer");
-    CHECK_I64(0, peer_end(&nobody)); /* its port is closed again */
+    CHECK(nobody >= 0, "no port");
     CHECK(peer_start(&hung, hangs) && peer_start(&quick, answers) && peer_start(&full, busy) &&
               caller_open(&c, opts),
           "no world");
     snprintf(at_b, sizeof(at_b), "%s/b", quick.url);
     const ecom_http_call calls[] = {
         {.method = "GET", .url = hung.url, .timeout_ms = 600000},
-        {.method = "POST", .url = nobody.url},
+        {.method = "POST", .url = at_nobody},
         {.method = "GET", .url = at_b},
         {.method = "GET", .url = "ftp://x/"},
         {.method = "GET", .url = full.url},
@@ -666,6 +675,7 @@ static void calls_sent_together_end_each_for_itself(void)
     CHECK_I64(0, peer_end(&full));
     CHECK_CODE(ECOM_OK, ecom_http_client_send_all(c.client, NULL, 0, c.arena, NULL, &c.e), c.e);
     caller_close(&c);
+    close(nobody);
 }
 
 static const struct check_case cases[] = {

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/options.h"
 #include "kafka/kafka.h"
 
 enum { DEFAULT_TIMEOUT_MS = 5000, DEFAULT_PARTITIONS = 8 };
@@ -58,18 +59,17 @@ static int begin(struct ecom__kafka *k, const char *url, ecom_bus_options opts, 
 
 int ecom_kafka_open(const char *url, const ecom_bus_options *opts, ecom_bus **out, ecom_error *err)
 {
-    const ecom_bus_options none = ECOM_BUS_OPTIONS_INIT;
+    ecom_bus_options given;
     ecom_error why = {0};
 
-    if (opts && opts->size < sizeof(*opts))
-        return ecom_fail_field(err, ECOM_E_INVAL, "size",
-                               "options of %u bytes: start from ECOM_BUS_OPTIONS_INIT", opts->size);
+    ecom__options_copy(&given, sizeof(given), opts);
+    given.size = opts ? opts->size : sizeof(given);
     struct ecom__kafka *k = calloc(1, sizeof(*k));
     if (!k)
         return ecom_fail(err, ECOM_E_NOMEM, "opening a bus");
     pthread_mutex_init(&k->mutex, NULL);
     pthread_mutex_init(&k->trouble.mutex, NULL);
-    int r = begin(k, url, opts ? *opts : none, out, &why);
+    int r = begin(k, url, given, out, &why);
     if (r < 0) {
         kafka_close(k);
         if (err)

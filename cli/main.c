@@ -61,12 +61,15 @@ int cli_read_args(int argc, char **argv, const char *help, struct cli_args *args
 
 int cli_settings(const char *env_file, int needs_secret, ecom_arena *arena, struct settings *out)
 {
-    ecom_buf faults = {0};
+    ecom_buf faults = {0}, misspelt = {0};
     int r = settings_load(env_file, needs_secret, ecom_http_proxies_check, arena, out, &faults);
 
     if (r < 0)
         fprintf(stderr, "ecom: wrong settings:\n%s", faults.n ? faults.p : "out of memory\n");
+    if (settings_misspelt(env_file, arena, &misspelt) == ECOM_OK && misspelt.n)
+        fprintf(stderr, "%s%s", r < 0 ? "" : "ecom: ", misspelt.p);
     ecom_buf_free(&faults);
+    ecom_buf_free(&misspelt);
     return r;
 }
 

@@ -87,6 +87,21 @@ static int read_options(const struct daemon_spec *spec, int argc, char **argv,
     return -1;
 }
 
+/* In the log, if it is open. */
+static void tell_misspelt(const struct daemon *d, const char *env_file)
+{
+    ecom_buf told = {0};
+
+    if (settings_misspelt(env_file, d->arena, &told) == ECOM_OK && told.n && !d->log)
+        fprintf(stderr, "%s", told.p);
+    for (char *line = told.n && d->log ? told.p : NULL, *end; line && *line; line = end + 1) {
+        end = strchr(line, '\n');
+        *end = '\0';
+        ecom_log_write(d->log, ECOM_LOG_WARN, line, NULL, 0);
+    }
+    ecom_buf_free(&told);
+}
+
 static int load_settings(struct daemon *d, const char *env_file)
 {
     ecom_buf faults = {0};
@@ -99,6 +114,8 @@ static int load_settings(struct daemon *d, const char *env_file)
         fprintf(stderr, "%s: out of memory\n", d->spec->name);
     else if (r < 0)
         fprintf(stderr, "%s: wrong settings:\n%s", d->spec->name, faults.n ? faults.p : "");
+    if (r < 0 && r != ECOM_E_NOMEM)
+        tell_misspelt(d, env_file);
     ecom_buf_free(&faults);
     return r;
 }
@@ -497,6 +514,7 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
         ecom_arena_free(d.arena); /* with more memory it may start: that is no fault of settings */
         return r == ECOM_E_NOMEM ? ecom_code_of(r)->exit : EXIT_CONFIG;
     }
+    tell_misspelt(&d, env_file);
     struct late giving_up = {0};
     r = serve(&d, &giving_up, &e);
     if (r < 0)

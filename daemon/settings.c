@@ -217,10 +217,15 @@ static int add_fault(ecom_buf *faults, const char *text)
     return ecom_buf_printf(faults, "%s\n", text) < 0 ? ECOM_E_NOMEM : ECOM_E_INVAL;
 }
 
+static const char *path_of(const char *env_file)
+{
+    return env_file ? env_file : ".env";
+}
+
 /* No file is fine, unless it was asked for. Of one with broken lines the others are read. */
 static int read_file(const char *env_file, ecom_arena *arena, ecom_dotenv *file, ecom_buf *faults)
 {
-    const char *path = env_file ? env_file : ".env";
+    const char *path = path_of(env_file);
     ecom_error e;
     int r = ecom_dotenv_read(path, arena, file, &e);
 
@@ -342,6 +347,56 @@ int settings_load(const char *env_file, int needs_secret, settings_proxies_fn ch
     int together = check_together(out, check_proxies, faults);
     int secret = needs_secret ? need_secret(&file, faults) : ECOM_OK;
     return each < 0 ? each : together < 0 ? together : secret;
+}
+
+/* Capital letters or not makes no difference. */
+static int same_letter(char a, char b)
+{
+    return (a | 0x20) == (b | 0x20);
+}
+
+/* Truth: one letter is another one, up to two are missing or too many, or two have changed places.
+ * Short names are like each other by chance. */
+static int is_like(ecom_str a, ecom_str b)
+{
+    while (a.n && b.n && same_letter(*a.p, *b.p))
+        a = (ecom_str){a.p + 1, a.n - 1}, b = (ecom_str){b.p + 1, b.n - 1};
+    while (a.n && b.n && same_letter(a.p[a.n - 1], b.p[b.n - 1]))
+        a.n--, b.n--;
+    return a.n + b.n <= 2 ||
+           (a.n == 2 && b.n == 2 && same_letter(a.p[0], b.p[1]) && same_letter(a.p[1], b.p[0]));
+}
+
+/* The setting whose name this may have been meant to be; NULL: none, or it is one. */
+static const char *meant(ecom_str name)
+{
+    enum { SHORT = 6 };
+    const char *like = NULL;
+
+    for (size_t i = 0; i < settings_record.nfields; i++) {
+        ecom_str known = ecom_str_of(fields[i].name);
+        if (ecom_str_eq(known, name))
+            return NULL;
+        if (known.n >= SHORT && is_like(known, name))
+            like = fields[i].name;
+    }
+    return like;
+}
+
+int settings_misspelt(const char *env_file, ecom_arena *arena, ecom_buf *out)
+{
+    ecom_dotenv file = {0};
+    int r = ecom_dotenv_read(path_of(env_file), arena, &file, NULL);
+
+    for (size_t i = 0; r != ECOM_E_NOMEM && i < file.n; i++) {
+        const ecom_dotenv_pair *pair = &file.pairs[i];
+        const char *like = meant(pair->name);
+        if (like && ecom_buf_printf(out, "%s: line %u: %.*s is no setting: is %s meant?\n",
+                                    path_of(env_file), (unsigned)pair->line, (int)pair->name.n,
+                                    pair->name.p, like) < 0)
+            r = ECOM_E_NOMEM;
+    }
+    return r == ECOM_E_NOMEM ? r : ECOM_OK;
 }
 
 int settings_make_data_dir(const struct settings *settings, const char *url, ecom_error *err)

@@ -66,6 +66,9 @@ typedef int (*settings_proxies_fn)(const char *list, ecom_error *err);
  * TRUSTED_PROXIES, if there is a function to check them. */
 int settings_load(const char *env_file, int needs_secret, settings_proxies_fn check_proxies,
                   ecom_arena *arena, struct settings *out, ecom_buf *faults);
+/* Tells, one a line, which names in the file are no setting but look like one that was misspelt.
+ * Others are others' business. @return ECOM_E_NOMEM. */
+int settings_misspelt(const char *env_file, ecom_arena *arena, ecom_buf *out);
 /* What the member of struct settings at this offset is called. */
 const char *settings_name(size_t offset);
 /* Makes the folder in which embedded transports lie, if `url` is of one and it is not there. */

@@ -76,6 +76,27 @@ def a_missing_secret_is_told_beside_the_other_faults():
         assert 'USER_PORT: ' in err and 'JWT_SECRET: must be set' in err, err
 
 
+def a_misspelt_setting_is_told_and_the_right_one_named():
+    told = '.env: line 1: JWT_SECERT is no setting: is JWT_SECRET meant?'
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, '.env'), 'w') as env_file:
+            env_file.write(f'JWT_SECERT={"s" * 32}\nSECRET_OF_OTHERS=1\n')
+        for program, status in (('ecom', 1), ('order-service', 78)):
+            done = subprocess.run([os.path.join(BIN, program)] + ['doctor'] * (program == 'ecom'), cwd=folder,
+                                  text=True, capture_output=True, timeout=PATIENCE_S,
+                                  env={'PATH': os.environ['PATH'], 'PAYMENT_MONGODB_URI': 'memory:'})
+            equal(status, done.returncode)
+            equal(1, done.stderr.count(told), done.stderr)
+            assert 's' * 8 not in done.stderr and 'OTHERS' not in done.stderr, done.stderr
+    shop = Shop()
+    with open(os.path.join(shop.folder, '.env'), 'w') as env_file:
+        env_file.write(f'JWT_SECERT={"s" * 32}\n')
+    with shop:
+        equal(0, shop.stop())
+        equal(sorted(DAEMONS), sorted(re.findall(r'"level":"warn","service":"([^"]+)","message":"' + re.escape(told),
+                                                 said(shop))))
+
+
 def who_reads_the_logs_may_stand_still():
     """A terminal behind Ctrl-S: the shop goes on, can be stopped, and says what was lost."""
     ours, theirs = os.pipe()
@@ -178,6 +199,7 @@ run_tests(a_ctrl_c_that_comes_twice_at_once_still_stops_in_order,
           who_dies_is_started_again,
           who_cannot_start_stops_all_in_the_end,
           without_a_secret_nothing_is_started,
+          a_misspelt_setting_is_told_and_the_right_one_named,
           a_missing_secret_is_told_beside_the_other_faults,
           what_is_no_url_is_told_by_its_setting,
           an_unknown_argument_is_named_and_help_offered,

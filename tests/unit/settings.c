@@ -179,6 +179,63 @@ static void what_is_not_set_has_its_default(void)
     ecom_arena_free(arena);
 }
 
+static void a_name_that_looks_like_a_setting_is_told_and_no_other(void)
+{
+    static const char text[] =
+        "JWT_SECERT=0123456789abcdef0123456789abcdef\n" /* two letters have changed places */
+        "USER_PORT=0\n"
+        "USER_MONGO_URI=mongodb://a\n"    /* two are missing */
+        "ORDER_MONGODB_URL=mongodb://a\n" /* one is another */
+        "order_port=0\n"
+        "OTHER_PORT=1\nSUPER_PORT=1\nHOST=a\nHOMES=a\nAWS_ENDPOINT_URL=a\nAWS_SECRET_KEY=a\n"
+        "COMPOSE_PROJECT_NAME=a\nPATH=a\nMONGODB_URI=a\nS=a\n"
+        "= broken\n"
+        "KAFKA_BOOTSTRAP_SERVERSS=\n";
+    char path[] = "/tmp/ecom-settings-XXXXXX", want[600];
+    int fd = mkstemp(path);
+    ecom_arena *arena = ecom_arena_new(0);
+    ecom_buf told = {0};
+
+    CHECK(fd >= 0 && arena && write(fd, text, sizeof(text) - 1) == (ssize_t)sizeof(text) - 1,
+          "no file");
+    close(fd);
+    CHECK_CODE(ECOM_OK, settings_misspelt(path, arena, &told), (ecom_error){0});
+    snprintf(want, sizeof(want),
+             "%s: line 1: JWT_SECERT is no setting: is JWT_SECRET meant?\n"
+             "%s: line 3: USER_MONGO_URI is no setting: is USER_MONGODB_URI meant?\n"
+             "%s: line 4: ORDER_MONGODB_URL is no setting: is ORDER_MONGODB_URI meant?\n"
+             "%s: line 5: order_port is no setting: is ORDER_PORT meant?\n"
+             "%s: line 17: KAFKA_BOOTSTRAP_SERVERSS is no setting: is KAFKA_BOOTSTRAP_SERVERS "
+             "meant?\n",
+             path, path, path, path, path);
+    CHECK_STR(want, ecom_buf_str(&told));
+    unlink(path);
+    told.n = 0;
+    CHECK_CODE(ECOM_OK, settings_misspelt(path, arena, &told), (ecom_error){0});
+    CHECK_U64(0, told.n);
+    ecom_buf_free(&told);
+    ecom_arena_free(arena);
+}
+
+/* No two settings are so alike that one would be taken for the other misspelt. */
+static void no_setting_is_told(void)
+{
+    char path[] = "/tmp/ecom-settings-XXXXXX";
+    int fd = mkstemp(path);
+    ecom_arena *arena = ecom_arena_new(0);
+    ecom_buf told = {0};
+
+    CHECK(fd >= 0 && arena, "no file");
+    for (size_t i = 0; i < settings_record.nfields; i++)
+        dprintf(fd, "%s=1\n", settings_record.fields[i].name);
+    close(fd);
+    CHECK_CODE(ECOM_OK, settings_misspelt(path, arena, &told), (ecom_error){0});
+    CHECK_STR("", ecom_buf_str(&told));
+    unlink(path);
+    ecom_buf_free(&told);
+    ecom_arena_free(arena);
+}
+
 static const struct check_case cases[] = {
     CASE(each_number_is_refused_one_below_and_one_above),
     CASE(each_text_is_refused_one_byte_above_its_length),
@@ -188,6 +245,8 @@ static const struct check_case cases[] = {
     CASE(a_slash_at_the_end_of_a_services_url_makes_no_difference),
     CASE(a_setting_is_known_by_its_place),
     CASE(what_is_not_set_has_its_default),
+    CASE(a_name_that_looks_like_a_setting_is_told_and_no_other),
+    CASE(no_setting_is_told),
 };
 
 /* In a folder without a .env, and with nothing in the environment. */

@@ -139,11 +139,18 @@ static int is_at_end(const struct events *events, ecom_error *e)
     return 1;
 }
 
+/* Of the named topics the first that is not there, from one on. @return their number: all are. */
+static size_t next_missing(const struct events *events, size_t i)
+{
+    while (i < events->nnamed && is_among(events->topics, events->ntopics, events->named[i]))
+        i++;
+    return i;
+}
+
 static void tell_what_is_missing(const struct events *events)
 {
-    for (size_t i = 0; i < events->nnamed; i++)
-        if (!is_among(events->topics, events->ntopics, events->named[i]))
-            fprintf(stderr, "ecom events: there is no topic '%s' yet\n", events->named[i].p);
+    for (size_t i = 0; (i = next_missing(events, i)) < events->nnamed; i++)
+        fprintf(stderr, "ecom events: there is no topic '%s' yet\n", events->named[i].p);
     if (!events->nnamed && !events->ntopics)
         printf("no topics yet\n");
     fflush(stdout);
@@ -181,6 +188,8 @@ static int run(struct events *events, const struct settings *settings, int forev
         r = follow(bus, events, forever, &e);
     if (r < 0)
         fprintf(stderr, "ecom events: %s\n", e.text);
+    else if (!forever && !interrupted && next_missing(events, 0) < events->nnamed)
+        r = ECOM_E_NOTFOUND; /* said already */
     ecom_bus_close(bus);
     return r < 0 ? ecom_code_of(r)->exit : 0;
 }
@@ -190,7 +199,8 @@ static const char help[] =
     "Shows the messages of the topics (all, if none is named) from the oldest on:\n"
     "time, topic, partition, offset, key, headers, body. --follow goes on with what\n"
     "comes, in new topics, too, until Ctrl-C. Looks on only: no consumer group is\n"
-    "joined, nothing is committed.\n";
+    "joined, nothing is committed. Exit status 0; 66 when one of the topics is not\n"
+    "there; 69, 75 or another of sysexits.h when the bus cannot be read.\n";
 
 int cli_events(int argc, char **argv)
 {

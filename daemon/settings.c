@@ -249,14 +249,10 @@ static int is_service_url(ecom_str url)
            !strpbrk(url.p, "?#@ ");
 }
 
-/* As the bus has them, which says so only of a `topic`, and of some not before they are used. */
+/* The bus says so only of a `topic`, and of some not before they are used. */
 static int is_bus_name(ecom_str name)
 {
-    static const char allowed[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-
-    return strspn(name.p, allowed) == name.n && strcmp(name.p, ".") != 0 &&
-           strcmp(name.p, "..") != 0;
+    return ecom_bus_name_check("name", name, NULL) == ECOM_OK;
 }
 
 static int check_texts(const struct settings *settings, ecom_buf *faults)

@@ -31,6 +31,12 @@ typedef struct ecom_member ecom_member;
 #define ECOM_BUS_MAX_PARTITIONS 256  /**< of a topic */
 #define ECOM_BUS_MAX_MEMBERS 256     /**< of a group on an embedded bus */
 
+/** Checks what a topic or a group is called, as everything here does that takes one: 1 to
+ *  ECOM_BUS_MAX_NAME bytes of [A-Za-z0-9_.-], not "." or "..".
+ *  @param field  what the error is about: "topic".
+ *  @return ECOM_E_INVAL; ECOM_E_TOOLARGE.   Since: 0.1 */
+ECOM_API ECOM_MUST_USE int ecom_bus_name_check(const char *field, ecom_str name, ecom_error *err);
+
 /** One message. Slices are borrowed. */
 typedef struct ecom_msg {
     ecom_str id;    /**< of the event, for the outbox; not on the wire (it is in the body) */

@@ -41,7 +41,8 @@ int ecom__check_name(const char *field, ecom_str s, size_t max, ecom_error *err)
     return r;
 }
 
-int ecom__check_bus_name(const char *field, ecom_str s, ecom_error *err)
+/* It may become a file's name. */
+int ecom_bus_name_check(const char *field, ecom_str s, ecom_error *err)
 {
     int r = ecom__check_name(field, s, ECOM_BUS_MAX_NAME, err);
 
@@ -82,7 +83,7 @@ static int check_header(const ecom_header *header, ecom_error *err)
 
 int ecom__check_msg(const ecom_msg *msg, ecom_error *err)
 {
-    int r = ecom__check_bus_name("topic", msg->topic, err);
+    int r = ecom_bus_name_check("topic", msg->topic, err);
 
     if (r == ECOM_OK)
         r = ecom__check_bytes("key", msg->key, 0, ECOM_BUS_MAX_KEY, err);

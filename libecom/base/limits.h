@@ -9,8 +9,6 @@
 int ecom__check_bytes(const char *field, ecom_str s, size_t min, size_t max, ecom_error *err);
 /* 1 to max bytes of [A-Za-z0-9_.-]. */
 int ecom__check_name(const char *field, ecom_str s, size_t max, ecom_error *err);
-/* What a topic or a group may be called: it may become a file's name. */
-int ecom__check_bus_name(const char *field, ecom_str s, ecom_error *err);
 /* 1 to max bytes of printable ASCII without space. */
 int ecom__check_id(const char *field, ecom_str s, size_t max, ecom_error *err);
 /* At most max of something, the first of which is at `first`. */

@@ -257,7 +257,7 @@ int ecom_bus_create_topic(ecom_bus *bus, ecom_str topic, int32_t partitions, eco
 
     if (r < 0)
         return r;
-    r = ecom__check_bus_name("topic", topic, err);
+    r = ecom_bus_name_check("topic", topic, err);
     if (r == ECOM_OK && (partitions < 0 || partitions > ECOM_BUS_MAX_PARTITIONS))
         r = ecom_fail_field(err, ECOM_E_INVAL, "partitions", "must be 0 to %d, not %" PRId32,
                             ECOM_BUS_MAX_PARTITIONS, partitions);
@@ -295,7 +295,7 @@ static int check_topics(const ecom_subscription *sub, ecom_error *err)
         r = ecom_fail_field(err, ECOM_E_INVAL, "topics", "are missing");
     for (size_t i = 0; i < sub->ntopics && r == ECOM_OK; i++) {
         snprintf(field, sizeof(field), "topics[%zu]", i);
-        r = ecom__check_bus_name(field, sub->topics[i], err);
+        r = ecom_bus_name_check(field, sub->topics[i], err);
         for (size_t k = 0; k < i && r == ECOM_OK; k++)
             if (ecom_str_eq(sub->topics[k], sub->topics[i]))
                 r = ecom_fail_field(err, ECOM_E_INVAL, field, "is the same as topics[%zu]", k);
@@ -308,7 +308,7 @@ static int check_subscription(const ecom_subscription *sub, ecom_error *err)
     if (!sub || sub->size < sizeof(*sub))
         return ecom_fail_field(err, ECOM_E_INVAL, "size", "a subscription's size must be set");
     if (sub->group.n) {
-        int r = ecom__check_bus_name("group", sub->group, err);
+        int r = ecom_bus_name_check("group", sub->group, err);
         if (r < 0)
             return r;
     }
@@ -399,7 +399,7 @@ int ecom_member_ack(ecom_member *member, ecom_str topic, int32_t partition, int6
 {
     if (!member)
         return ecom_fail(err, ECOM_E_INVAL, "no member");
-    int r = ecom__check_bus_name("topic", topic, err);
+    int r = ecom_bus_name_check("topic", topic, err);
     if (r < 0)
         return r;
     if (partition < 0 || partition >= ECOM_BUS_MAX_PARTITIONS)

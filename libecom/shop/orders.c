@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/limits.h"
 #include "shop/orders.h"
 
 #define USER_INDEX "userId"
@@ -139,7 +138,7 @@ int ecom_orders_new(const ecom_orders_options *opts, ecom_orders **out, ecom_err
     ecom__options_copy(&o, sizeof(o), opts);
     int r = ecom__check_store(o.store, err);
     if (r == ECOM_OK && o.topic.n)
-        r = ecom__check_bus_name("topic", o.topic, err);
+        r = ecom_bus_name_check("topic", o.topic, err);
     if (r < 0)
         return r;
     ecom_orders *orders = calloc(1, sizeof(*orders));

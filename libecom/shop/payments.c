@@ -77,7 +77,7 @@ int ecom_payments_new(const ecom_payments_options *opts, ecom_payments **out, ec
     if (r == ECOM_OK)
         r = check_provider(o.provider, err);
     if (r == ECOM_OK && o.topic.n)
-        r = ecom__check_bus_name("topic", o.topic, err);
+        r = ecom_bus_name_check("topic", o.topic, err);
     if (r < 0)
         return r;
     ecom_payments *payments = calloc(1, sizeof(*payments));

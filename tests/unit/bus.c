@@ -67,6 +67,38 @@ static void keys_lie_where_kafka_puts_them(void)
 }
 
 /* All members want all topics; slots of one topic. */
+static void a_name_is_checked_as_all_that_take_one_do(void)
+{
+    char most[ECOM_BUS_MAX_NAME + 1];
+    const struct {
+        ecom_str name;
+        int code;
+    } names[] = {
+        {S("a"), ECOM_OK},
+        {S("Order-Events_2.dlq"), ECOM_OK},
+        {S("..."), ECOM_OK},
+        {{most, ECOM_BUS_MAX_NAME}, ECOM_OK},
+        {{most, ECOM_BUS_MAX_NAME + 1}, ECOM_E_TOOLARGE},
+        {S(""), ECOM_E_INVAL},
+        {{NULL, 0}, ECOM_E_INVAL},
+        {S("."), ECOM_E_INVAL},
+        {S(".."), ECOM_E_INVAL},
+        {S("../a"), ECOM_E_INVAL},
+        {S("a b"), ECOM_E_INVAL},
+        {{"a", 2}, ECOM_E_INVAL}, /* with a NUL */
+        {S("caf\xc3\xa9"), ECOM_E_INVAL},
+    };
+
+    memset(most, 'n', sizeof(most));
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        ecom_error e = {0};
+        int r = ecom_bus_name_check("greetings", names[i].name, &e);
+        CHECK_CODE(names[i].code, r, e);
+        CHECK(r == ECOM_OK || strncmp(e.text, "greetings: ", 11) == 0, "%s", e.text);
+        CHECK_I64(r, ecom_bus_name_check("greetings", names[i].name, NULL));
+    }
+}
+
 static void fill(struct ecom__assignment *a, size_t members, size_t slots)
 {
     if (ecom__assignment_init(a, members, 1, slots) < 0)
@@ -354,6 +386,7 @@ static void every_allocation_may_fail(void)
 
 static const struct check_case cases[] = {
     CASE(keys_lie_where_kafka_puts_them),
+    CASE(a_name_is_checked_as_all_that_take_one_do),
     CASE(shares_are_even_and_members_keep_what_they_can),
     CASE(a_share_is_only_of_wanted_topics),
     CASE(random_groups_end_even),

@@ -24,8 +24,7 @@ enum {
     ECOM_CAP_CONCURRENT = 1 << 1,    /**< methods may run at the same time */
     ECOM_CAP_MULTI_PROCESS = 1 << 2, /**< other handles on the same URL see the same data */
     ECOM_CAP_PUT_LATER = 1 << 3      /**< put_later() waits for nothing: neither for a server, nor
-                                          for a disk, nor for its turn, nor for @p fn to return; it
-                                          takes at least 256, then it may say ECOM_E_UNAVAILABLE */
+                                          for a disk, nor for its turn, nor for @p fn to return */
 };
 
 /** A change as the backend gets it: checked, and with what the core adds. */
@@ -63,7 +62,8 @@ typedef struct ecom_store_ops {
     /** Frees `self`. Called exactly once, last. */
     void (*close)(void *self);
     /** As ecom_store_put_later() has it; @p write stays until @p fn is called. NULL, or not in the
-     *  table yet: the core calls put(). Only with ECOM_CAP_CONCURRENT; see ECOM_CAP_PUT_LATER. */
+     *  table yet: the core calls put(). Only with ECOM_CAP_CONCURRENT. May return ECOM_WOULD_WAIT,
+     *  when 256 or more wait already, and the core calls put() then. See ECOM_CAP_PUT_LATER. */
     int (*put_later)(void *self, const ecom_store_write *write, ecom_put_fn fn, void *user,
                      ecom_error *err);
     /** As ecom_store_watch() has them, for the handle of @p origin. All three or none: NULL, or not

@@ -64,6 +64,9 @@ typedef enum ecom_code {
     ECOM_E_UNKNOWN_TYPE = -18    /**< an event of a type that this version does not know */
 } ecom_code;
 
+/** Of a call that tries: it would have to wait, and has begun nothing. */
+#define ECOM_WOULD_WAIT 2
+
 /** Why one call failed: on the caller's stack, nothing to free. Every `err` accepts NULL. */
 typedef struct ecom_error {
     int32_t code;           /**< same as the return value */

@@ -20,14 +20,13 @@ typedef struct ecom_http_server ecom_http_server;
 typedef struct ecom_exchange ecom_exchange;
 
 #define ECOM_HTTP_LATER 1        /**< of a handler: it is answered by ecom_exchange_finish() */
-#define ECOM_HTTP_BLOCKS 2       /**< of a handler on the loop: it would have to wait */
 #define ECOM_HTTP_MAX_PROXIES 16 /**< addresses in ecom_http_options.proxies */
 
 /** Answers one request: fills the response and returns ECOM_OK, or fails, and the server answers
  *  with problem+json (RFC 9457) and the status that ecom_code_of() has for the code. Causes that
  *  are not the caller's business (status 500 and above) are logged and masked. Returns
  *  ECOM_HTTP_LATER when it has handed the exchange on; it is then no longer the handler's. On a
- *  route with ECOM_ROUTE_ON_LOOP it returns ECOM_HTTP_BLOCKS, having done nothing yet, when for
+ *  route with ECOM_ROUTE_ON_LOOP it returns ECOM_WOULD_WAIT, having done nothing yet, when for
  * this request it would have to wait: it is called again then, on a thread where it may; which of
  * the two it is on, ecom_exchange_may_block() says. */
 typedef int (*ecom_http_handler)(void *user, ecom_exchange *x, ecom_error *err);

@@ -125,17 +125,21 @@ ECOM_API ECOM_MUST_USE int ecom_orders_create(ecom_orders *orders,
  * and the order, if that is ECOM_OK. As an ecom_put_fn otherwise. */
 typedef void (*ecom_order_fn)(void *user, int result, const ecom_order *order, ecom_error *err);
 
-/** As ecom_orders_create(), for who has better to do than wait; whether it may wait all the same,
- *  ecom_orders_creates_later() says.
+/** As ecom_orders_create(), for who has better to do than wait, see ecom_store_put_later(). With a
+ *  key it waits.
  *  @param request, caller, arena  what they point to must stay until @p fn is called.
  *  @param fn  called exactly once, if this returns ECOM_OK; may be before it returns. */
 ECOM_API ECOM_MUST_USE int ecom_orders_create_later(ecom_orders *orders,
                                                     const ecom_order_request *request,
                                                     const ecom_caller *caller, ecom_arena *arena,
                                                     ecom_order_fn fn, void *user, ecom_error *err);
-/** Truth: ecom_orders_create_later() for this caller waits for nothing: there is no key, and the
- *  store is one of which ecom_store_puts_later() is true.   Since: 0.1 */
-ECOM_API int ecom_orders_creates_later(const ecom_orders *orders, const ecom_caller *caller);
+/** The same, for an event loop: where it would have to wait it returns ECOM_WOULD_WAIT. Since: 0.1
+ */
+ECOM_API ECOM_MUST_USE int ecom_orders_try_create_later(ecom_orders *orders,
+                                                        const ecom_order_request *request,
+                                                        const ecom_caller *caller,
+                                                        ecom_arena *arena, ecom_order_fn fn,
+                                                        void *user, ecom_error *err);
 /** An order of @p user_id. @return ECOM_E_NOTFOUND: no such order, or another user's: nobody learns
  *  which. */
 ECOM_API ECOM_MUST_USE int ecom_orders_get(ecom_orders *orders, ecom_str user_id, ecom_str id,

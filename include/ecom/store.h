@@ -121,18 +121,19 @@ ECOM_API ECOM_MUST_USE int ecom_store_put(ecom_store *store, const ecom_change *
 typedef void (*ecom_put_fn)(void *user, int result, uint64_t rev, ecom_error *err);
 
 /** As ecom_store_put(), for who has better to do than wait: one thread can have many changes under
- *  way, which then share a sync. Whether it may wait all the same, ecom_store_puts_later() says.
- *  With `sqlite:` the store has a thread for it, from the first of them on.
+ *  way, which then share a sync. It may wait all the same: somebody has to do the work, a store
+ * that cannot do otherwise always does, and where very many changes wait (`sqlite:`: 1,024) so does
+ * this. With `sqlite:` the store has a thread for it, from the first of them on.
  *  @param change  all that it points to must stay until @p fn is called; the struct itself too.
  *  @param fn      called exactly once, if this returns ECOM_OK.
- *  @return ECOM_OK; ECOM_E_UNAVAILABLE: too many wait already (`sqlite:`: 1,024), too;
- * ECOM_E_INVAL, ECOM_E_TOOLARGE, ECOM_E_CLOSED, ECOM_E_NOMEM. Nothing was begun then. */
+ *  @return ECOM_OK; ECOM_E_INVAL, ECOM_E_TOOLARGE, ECOM_E_UNAVAILABLE, ECOM_E_CLOSED, ECOM_E_NOMEM:
+ *          nothing was begun. */
 ECOM_API ECOM_MUST_USE int ecom_store_put_later(ecom_store *store, const ecom_change *change,
                                                 ecom_put_fn fn, void *user, ecom_error *err);
-/** Truth: ecom_store_put_later() of this store waits for nothing, so an event loop may call it. If
- *  not, it may take as long as ecom_store_put(): of `memory:`, and of `mongodb:`, where somebody
- * has to do the work.   Since: 0.1 */
-ECOM_API int ecom_store_puts_later(const ecom_store *store);
+/** The same, for an event loop: where it would have to wait it returns ECOM_WOULD_WAIT, as always
+ *  with `memory:` and `mongodb:`.   Since: 0.1 */
+ECOM_API ECOM_MUST_USE int ecom_store_try_put_later(ecom_store *store, const ecom_change *change,
+                                                    ecom_put_fn fn, void *user, ecom_error *err);
 
 /** Reads one document, appending it to @p doc. @param rev  out, nullable.
  *  @return ECOM_E_NOTFOUND, or as put. */

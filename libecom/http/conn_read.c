@@ -42,8 +42,8 @@ static void leave(struct conn *c, struct ecom_exchange *x)
 static void start(struct conn *c, struct ecom_exchange *x)
 {
     leave(c, x);
-    int r = ecom__http_exchange_on_loop(x) ? ecom__http_exchange_run(x) : ECOM_HTTP_BLOCKS;
-    if (r == ECOM_HTTP_BLOCKS && ecom__http_pool_push(&c->loop->server->pool, &x->job) < 0) {
+    int r = ecom__http_exchange_on_loop(x) ? ecom__http_exchange_run(x) : ECOM_WOULD_WAIT;
+    if (r == ECOM_WOULD_WAIT && ecom__http_pool_push(&c->loop->server->pool, &x->job) < 0) {
         x->refusal = (struct refusal){503, "too many requests are waiting"};
         r = ecom__http_exchange_run(x);
     }

@@ -223,7 +223,7 @@ static int run_route(struct ecom_exchange *x, ecom_error *err)
         return r;
     x->prepared = 1;
     r = x->route->def.handle(x->server->opts.user, x, err);
-    if (r == ECOM_HTTP_BLOCKS && on_thread)
+    if (r == ECOM_WOULD_WAIT && on_thread)
         r = ecom_fail(err, ECOM_E_BACKEND, "a handler on a thread says that it would have to wait");
     return r;
 }
@@ -271,7 +271,7 @@ int ecom__http_exchange_run(struct ecom_exchange *x)
         ecom__http_identify(x);
     if (!x->refusal.status && x->route)
         r = run_route(x, &err);
-    if (r == ECOM_HTTP_LATER || r == ECOM_HTTP_BLOCKS)
+    if (r == ECOM_HTTP_LATER || r == ECOM_WOULD_WAIT)
         return r;
     answer(x, r, &err);
     return ECOM_OK;

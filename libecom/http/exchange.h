@@ -86,7 +86,7 @@ int ecom__http_exchange_safe(const struct ecom_exchange *x);
 int ecom__http_exchange_upgrades(const struct ecom_exchange *x);
 /* Calls the middleware and the handler, and writes the response's head; afterwards sent[] is there.
  * Cannot fail. @return ECOM_OK: it is done; ECOM_HTTP_LATER: somebody else has it now;
- * ECOM_HTTP_BLOCKS: it is to be run again, on a thread of the pool. */
+ * ECOM_WOULD_WAIT: it is to be run again, on a thread of the pool. */
 int ecom__http_exchange_run(struct ecom_exchange *x);
 
 #endif

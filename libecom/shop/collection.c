@@ -95,8 +95,8 @@ static void saved(void *user, int r, uint64_t rev, ecom_error *err)
 }
 
 int ecom__save_later(const struct ecom__collection *c, const void *item, uint64_t expect,
-                     const ecom_msg *event, ecom_arena *arena, ecom_put_fn fn, void *user,
-                     ecom_error *err)
+                     const ecom_msg *event, ecom_arena *arena, int waits, ecom_put_fn fn,
+                     void *user, ecom_error *err)
 {
     struct saving *s = ecom_arena_alloc(arena, sizeof(*s));
     int r = s ? prepare(c, item, expect, event, arena, s, err) : ecom__nomem(err);
@@ -105,8 +105,9 @@ int ecom__save_later(const struct ecom__collection *c, const void *item, uint64_
         return r;
     s->fn = fn;
     s->user = user;
-    r = ecom_store_put_later(c->store, &s->change, saved, s, err);
-    if (r < 0)
+    r = waits ? ecom_store_put_later(c->store, &s->change, saved, s, err)
+              : ecom_store_try_put_later(c->store, &s->change, saved, s, err);
+    if (r != ECOM_OK)
         ecom_buf_free(&s->doc);
     return r;
 }

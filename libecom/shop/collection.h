@@ -22,10 +22,11 @@ int ecom__own(const ecom_record *record, void *item, ecom_arena *arena, ecom_err
  * @param expect  as in ecom_change.  @param event  nullable.  @param rev  out, nullable. */
 int ecom__save(const struct ecom__collection *c, const void *item, uint64_t expect,
                const ecom_msg *event, ecom_arena *arena, uint64_t *rev, ecom_error *err);
-/* The same, told later, as ecom_store_put_later() has it. @param item, event  stay until then. */
+/* The same, told later, as ecom_store_put_later() has it. @param item, event  stay until then.
+ * @param waits  false: as ecom_store_try_put_later() has it. */
 int ecom__save_later(const struct ecom__collection *c, const void *item, uint64_t expect,
-                     const ecom_msg *event, ecom_arena *arena, ecom_put_fn fn, void *user,
-                     ecom_error *err);
+                     const ecom_msg *event, ecom_arena *arena, int waits, ecom_put_fn fn,
+                     void *user, ecom_error *err);
 int ecom__read(const struct ecom__collection *c, ecom_str id, ecom_str doc, ecom_arena *arena,
                void *out, ecom_error *err);
 /* The answer NOTFOUND. */

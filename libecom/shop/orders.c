@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "shop/orders.h"
+#include "store/store.h"
 
 #define USER_INDEX "userId"
 #define STATUS_INDEX "userStatus" /* "USER STATUS": what a user has in this status */
@@ -311,36 +312,46 @@ static void created(void *user, int r, uint64_t rev, ecom_error *err)
     m->fn(m->user, r, &m->order, err);
 }
 
+static int create_later(ecom_orders *orders, const ecom_order_request *request,
+                        const ecom_caller *caller, ecom_arena *arena, int waits, ecom_order_fn fn,
+                        void *user, ecom_error *err)
+{
+    struct making *m = ecom_arena_alloc(arena, sizeof(*m));
+    int r = m ? begin(orders, request, caller, arena, m, err) : ecom__nomem(err);
+
+    if (r < 0)
+        return r;
+    m->fn = fn;
+    m->user = user;
+    return ecom__save_later(&orders->c, &m->order, 0, &m->event, arena, waits, created, m, err);
+}
+
 static int has_key(const ecom_caller *caller)
 {
     return caller && caller->idempotency_key.p;
-}
-
-int ecom_orders_creates_later(const ecom_orders *orders, const ecom_caller *caller)
-{
-    return !has_key(caller) && ecom_store_puts_later(orders->c.store);
 }
 
 int ecom_orders_create_later(ecom_orders *orders, const ecom_order_request *request,
                              const ecom_caller *caller, ecom_arena *arena, ecom_order_fn fn,
                              void *user, ecom_error *err)
 {
-    struct making *m = ecom_arena_alloc(arena, sizeof(*m));
+    ecom_order order = {0};
     ecom_error why = {0};
-    int r = ECOM_OK;
 
-    if (!m)
-        return ecom__nomem(err);
-    if (has_key(caller)) {
-        r = ecom_orders_create(orders, request, caller, arena, &m->order, NULL, &why);
-        fn(user, r, &m->order, &why);
-        return ECOM_OK;
-    }
-    if ((r = begin(orders, request, caller, arena, m, err)) < 0)
-        return r;
-    m->fn = fn;
-    m->user = user;
-    return ecom__save_later(&orders->c, &m->order, 0, &m->event, arena, created, m, err);
+    if (!has_key(caller))
+        return create_later(orders, request, caller, arena, 1, fn, user, err);
+    int r = ecom_orders_create(orders, request, caller, arena, &order, NULL, &why);
+    fn(user, r, &order, &why);
+    return ECOM_OK;
+}
+
+int ecom_orders_try_create_later(ecom_orders *orders, const ecom_order_request *request,
+                                 const ecom_caller *caller, ecom_arena *arena, ecom_order_fn fn,
+                                 void *user, ecom_error *err)
+{
+    if (has_key(caller) || !ecom__store_puts_later(orders->c.store))
+        return ECOM_WOULD_WAIT;
+    return create_later(orders, request, caller, arena, 0, fn, user, err);
 }
 
 static int is_of(void *user_id, const void *item)

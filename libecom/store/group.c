@@ -4,8 +4,6 @@
 
 #include "base/thread.h"
 
-enum { RETRY_AFTER_MS = 1000 };
-
 void ecom__group_init(ecom__group *group)
 {
     pthread_mutex_init(&group->lock, NULL);
@@ -133,14 +131,11 @@ static int make_room(ecom__group *group, ecom_error *err)
 {
     int r = ECOM_OK;
 
-    if (group->n >= ECOM__GROUP_MAX) {
-        r = ecom_fail(err, ECOM_E_UNAVAILABLE, "%d writes wait already", ECOM__GROUP_MAX);
-        if (err)
-            err->retry_after_ms = RETRY_AFTER_MS;
-    } else if (!group->has_thread) {
+    if (group->n >= ECOM__GROUP_MAX)
+        return ECOM_WOULD_WAIT;
+    if (!group->has_thread)
         r = ecom__thread_start(&group->thread, run_thread, group, "a thread for writes", err);
-        group->has_thread = r == ECOM_OK;
-    }
+    group->has_thread = r == ECOM_OK;
     return r;
 }
 

@@ -47,7 +47,7 @@ void ecom__group_init(ecom__group *group);
 /* When nothing waits any more; ends the thread. */
 void ecom__group_clear(ecom__group *group);
 /* Has a job done whose done() is then called, by the group's thread. Waits for nothing.
- * @return ECOM_E_UNAVAILABLE: too many wait; ECOM_E_NOMEM: no thread; it is not done then. */
+ * @return ECOM_WOULD_WAIT: too many wait; ECOM_E_NOMEM: no thread; it is not done then. */
 int ecom__group_add(ecom__group *group, ecom__job *job, ecom_error *err);
 /* Has a job without done() done, by this thread or another. @return job->result. */
 int ecom__group_do(ecom__group *group, ecom__job *job, ecom_error *err);

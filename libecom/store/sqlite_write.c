@@ -539,7 +539,7 @@ int ecom__sqlite_put_later(ecom__sqlite_writer *writer, const ecom_store_write *
     job->base.done = end_put;
     job->fn = fn;
     job->user = user;
-    if ((r = ecom__group_add(&writer->group, &job->base, err)) < 0) {
+    if ((r = ecom__group_add(&writer->group, &job->base, err)) != ECOM_OK) {
         ecom_buf_free(&job->entries);
         free(job);
     }

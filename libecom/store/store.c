@@ -356,31 +356,33 @@ static void on_done(void *user, int r, uint64_t rev, ecom_error *err)
         leave(store);
 }
 
-static int has_put_later(const ecom_store_ops *ops)
+int ecom__store_puts_later(const ecom_store *store)
 {
-    return ops->put_later && ops->caps & ECOM_CAP_CONCURRENT;
+    return store->ops.put_later && store->ops.caps & ECOM_CAP_CONCURRENT &&
+           store->ops.caps & ECOM_CAP_PUT_LATER;
 }
 
-int ecom_store_puts_later(const ecom_store *store)
-{
-    return store && has_put_later(&store->ops) && store->ops.caps & ECOM_CAP_PUT_LATER;
-}
-
-static int put_later(ecom_store *store, struct later *later, ecom_error *err)
+static int begin_later(ecom_store *store, struct later *later, ecom_error *err)
 {
     const ecom_store_ops *ops = &store->ops;
+
+    if (!ops->put_later || !(ops->caps & ECOM_CAP_CONCURRENT))
+        return ECOM_WOULD_WAIT;
+    return ops->put_later(store->self, &later->write, on_done, later, err);
+}
+
+static int wait_for(ecom_store *store, struct later *later)
+{
     ecom_error why = {0};
     uint64_t rev = 0;
+    int r = store->ops.put(store->self, &later->write, &rev, &why);
 
-    if (has_put_later(ops))
-        return ops->put_later(store->self, &later->write, on_done, later, err);
-    int r = ops->put(store->self, &later->write, &rev, &why);
     on_done(later, r, rev, &why);
     return ECOM_OK;
 }
 
-int ecom_store_put_later(ecom_store *store, const ecom_change *change, ecom_put_fn fn, void *user,
-                         ecom_error *err)
+static int put_later(ecom_store *store, const ecom_change *change, ecom_put_fn fn, void *user,
+                     int waits, ecom_error *err)
 {
     int r = check_change(change, err);
     struct later *later = r < 0 ? NULL : malloc(sizeof(*later));
@@ -391,12 +393,29 @@ int ecom_store_put_later(ecom_store *store, const ecom_change *change, ecom_put_
         r = enter(store, err);
     if (r == ECOM_OK) {
         *later = (struct later){store, write_of(store, change), fn, user};
-        if ((r = put_later(store, later, err)) == ECOM_OK)
-            return ECOM_OK;
+        r = begin_later(store, later, err);
+        if (r == ECOM_WOULD_WAIT && waits)
+            return wait_for(store, later);
+        if (r == ECOM_OK)
+            return r;
         leave(store);
     }
     free(later);
     return r;
+}
+
+int ecom_store_put_later(ecom_store *store, const ecom_change *change, ecom_put_fn fn, void *user,
+                         ecom_error *err)
+{
+    return put_later(store, change, fn, user, 1, err);
+}
+
+int ecom_store_try_put_later(ecom_store *store, const ecom_change *change, ecom_put_fn fn,
+                             void *user, ecom_error *err)
+{
+    if (store && !ecom__store_puts_later(store))
+        return ECOM_WOULD_WAIT;
+    return put_later(store, change, fn, user, 0, err);
 }
 
 int ecom_store_get(ecom_store *store, ecom_str collection, ecom_str id, ecom_buf *doc,

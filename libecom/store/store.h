@@ -14,6 +14,9 @@ int ecom__store_open_sqlite(const char *path, const ecom_store_options *opts, ec
 /* Truth: the backend knows how to watch, though its server may not. */
 int ecom__store_can_watch(const ecom_store *store);
 
+/* Truth: ecom_store_try_put_later() is worth trying. */
+int ecom__store_puts_later(const ecom_store *store);
+
 /* Is the stored revision, 0: none, the one that the change expects? ECOM_E_CONFLICT. */
 int ecom__check_rev(uint64_t stored, uint64_t expect, ecom_error *err);
 

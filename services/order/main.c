@@ -18,13 +18,10 @@ static int post_order(void *user, ecom_exchange *x, ecom_error *err)
 {
     struct daemon *d = user;
     const ecom_caller caller = caller_of(x);
+    int r = (ecom_exchange_may_block(x) ? ecom_orders_create_later : ecom_orders_try_create_later)(
+        d->domain, ecom_exchange_request(x), &caller, ecom_exchange_arena(x), answer_order, x, err);
 
-    if (!ecom_exchange_may_block(x) && !ecom_orders_creates_later(d->domain, &caller))
-        return ECOM_HTTP_BLOCKS;
-    int r = ecom_orders_create_later(d->domain, ecom_exchange_request(x), &caller,
-                                     ecom_exchange_arena(x), answer_order, x, err);
-
-    return r < 0 ? r : ECOM_HTTP_LATER;
+    return r == ECOM_OK ? ECOM_HTTP_LATER : r;
 }
 
 static int get_order(void *user, ecom_exchange *x, ecom_error *err)

@@ -85,7 +85,7 @@ static int would_wait(void *user, ecom_exchange *x, ecom_error *err)
 
     (void)user;
     if (!ecom_exchange_may_block(x))
-        return ECOM_HTTP_BLOCKS;
+        return ECOM_WOULD_WAIT;
     if (!same)
         return ecom_fail(err, ECOM_E_INVAL, "it is another request now");
     return ecom_exchange_reply(x, &note_record, ecom_exchange_request(x), err);
@@ -94,7 +94,7 @@ static int would_wait(void *user, ecom_exchange *x, ecom_error *err)
 static int never_content(void *user, ecom_exchange *x, ecom_error *err)
 {
     (void)user, (void)x, (void)err;
-    return ECOM_HTTP_BLOCKS;
+    return ECOM_WOULD_WAIT;
 }
 
 #define LOOP .flags = ECOM_ROUTE_ON_LOOP

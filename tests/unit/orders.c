@@ -153,36 +153,62 @@ static void an_order_that_is_not_waited_for_is_told_of_once(void)
     close_fixture(&f);
 }
 
+/* A backend that promises to wait for nothing, or does not; and at times has no room. */
+struct quick {
+    ecom_store *inner;
+    int full;
+};
+
 static int put_later(void *self, const ecom_store_write *write, ecom_put_fn fn, void *user,
                      ecom_error *err)
 {
-    return ecom_store_put_later(*(ecom_store **)self, write->change, fn, user, err);
+    struct quick *quick = self;
+
+    return quick->full ? ECOM_WOULD_WAIT
+                       : ecom_store_put_later(quick->inner, write->change, fn, user, err);
 }
 
-/* So that an event loop may ask for it. */
-static void whether_an_order_is_waited_for_is_known_before(void)
+static void an_order_is_made_on_a_loop_where_nothing_is_to_be_waited_for(void)
 {
-    const ecom_caller plain = caller_of("u1", NULL), keyed = caller_of("u1", "key");
+    static const struct {
+        uint32_t caps;
+        int full;
+        const char *key;
+        int tried;
+    } table[] = {{ECOM_CAP_CONCURRENT, 0, NULL, ECOM_WOULD_WAIT},
+                 {ECOM_CAP_CONCURRENT | ECOM_CAP_PUT_LATER, 0, "key", ECOM_WOULD_WAIT},
+                 {ECOM_CAP_CONCURRENT | ECOM_CAP_PUT_LATER, 1, NULL, ECOM_WOULD_WAIT},
+                 {ECOM_CAP_CONCURRENT | ECOM_CAP_PUT_LATER, 0, NULL, ECOM_OK}};
+    const ecom_order_request request = request_of(100), wrong = request_of(0);
     ecom_store_ops ops = {.size = sizeof(ops), .name = "quick", .put_later = put_later};
-    struct {
-        ecom_store *inner;
-    } self;
-    ecom_orders_options opts = {.size = sizeof(opts)};
-    ecom_orders *orders;
+    ecom_arena *arena = ecom_arena_new(0);
     ecom_error e = {0};
 
     ecom_store_forward(&ops);
-    for (int later = 0; later <= 1; later++) {
-        ops.caps = ECOM_CAP_CONCURRENT | (later ? ECOM_CAP_PUT_LATER : 0);
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        const ecom_caller caller = caller_of("u1", table[i].key);
+        struct quick self = {.full = table[i].full};
+        ecom_orders_options opts = {.size = sizeof(opts)};
+        struct outcome out = {0};
+        ecom_orders *orders;
+        ops.caps = table[i].caps;
         CHECK_CODE(ECOM_OK, ecom_store_open("memory:", NULL, &self.inner, &e), e);
         CHECK_CODE(ECOM_OK, ecom_store_new(&ops, &self, NULL, &opts.store, &e), e);
         CHECK_CODE(ECOM_OK, ecom_orders_new(&opts, &orders, &e), e);
-        CHECK_I64(later, !!ecom_orders_creates_later(orders, &plain));
-        CHECK_I64(later, !!ecom_orders_creates_later(orders, NULL));
-        CHECK_I64(0, ecom_orders_creates_later(orders, &keyed));
+        CHECK_I64(table[i].tried, ecom_orders_try_create_later(orders, &request, &caller, arena,
+                                                               on_outcome, &out, &e));
+        CHECK_I64(table[i].tried == ECOM_OK, out.calls);
+        if (table[i].tried == ECOM_OK)
+            CHECK_I64(ECOM_E_INVAL, ecom_orders_try_create_later(orders, &wrong, &caller, arena,
+                                                                 on_outcome, &out, &e));
+        CHECK_CODE(ECOM_OK,
+                   ecom_orders_create_later(orders, &request, &caller, arena, on_outcome, &out, &e),
+                   e);
+        CHECK_I64(1 + (table[i].tried == ECOM_OK), out.calls);
         ecom_orders_free(orders);
         ecom_store_close(opts.store);
     }
+    ecom_arena_free(arena);
 }
 
 static void another_users_order_looks_like_none(void)
@@ -331,7 +357,7 @@ static const struct check_case cases[] = {
     CASE(the_topic_can_be_another),
     CASE(an_order_belongs_to_its_caller),
     CASE(an_order_that_is_not_waited_for_is_told_of_once),
-    CASE(whether_an_order_is_waited_for_is_known_before),
+    CASE(an_order_is_made_on_a_loop_where_nothing_is_to_be_waited_for),
     CASE(another_users_order_looks_like_none),
     CASE(each_limit_holds_and_names_its_field),
     CASE(a_store_that_fails_at_any_call_loses_and_doubles_nothing),

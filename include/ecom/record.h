@@ -65,12 +65,13 @@ enum {
 
 typedef struct ecom_record ecom_record;
 
-/** One field of a record. Build tables with ECOM_FIELD, name what you set: it may grow. */
+/** One field of a record. Build tables with ECOM_FIELD, name what you set, in this order (C++ wants
+ *  that): it may grow. */
 typedef struct ecom_field {
     const char *name; /**< in JSON */
+    size_t offset;    /**< offsetof the member */
     uint32_t type;    /**< ecom_type */
     uint32_t flags;   /**< ECOM_REQUIRED... */
-    size_t offset;    /**< offsetof the member */
     /** By type. Both 0: the type's own bounds (a string: 0 to 4096, a list: 0 to 1000). A max below
      *  min: no bound above but the type's own (a string, a list: as above). */
     int64_t min, max;
@@ -82,13 +83,14 @@ typedef struct ecom_field {
 
 struct ecom_record {
     const char *name; /**< "Order": schemas and GraphQL types are called this */
-    const char *doc;
-    size_t size; /**< sizeof the struct */
+    size_t size;      /**< sizeof the struct */
     const ecom_field *fields;
     size_t nfields;
+    const char *doc; /**< nullable: a sentence for schemas */
 };
 
-/** Behind the name come the type and whatever else is set: `STRING, .flags = ECOM_REQUIRED`. */
+/** Behind the name come the type and whatever else is set: `STRING, .flags = ECOM_REQUIRED`. From
+ *  C++, too: C++20, or C++17 with gcc's and clang's extensions. */
 #define ECOM_FIELD(type_, member_, name_, ...)                                               \
     {                                                                                        \
         .name = (name_), .offset = offsetof(type_, member_), .type = ECOM_TYPE_##__VA_ARGS__ \

@@ -77,6 +77,16 @@ def header_stands_alone(path):
     return problems
 
 
+def tables_compile_as_cxx(standard):
+    """ISO C++20; and C++17 with designated initialisers as an extension, which -pedantic refuses."""
+    strict = ['-pedantic'] if standard == 'c++20' else []
+    run = subprocess.run(['c++', f'-std={standard}', '-Wall', '-Wextra', '-Werror', *strict,
+                          '-Wno-missing-field-initializers', '-fsyntax-only', '-I', INCLUDE,
+                          os.path.join(os.path.dirname(os.path.abspath(__file__)), 'tables.cpp')],
+                         capture_output=True, text=True)
+    return [run.stderr] if run.returncode else []
+
+
 def declared(paths):
     names = set()
     for path in paths:
@@ -166,6 +176,8 @@ def names_nothing_private():
 
 for header in headers():
     case(f'{os.path.basename(header)} stands alone in C99, C11 and C++17', header_stands_alone(header))
+for standard in ('c++17', 'c++20'):
+    case(f'tables are written in {standard}, too', tables_compile_as_cxx(standard))
 for _, library, names in LIBRARIES:
     case(f'{os.path.basename(library)} exports what its headers declare', exports_match(library, names))
 for name, library, _ in LIBRARIES:

@@ -93,7 +93,7 @@ static void an_openapi_document_has_at_most_256_records(void)
     for (int i = 0; i < 257; i++) {
         snprintf(names[i], sizeof(names[i]), "R%d", i);
         snprintf(patterns[i], sizeof(patterns[i]), "/r%d", i);
-        records[i] = (ecom_record){names[i], NULL, sizeof(int64_t), fields, 1};
+        records[i] = (ecom_record){names[i], sizeof(int64_t), fields, 1, NULL};
         many[i] = (ecom_route){
             .method = "GET", .pattern = patterns[i], .handle = nothing, .response = &records[i]};
     }

@@ -56,8 +56,11 @@ static int fail_errno(const char *path, int number, ecom_error *err)
                                                                        : ECOM_E_UNAVAILABLE;
     char why[96];
 
-    ecom_fail(err, code, "the lock file cannot be used: %s (%s)",
-              strerror_r(number, why, sizeof(why)), path);
+    if (number == ENOENT)
+        ecom_fail(err, code, "the directory does not exist: make it (%s)", path);
+    else
+        ecom_fail(err, code, "the lock file cannot be used: %s (%s)",
+                  strerror_r(number, why, sizeof(why)), path);
     if (err)
         err->native = number;
     return code;

@@ -9,12 +9,16 @@
 #include "base/room.h"
 
 /* The end of a path says more than its beginning. */
-static const char *file_of(sqlite3 *db)
+static const char *end_of(const char *path)
 {
-    const char *path = db ? sqlite3_db_filename(db, "main") : NULL;
     size_t n = path ? strlen(path) : 0;
 
     return n > 100 ? path + n - 100 : n ? path : "?";
+}
+
+static const char *file_of(sqlite3 *db)
+{
+    return end_of(db ? sqlite3_db_filename(db, "main") : NULL);
 }
 
 static int fail_full(sqlite3 *db, ecom_error *err)
@@ -23,9 +27,8 @@ static int fail_full(sqlite3 *db, ecom_error *err)
                      "no space left for the database: free some, then try again (%s)", file_of(db));
 }
 
-static int fail_open(sqlite3 *db, int number, ecom_error *err)
+static int fail_open(const char *path, int number, ecom_error *err)
 {
-    const char *path = file_of(db);
     char why[96];
 
     if (number == ENOENT)
@@ -96,7 +99,7 @@ static int fail(sqlite3 *db, int rc, ecom_error *err)
                          "the database is read-only: allow writing to it and its directory (%s)",
                          file_of(db));
     case SQLITE_CANTOPEN:
-        return fail_open(db, number, err);
+        return fail_open(file_of(db), number, err);
     case SQLITE_IOERR:
         return fail_io(db, rc, number, err);
     case SQLITE_TOOBIG:
@@ -183,12 +186,23 @@ static int set_up(sqlite3 *db, int flags, int32_t timeout_ms, ecom_error *err)
     return r < 0 ? r : ecom__sqlite_gather(db, err);
 }
 
+/* What could not be opened does not know its own name. */
+static int fail_unopened(sqlite3 *db, const char *path, int rc, ecom_error *err)
+{
+    if ((rc & 0xFF) != SQLITE_CANTOPEN)
+        return ecom__sqlite_fail(db, rc, err);
+    fail_open(end_of(path), errno_of(db), err);
+    if (err)
+        err->native = rc;
+    return ECOM_E_UNAVAILABLE;
+}
+
 int ecom__sqlite_open(const char *path, int flags, int32_t timeout_ms, sqlite3 **out,
                       ecom_error *err)
 {
     sqlite3 *db = NULL;
     int rc = open_file(path, flags, &db);
-    int r = rc == SQLITE_OK ? set_up(db, flags, timeout_ms, err) : ecom__sqlite_fail(db, rc, err);
+    int r = rc == SQLITE_OK ? set_up(db, flags, timeout_ms, err) : fail_unopened(db, path, rc, err);
 
     if (r < 0)
         sqlite3_close(db);

@@ -94,8 +94,10 @@ static const ecom_store_ops sqlite_ops = {
 int ecom__store_open_sqlite(const char *path, const ecom_store_options *opts, ecom_store **out,
                             ecom_error *err)
 {
-    int r = ecom__check_bytes("url", ecom_str_of(path), 1, MAX_PATH, err);
+    int r = ecom__check_bytes("url", ecom_str_of(path), 0, MAX_PATH, err);
 
+    if (r == ECOM_OK && !*path)
+        r = ecom_fail_field(err, ECOM_E_INVAL, "url", "needs a file: sqlite:PATH");
     if (r < 0)
         return r;
     struct sqlite *sqlite = calloc(1, sizeof(*sqlite));

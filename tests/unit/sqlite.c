@@ -81,7 +81,8 @@ static void what_is_wrong_with_a_file_is_said(void)
     CHECK_TEXT("directory of the database does not exist", e);
     CHECK(make_dir(), "no directory");
     CHECK_CODE(ECOM_E_UNAVAILABLE, ecom__sqlite_open(dir, ECOM__SQLITE_WRITE, 1000, &db, &e), e);
-    CHECK_TEXT("is a directory", e);
+    CHECK_TEXT("is a directory (/", e);
+    CHECK_I64(SQLITE_CANTOPEN, e.native & 0xFF);
     remove_dir();
     CHECK(!db, "a connection came out");
 }

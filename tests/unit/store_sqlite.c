@@ -71,13 +71,14 @@ static void what_cannot_be_opened_says_why(void)
     ecom_error e;
 
     CHECK_CODE(ECOM_E_INVAL, ecom_store_open("sqlite:", NULL, &store, &e), e);
+    CHECK_TEXT("url: needs a file: sqlite:PATH", e);
     memset(long_url, 'x', sizeof(long_url));
     memcpy(long_url, "sqlite:/", 8);
     long_url[7 + 3073] = '\0';
     CHECK_CODE(ECOM_E_TOOLARGE, ecom_store_open(long_url, NULL, &store, &e), e);
     CHECK_CODE(ECOM_E_UNAVAILABLE,
                ecom_store_open("sqlite:/nonexistent/dir/x.db", NULL, &store, &e), e);
-    CHECK_TEXT("directory", e);
+    CHECK_TEXT("the directory does not exist: make it", e);
     CHECK_TEXT("/nonexistent/dir/x.db", e);
     CHECK(!store, "a handle came out");
 }

@@ -51,8 +51,9 @@ typedef struct ecom_store_ops {
     /** @p more  1: there were more rows than the limit; not when @p row stopped. */
     int (*find)(void *self, const ecom_query *query, ecom_row_fn row, void *user, int *more,
                 ecom_error *err);
-    /** Events of documents with one by @p origin, and with one from before @p before_ms: in each
-     *  document's order, none left out before one that comes. */
+    /** All events of documents with one by @p origin, and with one from before @p before_ms: oldest
+     *  first, whatever their documents, so that @p limit takes the oldest; in each document's
+     *  order, none left out before one that comes. */
     int (*pending)(void *self, ecom_str origin, int64_t before_ms, uint32_t limit,
                    ecom_pending_fn row, void *user, ecom_error *err);
     /** Tokens are those that pending() gave out, by whichever handle; unknown ones are fine. */

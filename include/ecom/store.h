@@ -194,8 +194,9 @@ typedef struct ecom_pending {
 typedef int (*ecom_pending_fn)(void *user, const ecom_pending *pending);
 
 /** Goes through events that wait: those of documents which this handle changed, and those of
- *  documents with one written before @p before_ms, by whomever. Events of one document come in the
- *  order of its changes, and none is left out before one that comes.
+ *  documents with one written before @p before_ms, by whomever. The oldest come first, whatever
+ *  their documents: those of one document in the order of its changes, those of several as far as
+ *  the writers' clocks agree. Of a document, none is left out before one that comes.
  *  @param limit  1 to 1000; 0: 100.
  *  @return as ecom_store_find(). */
 ECOM_API ECOM_MUST_USE int ecom_store_pending(ecom_store *store, int64_t before_ms, uint32_t limit,

@@ -115,7 +115,8 @@ ECOM_API ECOM_MUST_USE int ecom_http_server_start(ecom_http_server *server, ecom
 /** The port it listens on, once it was started with port 0, too. */
 ECOM_API int32_t ecom_http_server_port(const ecom_http_server *server);
 /** Drains: takes no more connections, answers what is in flight with `Connection: close`, for at
- *  most @p deadline_ms, and ends the threads. GET /readyz says 503 from the start of it. */
+ *  most @p deadline_ms, and ends the threads. GET /readyz says 503 from the start of it. NULL is
+ *  fine, and so is one that does not run. */
 ECOM_API void ecom_http_server_stop(ecom_http_server *server, int32_t deadline_ms);
 /** Stops at once if it runs. NULL is fine. */
 ECOM_API void ecom_http_server_free(ecom_http_server *server);

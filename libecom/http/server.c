@@ -339,7 +339,7 @@ static void wait_for_loops(ecom_http_server *server, int32_t deadline_ms)
 
 void ecom_http_server_stop(ecom_http_server *server, int32_t deadline_ms)
 {
-    if (!server->nloops)
+    if (!server || !server->nloops)
         return;
     enter(server, DRAINING);
     if (deadline_ms > 0)

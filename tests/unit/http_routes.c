@@ -51,6 +51,7 @@ static void options_and_routes_that_cannot_work_are_refused(void)
     CHECK_CODE(ECOM_OK, ecom_http_server_new(&opts, &server, &e), e);
     CHECK_CODE(ECOM_E_UNAVAILABLE, ecom_http_server_start(server, &e), e);
     ecom_http_server_free(server);
+    ecom_http_server_stop(NULL, 0);
     ecom_http_server_free(NULL);
 }
 

@@ -115,8 +115,14 @@ static int sign_up(struct demo *d, ecom_str *user_id)
     snprintf(body, sizeof(body),
              "{\"email\":\"demo-%s@example.com\",\"password\":\"%s\",\"name\":\"Demo\"}",
              d->correlation_id.s, password.s);
-    if (call(d, "POST", user_url(d), "/auth/register", ecom_str_of(body), &answer, &status, &e) < 0)
-        return complain(d, "POST /auth/register", &e);
+    if (call(d, "POST", user_url(d), "/auth/register", ecom_str_of(body), &answer, &status, &e) <
+        0) {
+        complain(d, "POST /auth/register", &e);
+        if (e.code == ECOM_E_UNAVAILABLE)
+            fprintf(stderr, "Is the shop running? 'ecom up' starts it, 'ecom doctor' says what is "
+                            "missing.\n");
+        return -1;
+    }
     *user_id = member(answer, "id");
     line(d, "POST /auth/register", "%d  user %.*s", (int)status, (int)user_id->n, user_id->p);
 

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { STORE_MS = 20000 }; /* a tenth of it is for a database's host to be found and reached */
@@ -99,6 +100,24 @@ static void check_bus(struct doctor *d)
     ecom_bus_close(bus);
 }
 
+/* What /readyz says when it is not ready. */
+struct readiness {
+    ecom_str reason;
+};
+
+static int why_not_ready(struct doctor *d, const ecom_http_answer *answer, ecom_error *err)
+{
+    static const ecom_field fields[] = {
+        ECOM_FIELD(struct readiness, reason, "reason", STRING, .flags = ECOM_REQUIRED, .min = 1),
+    };
+    static const ecom_record record = ECOM_RECORD("Readiness", struct readiness, fields);
+    struct readiness it;
+
+    if (ecom_record_read(&record, answer->body, NULL, d->arena, &it, NULL) < 0)
+        return ecom_http_answer_error(answer, err);
+    return ecom_fail(err, ECOM_E_UNAVAILABLE, "%.*s", (int)it.reason.n, it.reason.p);
+}
+
 static void check_service(struct doctor *d, const char *name, const char *base)
 {
     ecom_buf url = {0};
@@ -111,7 +130,7 @@ static void check_service(struct doctor *d, const char *name, const char *base)
     if (r == ECOM_OK)
         r = ecom_http_client_send(d->client, &call, d->arena, &answer, &e);
     if (r == ECOM_OK && answer.status != 200)
-        r = ecom_http_answer_error(&answer, &e);
+        r = why_not_ready(d, &answer, &e);
     snprintf(text, sizeof(text), "%.200s%s%s", base ? base : "", r < 0 ? ": " : "",
              r < 0 ? e.text : "");
     report(d, r == ECOM_OK, name, text);
@@ -178,6 +197,7 @@ int cli_doctor(int argc, char **argv)
 
     if (status >= 0)
         return status;
+    umask(077); /* as the daemons have it: it may be the one that makes their stores */
     d.arena = ecom_arena_new(0);
     status = !d.arena || cli_settings(args.env_file, 0, d.arena, &d.settings) < 0 ? CLI_CONFIG
                                                                                   : examine(&d);

@@ -2,6 +2,7 @@
 
 #include "libecom/base/wait.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
@@ -47,8 +48,8 @@ static void print_help(const struct daemon_spec *spec)
     if (ecom_config_help(&settings_record, &table) == ECOM_OK)
         fwrite(table.p, 1, table.n, stdout);
     printf("\nExit status: 0 after a drain on SIGTERM or SIGINT, 75 if it took too long,\n"
-           "64 wrong usage, 78 wrong settings, 69 a transport or the port cannot be had,\n"
-           "70 to 77 other failures.\n");
+           "64 wrong usage, 78 wrong settings, which no other try puts right, 69 a\n"
+           "transport or the port cannot be had, 70 to 77 other failures.\n");
     ecom_buf_free(&table);
 }
 
@@ -143,15 +144,15 @@ static ecom_str setting(const struct daemon *d, size_t offset)
     return *(const ecom_str *)(const void *)((const char *)&d->settings + offset);
 }
 
-/* Says of which setting it is that it is no URL. @param offset  of it in struct settings. */
-static int name_setting(int r, size_t offset, ecom_error *err)
+/* Says of which setting it is that it is no URL. */
+static int name_setting(int r, const char *name, ecom_error *err)
 {
     char text[sizeof(err->text)];
 
     if (r == ECOM_OK || strcmp(err->field, "url") != 0)
         return r;
     snprintf(text, sizeof(text), "%s", err->text + sizeof("url: ") - 1);
-    return ecom_fail_field(err, r, settings_name(offset), "%s", text);
+    return ecom_fail_field(err, r, name, "%s", text);
 }
 
 static int open_transports(struct daemon *d, ecom_error *err)
@@ -175,11 +176,12 @@ static int open_transports(struct daemon *d, ecom_error *err)
     if (r == ECOM_OK && (d->spec->needs & DAEMON_BUS))
         r = settings_make_data_dir(&d->settings, bus_url, err);
     if (r == ECOM_OK && (d->spec->needs & DAEMON_STORE))
-        r = name_setting(ecom_store_open(store_url, &store, &d->store, err), d->spec->store_url,
-                         err);
+        r = name_setting(ecom_store_open(store_url, &store, &d->store, err),
+                         settings_name(d->spec->store_url), err);
     if (r == ECOM_OK && (d->spec->needs & DAEMON_BUS))
-        r = ecom_bus_open(bus_url, &bus, &d->bus, err);
-    return d->settings.bus_url.n ? name_setting(r, offsetof(struct settings, bus_url), err) : r;
+        r = name_setting(ecom_bus_open(bus_url, &bus, &d->bus, err),
+                         d->settings.bus_url.n ? "ECOM_BUS_URL" : "KAFKA_*", err);
+    return r;
 }
 
 static int open_jwt(struct daemon *d, ecom_error *err)
@@ -327,8 +329,9 @@ static int start_server(struct daemon *d, ecom_error *err)
 
     if (r != ECOM_E_UNAVAILABLE)
         return r;
+    int is_port = err->native == EADDRINUSE || err->native == EACCES;
     snprintf(text, sizeof(text), "%s", err->text);
-    return ecom_fail(err, r, "%s (%s)", text, settings_name(d->spec->port));
+    return ecom_fail(err, r, "%s (%s)", text, is_port ? settings_name(d->spec->port) : "ECOM_HOST");
 }
 
 /* Events flow before requests are let in. */
@@ -500,6 +503,14 @@ static int serve(struct daemon *d, struct late *giving_up, ecom_error *err)
     return ECOM_OK;
 }
 
+/* What was handed to it makes no sense, is not there, or nothing here can open it: that lies in the
+ * settings, and a supervisor need not try again. */
+static int exit_status(int r)
+{
+    return r == ECOM_E_INVAL || r == ECOM_E_NOTSUP || r == ECOM_E_NOTFOUND ? EXIT_CONFIG
+                                                                           : ecom_code_of(r)->exit;
+}
+
 int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
 {
     struct daemon d = {.spec = spec, .env = ecom_env_system()};
@@ -520,5 +531,5 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
     if (r < 0)
         LOG(&d, ERROR, "cannot start", TEXT("reason", e.text), TEXT("code", ecom_code_of(r)->name));
     close_all(&d, &giving_up);
-    return r < 0 ? ecom_code_of(r)->exit : 0;
+    return r < 0 ? exit_status(r) : 0;
 }

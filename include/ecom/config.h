@@ -29,6 +29,7 @@ typedef struct ecom_dotenv {
     size_t n;
     ecom_dotenv_fault *faults; /**< every broken line; with ECOM_E_INVAL only */
     size_t nfaults;
+    const char *path; /**< as ecom_dotenv_read() was given it, borrowed; NULL: not from a file */
 } ecom_dotenv;
 
 /** Reads the text of a `.env` file: `NAME=value` or `export NAME=value`, blanks around it, `'...'`
@@ -55,7 +56,8 @@ typedef const char *(*ecom_getenv_fn)(void *user, const char *name);
  * @param arena      holds the strings.
  * @param out        record->size bytes; on failure its content is undefined.
  * @param faults     out: every fault is appended, one a line: "JWT_SECRET: must be at least 32
- *                   characters, is 7 (.env line 3)". Secret values are never in it.
+ *                   characters, is 7 (.env line 3)", with the file's path. Secret values are
+ *                   never in it.
  * @return ECOM_E_INVAL when there is a fault; ECOM_E_NOMEM.
  */
 ECOM_API ECOM_MUST_USE int ecom_config_read(const ecom_record *record, ecom_getenv_fn getenv_fn,

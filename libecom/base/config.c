@@ -12,6 +12,7 @@ enum { HELP_WIDTH = 80, NAME_COLUMN = 2, TEXT_COLUMN_MAX = 30 };
 struct source {
     ecom_str value;
     uint32_t line; /* of the file; 0: the environment */
+    const char *path;
 };
 
 static int find(const char *name, ecom_getenv_fn getenv_fn, void *user, const ecom_dotenv *file,
@@ -20,13 +21,13 @@ static int find(const char *name, ecom_getenv_fn getenv_fn, void *user, const ec
     const char *set = getenv_fn ? getenv_fn(user, name) : NULL;
 
     if (set && *set) {
-        *out = (struct source){ecom_str_of(set), 0};
+        *out = (struct source){ecom_str_of(set), 0, NULL};
         return 1;
     }
     for (size_t i = 0; file && i < file->n; i++) {
         const ecom_dotenv_pair *pair = &file->pairs[i];
         if (pair->value.n && ecom_str_eq(pair->name, ecom_str_of(name))) {
-            *out = (struct source){pair->value, pair->line};
+            *out = (struct source){pair->value, pair->line, file->path};
             return 1;
         }
     }
@@ -39,7 +40,8 @@ static int add_fault(ecom_buf *faults, const char *text, const struct source *so
         return ecom_buf_printf(faults, "%s\n", text);
     if (source->line == 0)
         return ecom_buf_printf(faults, "%s (in the environment)\n", text);
-    return ecom_buf_printf(faults, "%s (.env line %" PRIu32 ")\n", text, source->line);
+    return ecom_buf_printf(faults, "%s (%s line %" PRIu32 ")\n", text,
+                           source->path ? source->path : ".env", source->line);
 }
 
 /* ECOM_E_INVAL: there is one fault more. */

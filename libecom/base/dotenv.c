@@ -304,10 +304,15 @@ int ecom_dotenv_read(const char *path, ecom_arena *arena, ecom_dotenv *out, ecom
     }
     r = read_all(fd, &text);
     close(fd);
-    if (r < 0)
+    if (r < 0) {
         r = fail_errno(err, path, -r);
-    else if ((r = ecom_dotenv_parse(ecom_buf_str(&text), arena, out, &why)) < 0)
-        r = ecom_fail(err, r, "%s: %s", path, why.text);
+    } else {
+        r = ecom_dotenv_parse(ecom_buf_str(&text), arena, out, &why);
+        if (r == ECOM_OK || r == ECOM_E_INVAL)
+            out->path = path;
+        if (r < 0)
+            r = ecom_fail(err, r, "%s: %s", path, why.text);
+    }
     if (text.p)
         explicit_bzero(text.p, text.n);
     ecom_buf_free(&text);

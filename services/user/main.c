@@ -160,7 +160,8 @@ static void close_users(struct daemon *d)
 
 static const struct daemon_spec spec = {
     .name = "user-service",
-    .about = "Accounts and tokens: POST /auth/register, POST /auth/login, GET /users/me.",
+    .about = "Accounts and tokens: POST /auth/register, POST /auth/login, GET /users/me,\n"
+             "GET /users/{id}.",
     .title = "User Service",
     .needs = DAEMON_STORE | DAEMON_JWT,
     .port = offsetof(struct settings, user_port),

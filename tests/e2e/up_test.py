@@ -1,5 +1,6 @@
 """`ecom` as a person meets it: start, Ctrl-C, wrong settings, wrong arguments."""
 import contextlib
+import http.server
 import os
 import re
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 
 from shop import BIN, DAEMONS, PATIENCE_S, Shop, equal, run_tests, wait_until
 
@@ -35,6 +37,10 @@ def a_ctrl_c_that_comes_twice_at_once_still_stops_in_order():
         equal(['graphql-gateway', 'user-service', 'product-service', 'order-service',
                'payment-worker', 'notification-worker'],
               re.findall(r'"service":"([^"]+)","message":"stopped"', log))
+
+
+NO_PORTS = {name: '0' for name in ('USER_PORT', 'PRODUCT_PORT', 'ORDER_PORT', 'GATEWAY_PORT',
+                                   'PAYMENT_WORKER_PORT', 'NOTIFICATION_WORKER_PORT')}
 
 
 def who_dies_is_started_again():
@@ -136,8 +142,35 @@ def want_of_memory_is_no_fault_of_the_settings():
 def what_is_no_url_is_told_by_its_setting():
     for name in ('ORDER_MONGODB_URI', 'ECOM_BUS_URL'):
         status, _, err = ecom(program='order-service', JWT_SECRET='s' * 32, **{name: 'order.db'})
-        equal(65, status, err)
+        equal(78, status, err)
         assert f'"reason":"{name}: is not a URL' in err, err
+
+
+def a_setting_that_nothing_can_open_is_not_tried_again():
+    for setting in ({'ORDER_MONGODB_URI': 'nats://here'}, {'GRAPHQL_TRUSTED_DOCUMENTS': 'nowhere'}):
+        status, _, err = ecom('up', JWT_SECRET='s' * 32, **setting, **NO_PORTS)
+        equal(78, status, err)
+        assert 'with status 78 and will not do better: stopping all' in err, err
+        assert 'starting it again' not in err, err
+
+
+def who_cannot_listen_names_the_setting_at_fault():
+    with socket.socket() as taken:
+        taken.bind(('127.0.0.1', 0))
+        taken.listen()
+        for host, port, setting in (('127.0.0.1', taken.getsockname()[1], 'USER_PORT'),
+                                    ('192.0.2.1', 0, 'ECOM_HOST'), ('no such host', 0, 'ECOM_HOST')):
+            status, _, err = ecom(program='user-service', JWT_SECRET='s' * 32, ECOM_HOST=host, USER_PORT=str(port))
+            equal(69, status, err)
+            assert f'"reason":"cannot listen on {host}' in err and f' ({setting})"' in err, err
+
+
+def a_fault_names_the_file_of_settings_that_was_given():
+    with tempfile.NamedTemporaryFile('w', suffix='.env') as file:
+        file.write('\nUSER_PORT=x\n')
+        file.flush()
+        status, _, err = ecom('doctor', '--env-file', file.name)
+        equal((78, f'ecom: wrong settings:\nUSER_PORT: must be an integer ({file.name} line 2)\n'), (status, err))
 
 
 def an_unknown_argument_is_named_and_help_offered():
@@ -169,6 +202,45 @@ def the_doctor_comes_before_the_first_start():
     equal(1, status, err)
     equal(7, out.count('ok  '), out)  # the secret, five stores, the bus
     equal(6, out.count('missing  '), out)
+
+
+def what_the_doctor_makes_is_for_its_user_alone():
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        ecom('doctor', JWT_SECRET='s' * 32, ECOM_DATA_DIR=folder, **NO_PORTS)
+        stores = [name for name in os.listdir(folder) if '.db' in name]
+        assert len(stores) >= 5, stores
+        for name in stores:
+            equal(0, os.stat(f'{folder}/{name}').st_mode & 0o077, name)
+
+
+class Unready(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = b'{"status":"unavailable","reason":"the moon is full"}'
+        self.send_response(503)
+        self.send_header('Content-Length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+def the_doctor_says_why_a_service_is_not_ready():
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), Unready) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f'http://127.0.0.1:{server.server_address[1]}'
+        _, out, _ = ecom('doctor', JWT_SECRET='s' * 32, **{**NO_PORTS, 'ORDER_SERVICE_URL': url})
+        server.shutdown()
+    assert re.search(f'^missing  order-service +{url}: the moon is full$', out, re.M), out
+
+
+def a_demo_without_a_shop_says_how_to_start_one():
+    with socket.socket() as nobody:
+        nobody.bind(('127.0.0.1', 0))  # and does not listen
+        status, _, err = ecom('demo', JWT_SECRET='s' * 32, USER_PORT=str(nobody.getsockname()[1]))
+    equal(1, status)
+    assert "Connection refused\nIs the shop running? 'ecom up' starts it" in err, err
 
 
 def a_topic_that_is_not_there_is_told_and_not_made():
@@ -203,9 +275,15 @@ run_tests(a_ctrl_c_that_comes_twice_at_once_still_stops_in_order,
           a_misspelt_setting_is_told_and_the_right_one_named,
           a_missing_secret_is_told_beside_the_other_faults,
           what_is_no_url_is_told_by_its_setting,
+          a_setting_that_nothing_can_open_is_not_tried_again,
+          who_cannot_listen_names_the_setting_at_fault,
+          a_fault_names_the_file_of_settings_that_was_given,
           an_unknown_argument_is_named_and_help_offered,
           every_help_fits_a_terminal,
           the_doctor_comes_before_the_first_start,
+          what_the_doctor_makes_is_for_its_user_alone,
+          the_doctor_says_why_a_service_is_not_ready,
+          a_demo_without_a_shop_says_how_to_start_one,
           a_topic_that_is_not_there_is_told_and_not_made,
           following_begins_before_there_is_anything,
           who_reads_the_logs_may_stand_still,

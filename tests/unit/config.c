@@ -110,6 +110,17 @@ static void all_faults_come_at_once_with_their_place_and_without_secrets(void)
     teardown();
 }
 
+static void a_fault_names_the_file_it_stands_in(void)
+{
+    ecom_dotenv_pair pair = {ecom_str_of("ORDER_PORT"), ecom_str_of("x"), 7};
+    const ecom_dotenv file = {.pairs = &pair, .n = 1, .path = "shop.env"};
+    const ecom_record ports = {"Ports", sizeof(out), &fields[3], 1, NULL};
+
+    CHECK_I64(ECOM_E_INVAL, ecom_config_read(&ports, NULL, NULL, &file, NULL, &out, &faults));
+    CHECK_STR("ORDER_PORT: must be an integer (shop.env line 7)\n", ecom_buf_str(&faults));
+    teardown();
+}
+
 static void help_names_each_setting_within_80_columns(void)
 {
     ecom_buf help = {0};
@@ -188,6 +199,7 @@ static void every_failed_allocation_gives_nomem(void)
 static const struct check_case cases[] = {
     CASE(the_environment_wins_over_the_file_and_that_over_the_fallback),
     CASE(all_faults_come_at_once_with_their_place_and_without_secrets),
+    CASE(a_fault_names_the_file_it_stands_in),
     CASE(help_names_each_setting_within_80_columns),
     CASE(a_name_too_long_for_its_column_has_a_line_of_its_own),
     CASE(every_failed_allocation_gives_nomem),

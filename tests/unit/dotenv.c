@@ -180,6 +180,7 @@ static void a_file_is_read_and_named_in_errors(void)
     fclose(out);
     CHECK_CODE(ECOM_E_INVAL, ecom_dotenv_read(path, arena, &file, &e), e);
     CHECK_TEXT("/.env: line 2: must be NAME=value", e);
+    CHECK(file.path == path, "it does not say where it comes from");
     CHECK_I64(0, truncate(path, 6));
     CHECK_CODE(ECOM_OK, ecom_dotenv_read(path, arena, &file, &e), e);
     CHECK_STR("1", value("A"));

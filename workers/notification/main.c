@@ -95,7 +95,7 @@ static const struct daemon_spec spec = {
     .name = "notification-worker",
     .about = "Consumes PAYMENT_COMPLETED and PAYMENT_FAILED and tells the user. The bundled\n"
              "channel writes a line to the log. With NOTIFICATION_LAMBDA_NAME, a function of\n"
-             "AWS Lambda tells the user.",
+             "AWS Lambda tells the user. GET /notifications has what was told.",
     .needs = DAEMON_STORE | DAEMON_BUS | DAEMON_JWT,
     .port = offsetof(struct settings, notification_worker_port),
     .store_url = offsetof(struct settings, notification_store),

@@ -4,6 +4,7 @@ import contextlib
 import glob
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -35,7 +36,8 @@ def build(example, prefix, options=''):
     shutil.copy(f'{ROOT}/examples/{example}.c', SCRATCH)
     # As the pages have it: cc watch.c -o watch $(pkg-config --cflags --libs libecom), and
     # cc graphql.c -o graphql $(pkg-config --cflags --libs libecom-graphql)
-    package = {'backend': 'libecom libecom-testing', 'graphql': 'libecom-graphql'}.get(example, 'libecom')
+    package = {'backend': 'libecom libecom-testing', 'graphql': 'libecom-graphql',
+               'seats': 'libecom-http'}.get(example, 'libecom')
     sh(f'cc -Wall -Wextra -Werror {example}.c -o {prefix}/{example} '
        f'$(pkg-config {options} --cflags --libs {package})', **pkgconfig(prefix))
     return [f'{prefix}/{example}']
@@ -67,8 +69,8 @@ def a_graphql_schema_of_ones_own_shared_and_static():
 
 
 @contextlib.contextmanager
-def running(program, out, prefix=SHARED):
-    process = subprocess.Popen(program, stdout=out, env={**os.environ, **pkgconfig(prefix)})
+def running(program, out, prefix=SHARED, **env):
+    process = subprocess.Popen(program, stdout=out, env={**os.environ, **pkgconfig(prefix), **env})
     try:
         yield process
     finally:
@@ -103,6 +105,31 @@ def examples_take_part_in_the_running_shop_shared_and_static():
         take_part(prefix, options)
 
 
+def take_seats(prefix, options):
+    seats = build('seats', prefix, options)
+    with Shop() as shop, open(f'{SCRATCH}/out', 'w+') as out:
+        bus, store = f'sqlite:{shop.folder}/data/bus', f'sqlite:{shop.folder}/seats.db'
+        user, token = shop.customer()
+        with running([*seats, bus, store, '0'], out, prefix, JWT_SECRET=shop.env['JWT_SECRET']):
+            port = wait_until('the seats', lambda: re.search(r'^seats on :(\d+)$', open(out.name).read(), re.M))
+            shop.port['seats'] = int(port[1])
+            taken = shop.call('seats', 'POST', '/seats', {'seat': 'A1'}, token)
+            equal((201, 'A1', user), (taken.status, taken.json['seat'], taken.json['userId']))
+            equal(taken.json, shop.call('seats', 'GET', f'/seats/{taken.json["id"]}', token=token).json)
+            for status, seat, who in (401, 'A2', None), (409, 'A1', token), (400, 'A12345678', token):
+                equal(status, shop.call('seats', 'POST', '/seats', {'seat': seat}, who).status, seat)
+            equal(404, shop.call('seats', 'GET', '/seats/none', token=token).status)
+            equal('ready', shop.call('seats', 'GET', '/readyz').json['status'])
+            wait_until('the event', lambda: 'seat-events' in shop.run('events').stdout)
+        (key, _, event), = shop.messages('seat-events')
+        equal(('A1', 'SEAT_TAKEN', user), (key, event['type'], event['userId']))
+
+
+def a_service_with_routes_takes_the_shops_tokens_shared_and_static():
+    for prefix, options in KINDS:
+        take_seats(prefix, options)
+
+
 def a_function_of_ones_own_runs_under_the_local_lambda():
     """As docs/lambda.md has it: make test, make quote.zip."""
     folder = shutil.copytree(f'{ROOT}/examples/function', f'{SCRATCH}/function')
@@ -127,6 +154,7 @@ try:
     run_tests(it_installs_into_a_scratch_prefix,
               a_graphql_schema_of_ones_own_shared_and_static,
               examples_take_part_in_the_running_shop_shared_and_static,
+              a_service_with_routes_takes_the_shops_tokens_shared_and_static,
               a_function_of_ones_own_runs_under_the_local_lambda,
               a_backend_of_ones_own_passes_the_suite_shared_and_static)
 finally:

@@ -1,12 +1,13 @@
 #include "settings.h"
 
+#include "libecom/base/dir.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 static const char *const levels[] = {"debug", "info", "warn", "error", "off", NULL};
 static const char *const formats[] = {"auto", "text", "color", "json", NULL};
@@ -399,7 +400,7 @@ int settings_make_data_dir(const struct settings *settings, const char *url, eco
 {
     const char *dir = settings->data_dir.p;
 
-    if (strncmp(url, "sqlite:", 7) == 0 && mkdir(dir, 0700) < 0 && errno != EEXIST)
+    if (strncmp(url, "sqlite:", 7) == 0 && ecom__make_dir(dir, 0700) < 0)
         return ecom_fail(err, ECOM_E_UNAVAILABLE, "ECOM_DATA_DIR: cannot make %s: %s", dir,
                          strerror(errno));
     return ECOM_OK;

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/dir.h"
 #include "base/room.h"
 #include "base/wait.h"
 
@@ -272,7 +273,7 @@ static const ecom_bus_ops sqlite_ops = {
 /* The last folder of the path is made; a missing one above is a typing error as a rule. */
 static int open_dir(struct ecom__sqlite_bus *bus, ecom_error *err)
 {
-    if (mkdir(bus->dir, 0777) < 0 && errno != EEXIST)
+    if (ecom__make_dir(bus->dir, 0777) < 0)
         return fail_dir(bus->dir, err);
     bus->fd = open(bus->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (bus->fd < 0 || access(bus->dir, R_OK | W_OK | X_OK) < 0)

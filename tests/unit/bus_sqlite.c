@@ -14,6 +14,17 @@
 /* A directory for each case, and a bus in it. */
 static char dir[256], url[300];
 
+/* What was synced last; not by SQLite. */
+static struct stat synced;
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+
+int __wrap_fsync(int fd)
+{
+    fstat(fd, &synced);
+    return __real_fsync(fd);
+}
+
 static void make_dir(void)
 {
     const char *tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : getenv("TMPDIR");
@@ -531,6 +542,30 @@ static void every_allocation_may_fail(void)
     remove_dir();
 }
 
+static void a_folder_that_is_made_is_written_down_where_it_is(void)
+{
+    static const char *const forms[] = {"%s/bus", "%s/bus/", "%s//bus"};
+    struct stat above;
+    ecom_bus *bus = NULL;
+    ecom_error e;
+
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        char path[600] = "sqlite:";
+        make_dir();
+        snprintf(path + 7, sizeof(path) - 7, forms[i], dir);
+        synced = (struct stat){0};
+        CHECK_CODE(ECOM_OK, ecom_bus_open(path, NULL, &bus, &e), e);
+        ecom_bus_close(bus);
+        CHECK(stat(dir, &above) == 0 && synced.st_ino == above.st_ino, "%s: not synced", path);
+        synced = (struct stat){0};
+        CHECK_CODE(ECOM_OK, ecom_bus_open(path, NULL, &bus, &e), e);
+        ecom_bus_close(bus);
+        CHECK(synced.st_ino == 0, "%s: synced again", path);
+        rmdir(in_dir("bus"));
+        remove_dir();
+    }
+}
+
 static const struct check_case cases[] = {
     CASE(a_directory_is_made_but_not_its_parents),
     CASE(files_deleted_under_a_bus_are_noticed),
@@ -545,6 +580,7 @@ static const struct check_case cases[] = {
     CASE(who_keeps_the_lock_too_long_is_reported),
     CASE(a_directory_takes_1000_topics_and_1000_groups),
     CASE(a_group_takes_256_members),
+    CASE(a_folder_that_is_made_is_written_down_where_it_is),
     CASE(every_allocation_may_fail),
 };
 

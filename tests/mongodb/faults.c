@@ -167,16 +167,17 @@ static int64_t now_ms(void)
 }
 
 /* Once the server is found again: the driver looks for one that broke off twice a second at most.
- * Or once the machine is quick enough for a short time.
+ * Or once the machine is quick enough for a short time: what has a revision may be tried again
+ * where it was too slow to say what came of it, too.
  */
 static int put_when_found(ecom_store *store, uint64_t expect, const char *event, uint64_t *rev,
                           ecom_error *e)
 {
-    int r, tries = 0;
+    int r, tries = 0, may_repeat = expect != 0 && expect != ECOM_REV_ANY;
 
     do
         r = put(store, expect, event, rev, e);
-    while (r == ECOM_E_UNAVAILABLE && ++tries < TRIES);
+    while ((r == ECOM_E_UNAVAILABLE || (r == ECOM_E_TIMEOUT && may_repeat)) && ++tries < TRIES);
     return r;
 }
 

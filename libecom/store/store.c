@@ -348,6 +348,7 @@ static void on_done(void *user, int r, uint64_t rev, ecom_error *err)
     ecom_store *store = later->store;
     int tells = r == ECOM_OK && later->write.change->nevents;
 
+    ecom__room_note(&store->room, store->env, r);
     later->fn(later->user, r, rev, err);
     free(later);
     if (tells)

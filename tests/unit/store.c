@@ -169,6 +169,57 @@ static void a_row_never_has_a_longer_id_than_can_be_put(void)
     ecom_store_close(store);
 }
 
+/* A backend over another, whose disk is full at times. */
+struct disk {
+    ecom_store *inner;
+    int full;
+};
+
+static int put_later(void *self, const ecom_store_write *write, ecom_put_fn fn, void *user,
+                     ecom_error *err)
+{
+    struct disk *disk = self;
+    ecom_error full = {.code = ECOM_E_FULL};
+
+    if (!disk->full)
+        return ecom_store_put_later(disk->inner, write->change, fn, user, err);
+    fn(user, ECOM_E_FULL, 0, &full);
+    return ECOM_OK;
+}
+
+static void note(void *user, int r, uint64_t rev, ecom_error *err)
+{
+    (void)rev, (void)err;
+    *(int *)user = r;
+}
+
+static void a_full_disk_that_is_told_of_later_shows_in_a_ping(void)
+{
+    const ecom_change change = {
+        .collection = S("orders"), .id = S("1"), .doc = S("{}"), .expect = ECOM_REV_ANY};
+    ecom_store_ops ops = {
+        .size = sizeof(ops), .caps = ECOM_CAP_CONCURRENT, .name = "disk", .put_later = put_later};
+    struct disk disk = {.inner = open_memory(), .full = 1};
+    struct check_world world;
+    ecom_store_options opts = {.size = sizeof(opts), .env = &world.env};
+    ecom_store *store;
+    ecom_error e = {0};
+    int told = 1;
+
+    check_world_init(&world, 1);
+    ecom_store_forward(&ops);
+    CHECK(disk.inner, "no store");
+    CHECK_CODE(ECOM_OK, ecom_store_new(&ops, &disk, &opts, &store, &e), e);
+    CHECK_CODE(ECOM_OK, ecom_store_put_later(store, &change, note, &told, &e), e);
+    CHECK_I64(ECOM_E_FULL, told);
+    CHECK_CODE(ECOM_E_FULL, ecom_store_ping(store, &e), e);
+    disk.full = 0;
+    CHECK_CODE(ECOM_OK, ecom_store_put_later(store, &change, note, &told, &e), e);
+    CHECK_I64(ECOM_OK, told);
+    CHECK_CODE(ECOM_OK, ecom_store_ping(store, &e), e);
+    ecom_store_close(store);
+}
+
 static const struct check_case cases[] = {
     CASE(what_is_no_url_is_refused_and_never_repeated),
     CASE(an_unknown_scheme_says_what_to_install),
@@ -176,6 +227,7 @@ static const struct check_case cases[] = {
     CASE(a_scheme_that_is_wrong_or_built_in_is_refused),
     CASE(a_put_reads_back_and_a_stale_one_loses),
     CASE(a_row_never_has_a_longer_id_than_can_be_put),
+    CASE(a_full_disk_that_is_told_of_later_shows_in_a_ping),
 };
 
 CHECK_MAIN("store", cases)

@@ -87,7 +87,7 @@ def tells(program, settings, words):
                    'ECOM_DATA_DIR': f'{SCRATCH}/data', 'USER_PORT': '0', 'PAYMENT_WORKER_PORT': '0'}
     out = subprocess.run([f'{BUILD}/bin/{program}'], cwd=SCRATCH, env={**environment, **settings},
                          capture_output=True, text=True, timeout=120)
-    equal(69, out.returncode, out.stderr)
+    equal(78, out.returncode, out.stderr)
     assert words in out.stderr, out.stderr
 
 

@@ -103,7 +103,11 @@ class Shop:
         self.up = None
 
     def __enter__(self):
-        self.start()
+        try:
+            self.start()
+        except BaseException as e:
+            self.__exit__(type(e))
+            raise
         return self
 
     def __exit__(self, kind, *_):

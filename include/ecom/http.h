@@ -26,9 +26,9 @@ typedef struct ecom_exchange ecom_exchange;
  *  with problem+json (RFC 9457) and the status that ecom_code_of() has for the code. Causes that
  *  are not the caller's business (status 500 and above) are logged and masked. Returns
  *  ECOM_HTTP_LATER when it has handed the exchange on; it is then no longer the handler's. On a
- *  route with ECOM_ROUTE_ON_LOOP it returns ECOM_WOULD_WAIT, having done nothing yet, when for
- * this request it would have to wait: it is called again then, on a thread where it may; which of
- * the two it is on, ecom_exchange_may_block() says. */
+ *  route with ECOM_ROUTE_ON_LOOP it returns ECOM_WOULD_WAIT, having done nothing yet, when it would
+ *  have to wait for this request: it is called again then, on a thread where it may; which of the
+ *  two it is on, ecom_exchange_may_block() says. */
 typedef int (*ecom_http_handler)(void *user, ecom_exchange *x, ecom_error *err);
 
 enum {

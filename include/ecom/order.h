@@ -133,8 +133,7 @@ ECOM_API ECOM_MUST_USE int ecom_orders_create_later(ecom_orders *orders,
                                                     const ecom_order_request *request,
                                                     const ecom_caller *caller, ecom_arena *arena,
                                                     ecom_order_fn fn, void *user, ecom_error *err);
-/** The same, for an event loop: where it would have to wait it returns ECOM_WOULD_WAIT. Since: 0.1
- */
+/** The same, for an event loop: ECOM_WOULD_WAIT where it would have to wait.   Since: 0.1 */
 ECOM_API ECOM_MUST_USE int ecom_orders_try_create_later(ecom_orders *orders,
                                                         const ecom_order_request *request,
                                                         const ecom_caller *caller,

@@ -121,9 +121,9 @@ ECOM_API ECOM_MUST_USE int ecom_store_put(ecom_store *store, const ecom_change *
 typedef void (*ecom_put_fn)(void *user, int result, uint64_t rev, ecom_error *err);
 
 /** As ecom_store_put(), for who has better to do than wait: one thread can have many changes under
- *  way, which then share a sync. It may wait all the same: somebody has to do the work, a store
- * that cannot do otherwise always does, and where very many changes wait (`sqlite:`: 1,024) so does
- * this. With `sqlite:` the store has a thread for it, from the first of them on.
+ *  way, which then share a sync. It may wait all the same: always with a store that cannot do
+ *  otherwise, and where very many changes wait (`sqlite:`: 1,024). With `sqlite:` the store has a
+ *  thread for it, from the first of them on.
  *  @param change  all that it points to must stay until @p fn is called; the struct itself too.
  *  @param fn      called exactly once, if this returns ECOM_OK.
  *  @return ECOM_OK; ECOM_E_INVAL, ECOM_E_TOOLARGE, ECOM_E_UNAVAILABLE, ECOM_E_CLOSED, ECOM_E_NOMEM:

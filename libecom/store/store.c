@@ -357,19 +357,14 @@ static void on_done(void *user, int r, uint64_t rev, ecom_error *err)
         leave(store);
 }
 
-int ecom__store_puts_later(const ecom_store *store)
+static int has_put_later(const ecom_store *store)
 {
-    return store->ops.put_later && store->ops.caps & ECOM_CAP_CONCURRENT &&
-           store->ops.caps & ECOM_CAP_PUT_LATER;
+    return store->ops.put_later && store->ops.caps & ECOM_CAP_CONCURRENT;
 }
 
-static int begin_later(ecom_store *store, struct later *later, ecom_error *err)
+int ecom__store_puts_later(const ecom_store *store)
 {
-    const ecom_store_ops *ops = &store->ops;
-
-    if (!ops->put_later || !(ops->caps & ECOM_CAP_CONCURRENT))
-        return ECOM_WOULD_WAIT;
-    return ops->put_later(store->self, &later->write, on_done, later, err);
+    return has_put_later(store) && store->ops.caps & ECOM_CAP_PUT_LATER;
 }
 
 static int wait_for(ecom_store *store, struct later *later)
@@ -394,7 +389,9 @@ static int put_later(ecom_store *store, const ecom_change *change, ecom_put_fn f
         r = enter(store, err);
     if (r == ECOM_OK) {
         *later = (struct later){store, write_of(store, change), fn, user};
-        r = begin_later(store, later, err);
+        r = has_put_later(store)
+                ? store->ops.put_later(store->self, &later->write, on_done, later, err)
+                : ECOM_WOULD_WAIT;
         if (r == ECOM_WOULD_WAIT && waits)
             return wait_for(store, later);
         if (r == ECOM_OK)
@@ -495,8 +492,7 @@ struct finding {
     int strange;
 };
 
-/* What a database holds may be by other hands: who gets a row relies on the limits of what is put.
- */
+/* What a database holds may be by other hands, and who gets a row relies on the limits of put. */
 static int check_row(void *user, const ecom_row *row)
 {
     struct finding *finding = user;

@@ -105,20 +105,6 @@ static ecom_http_options options(void)
     return (ecom_http_options){.routes = routes, .nroutes = sizeof(routes) / sizeof(routes[0])};
 }
 
-/* Takes the next answer, which must be this. */
-static int next_is(struct wire *w, int status, const char *body)
-{
-    struct wire_answer a;
-    int ok = wire_answer(w, 0, &a) && a.status == status &&
-             (!body || ecom_str_eq(ecom_str_of(body), a.body));
-
-    if (!ok)
-        printf("# want %d %s: %.*s\n", status, body ? body : "", (int)a.raw.n,
-               a.raw.p ? a.raw.p : "");
-    wire_answer_free(&a);
-    return ok;
-}
-
 static void as_many_requests_are_under_way_as_the_pipeline_may_hold(void)
 {
     ecom_http_options opts = options();
@@ -133,10 +119,10 @@ static void as_many_requests_are_under_way_as_the_pipeline_may_hold(void)
     gate_await(3);
     wire_send(&w, S("GET /gate HTTP/1.1\r\n" H "\r\n"));
     wire_send(&other, S("GET /count HTTP/1.1\r\n" H "\r\n"));
-    CHECK(next_is(&other, 200, "3"), "one above");
+    CHECK(wire_next_is(&other, 200, "3"), "one above");
     gate_set(1);
     for (int i = 0; i < 5; i++)
-        CHECK(next_is(&w, 200, "through"), "request %d", i);
+        CHECK(wire_next_is(&w, 200, "through"), "request %d", i);
     wire_close(&w);
     wire_close(&other);
     ecom_http_server_free(server);
@@ -166,16 +152,16 @@ static void what_was_handed_on_keeps_no_thread_and_is_answered_in_its_place(void
     await_handed(3);
     wire_reset(&left);
     wire_send(&other, S("GET /count HTTP/1.1\r\n" H "\r\n"));
-    CHECK(next_is(&other, 200, "0"), "the only thread is there");
+    CHECK(wire_next_is(&other, 200, "0"), "the only thread is there");
 
     CHECK(ecom_buf_append(ecom_exchange_out(handed_on[0]), S("first")) == ECOM_OK, "no memory");
     ecom_fail(&gone, ECOM_E_NOTFOUND, "not here");
     ecom_exchange_finish(handed_on[1], ECOM_E_NOTFOUND, &gone);
     ecom_exchange_finish(handed_on[0], ECOM_OK, &none);
     ecom_exchange_finish(handed_on[2], ECOM_OK, &none);
-    CHECK(next_is(&w, 200, "first"), "first");
-    CHECK(next_is(&w, 404, NULL), "second");
-    CHECK(next_is(&w, 202, NULL), "third");
+    CHECK(wire_next_is(&w, 200, "first"), "first");
+    CHECK(wire_next_is(&w, 404, NULL), "second");
+    CHECK(wire_next_is(&w, 202, NULL), "third");
     wire_close(&w);
     wire_close(&other);
     ecom_http_server_free(server);
@@ -210,7 +196,7 @@ static void a_stop_waits_for_what_was_handed_on(void)
     pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&lock);
     ecom_http_server_stop(server, 20000);
-    CHECK(next_is(&w, 200, ""), "no answer");
+    CHECK(wire_next_is(&w, 200, ""), "no answer");
     pthread_join(thread, NULL);
     wire_close(&w);
     ecom_http_server_free(server);
@@ -285,17 +271,17 @@ static void handlers_on_the_loop_need_no_thread(void)
     wire_send(&w, S("GET /loop HTTP/1.1\r\n" H
                     "\r\n" JSON_POST("/loop") "GET /loop/7 HTTP/1.1\r\n" H
                                               "\r\nHEAD /loop HTTP/1.1\r\n" H "\r\n"));
-    CHECK(next_is(&w, 200, "1"), "GET");
-    CHECK(next_is(&w, 200, "{\"text\":\"hi\"}"), "POST");
-    CHECK(next_is(&w, 404, NULL), "an error");
+    CHECK(wire_next_is(&w, 200, "1"), "GET");
+    CHECK(wire_next_is(&w, 200, "{\"text\":\"hi\"}"), "POST");
+    CHECK(wire_next_is(&w, 404, NULL), "an error");
     struct wire_answer a;
     CHECK(wire_answer(&w, 1, &a) && a.status == 200, "HEAD");
     wire_answer_free(&a);
     wire_send(&w, S("POST /loop HTTP/1.1\r\n" H "Content-Type: application/json\r\n"
                     "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"));
-    CHECK(next_is(&w, 400, NULL), "a body against its record");
+    CHECK(wire_next_is(&w, 400, NULL), "a body against its record");
     gate_set(1);
-    CHECK(next_is(&held, 200, "through"), "the thread");
+    CHECK(wire_next_is(&held, 200, "through"), "the thread");
     wire_close(&held);
     wire_close(&w);
     ecom_http_server_free(server);
@@ -325,7 +311,7 @@ static void errors_answer_head_without_a_body_and_stay(void)
         CHECK(atoi(wire_header(&a, "Content-Length").p) > 0, "no length of what GET gets");
         wire_answer_free(&a);
         wire_send(&w, S("GET /loop HTTP/1.1\r\n" H "\r\n"));
-        CHECK(next_is(&w, 200, "0"), "a body came, or the end");
+        CHECK(wire_next_is(&w, 200, "0"), "a body came, or the end");
     }
     wire_send(&w, S("HEAD / HTTP/1.1\r\n\r\n")); /* no Host */
     CHECK(wire_answer(&w, 1, &a) && a.status == 400 && wire_at_end(&w), "a body, or no end");
@@ -354,7 +340,7 @@ static void errors_answer_http_1_0_and_close_unless_it_asks_to_stay(void)
         CHECK_STR("keep-alive", wire_header(&a, "Connection"));
         wire_answer_free(&a);
         wire_send(&w, S("GET /loop HTTP/1.0\r\n\r\n"));
-        CHECK(next_is(&w, 200, "0") && wire_at_end(&w), "the second");
+        CHECK(wire_next_is(&w, 200, "0") && wire_at_end(&w), "the second");
         wire_close(&w);
     }
     ecom_http_server_free(server);

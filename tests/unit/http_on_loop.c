@@ -123,19 +123,6 @@ static ecom_http_server *serve(uint32_t max_queue)
     return wire_serve(&opts);
 }
 
-static int next_is(struct wire *w, int status, const char *body)
-{
-    struct wire_answer a;
-    int ok = wire_answer(w, 0, &a) && a.status == status &&
-             (!body || ecom_str_eq(ecom_str_of(body), a.body));
-
-    if (!ok)
-        printf("# want %d %s: %.*s\n", status, body ? body : "", (int)a.raw.n,
-               a.raw.p ? a.raw.p : "");
-    wire_answer_free(&a);
-    return ok;
-}
-
 static void what_the_loop_handed_on_is_answered_in_its_place(void)
 {
     ecom_http_server *server = serve(0);
@@ -147,12 +134,12 @@ static void what_the_loop_handed_on_is_answered_in_its_place(void)
     wire_send(&w, GET("/at-once"));
     await_count(&nhanded, 2);
     wire_send(&other, GET("/where"));
-    CHECK(next_is(&other, 200, "loop"), "the loop goes on");
+    CHECK(wire_next_is(&other, 200, "loop"), "the loop goes on");
     answer(1, "second");
     answer(0, "first");
-    CHECK(next_is(&w, 200, "first"), "first");
-    CHECK(next_is(&w, 200, "second"), "second");
-    CHECK(next_is(&w, 202, ""), "third");
+    CHECK(wire_next_is(&w, 200, "first"), "first");
+    CHECK(wire_next_is(&w, 200, "second"), "second");
+    CHECK(wire_next_is(&w, 202, ""), "third");
     wire_close(&w);
     wire_close(&other);
     ecom_http_server_free(server);
@@ -169,13 +156,13 @@ static void what_may_change_something_waits_for_what_was_handed_on(void)
     wire_send(&w, POST_JSON("/later"));
     await_count(&nhanded, 1);
     wire_send(&other, GET("/where"));
-    CHECK(next_is(&other, 200, "loop"), "the loop goes on");
+    CHECK(wire_next_is(&other, 200, "loop"), "the loop goes on");
     CHECK_I64(1, count_of(&nhanded));
     answer(0, "first");
-    CHECK(next_is(&w, 200, "first"), "first");
+    CHECK(wire_next_is(&w, 200, "first"), "first");
     await_count(&nhanded, 2);
     answer(1, "second");
-    CHECK(next_is(&w, 200, "second"), "second");
+    CHECK(wire_next_is(&w, 200, "second"), "second");
     wire_close(&w);
     wire_close(&other);
     ecom_http_server_free(server);
@@ -191,10 +178,10 @@ static void an_answer_to_a_connection_that_is_gone_goes_nowhere(void)
     await_count(&nhanded, 1);
     wire_reset(&left);
     wire_send(&other, GET("/where"));
-    CHECK(next_is(&other, 200, "loop"), "the loop goes on");
+    CHECK(wire_next_is(&other, 200, "loop"), "the loop goes on");
     answer(0, "too late");
     wire_send(&other, GET("/where"));
-    CHECK(next_is(&other, 200, "loop"), "the loop goes on");
+    CHECK(wire_next_is(&other, 200, "loop"), "the loop goes on");
     wire_close(&other);
     ecom_http_server_free(server);
 }
@@ -220,7 +207,7 @@ static void a_stop_waits_for_what_the_loop_handed_on(void)
     CHECK(pthread_create(&thread, NULL, answer_the_first, NULL) == 0, "no thread");
     count(&nhanded);
     ecom_http_server_stop(server, 20000);
-    CHECK(next_is(&w, 200, "in time"), "no answer");
+    CHECK(wire_next_is(&w, 200, "in time"), "no answer");
     pthread_join(thread, NULL);
     wire_close(&w);
     ecom_http_server_free(server);
@@ -233,10 +220,10 @@ static void a_handler_that_would_wait_is_called_again_on_a_thread(void)
 
     CHECK(server && wire_open(&w, server), "no server");
     wire_send(&w, POST_JSON("/waits"));
-    CHECK(next_is(&w, 200, "{\"text\":\"hi\"}"), "waits");
+    CHECK(wire_next_is(&w, 200, "{\"text\":\"hi\"}"), "waits");
     CHECK_I64(2, count_of(&seen.calls));
     wire_send(&w, GET("/never"));
-    CHECK(next_is(&w, 500, NULL), "it must not say so there");
+    CHECK(wire_next_is(&w, 500, NULL), "it must not say so there");
     wire_close(&w);
     ecom_http_server_free(server);
 }
@@ -255,16 +242,16 @@ static void one_that_would_wait_is_refused_when_too_many_wait(void)
     wire_send(&w[1], GET("/gate"));
     wire_send(&w[1], GET("/where"));
     wire_send(&w[2], GET("/where"));
-    CHECK(next_is(&w[2], 200, "loop"), "by then both are there");
+    CHECK(wire_next_is(&w[2], 200, "loop"), "by then both are there");
     wire_send(&w[2], POST_JSON("/waits"));
-    CHECK(next_is(&w[2], 503, NULL), "one above");
+    CHECK(wire_next_is(&w[2], 503, NULL), "one above");
     CHECK_I64(1, count_of(&seen.calls));
     gate_set(1);
-    CHECK(next_is(&w[0], 200, "through"), "first");
-    CHECK(next_is(&w[1], 200, "through"), "second");
-    CHECK(next_is(&w[1], 200, "loop"), "behind it");
+    CHECK(wire_next_is(&w[0], 200, "through"), "first");
+    CHECK(wire_next_is(&w[1], 200, "through"), "second");
+    CHECK(wire_next_is(&w[1], 200, "loop"), "behind it");
     wire_send(&w[2], POST_JSON("/waits"));
-    CHECK(next_is(&w[2], 200, "{\"text\":\"hi\"}"), "there is room again");
+    CHECK(wire_next_is(&w[2], 200, "{\"text\":\"hi\"}"), "there is room again");
     for (int i = 0; i < 3; i++)
         wire_close(&w[i]);
     ecom_http_server_free(server);
@@ -296,9 +283,9 @@ static void a_large_body_is_read_on_a_thread(void)
     CHECK(server && wire_open(&w, server), "no server");
     for (int chunked = 0; chunked < 2; chunked++) {
         send_body(&w, LOOP_BODY_BYTES, chunked);
-        CHECK(next_is(&w, 200, "loop"), "chunked %d", chunked);
+        CHECK(wire_next_is(&w, 200, "loop"), "chunked %d", chunked);
         send_body(&w, LOOP_BODY_BYTES + 1, chunked);
-        CHECK(next_is(&w, 200, "thread"), "chunked %d: one above", chunked);
+        CHECK(wire_next_is(&w, 200, "thread"), "chunked %d: one above", chunked);
     }
     wire_close(&w);
     ecom_http_server_free(server);

@@ -119,6 +119,19 @@ int wire_answer(struct wire *w, int head, struct wire_answer *out)
     return 1;
 }
 
+int wire_next_is(struct wire *w, int status, const char *body)
+{
+    struct wire_answer a;
+    int ok = wire_answer(w, 0, &a) && a.status == status &&
+             (!body || ecom_str_eq(ecom_str_of(body), a.body));
+
+    if (!ok)
+        printf("# want %d %s: %.*s\n", status, body ? body : "", (int)a.raw.n,
+               a.raw.p ? a.raw.p : "");
+    wire_answer_free(&a);
+    return ok;
+}
+
 ecom_str wire_header(const struct wire_answer *a, const char *name)
 {
     size_t n = strlen(name);

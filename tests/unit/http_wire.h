@@ -30,6 +30,8 @@ struct wire_answer {
 };
 /* Takes the next response. @p head: to a HEAD request, without body. Truth: it was there whole. */
 int wire_answer(struct wire *w, int head, struct wire_answer *out);
+/* Takes the next response, and tells it where it is not this. @param body  nullable: any. */
+int wire_next_is(struct wire *w, int status, const char *body);
 /* A header of it; p NULL: none. */
 ecom_str wire_header(const struct wire_answer *a, const char *name);
 void wire_answer_free(struct wire_answer *a);

@@ -1,18 +1,12 @@
 #include "base/thread.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <string.h>
 
 int ecom__thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg, const char *what,
                        ecom_error *err)
 {
-    sigset_t all, before;
+    int r = ecom__thread_create(thread, run, arg);
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(thread, NULL, run, arg);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (r == 0)
         return ECOM_OK;
     ecom_fail(err, ECOM_E_NOMEM, "starting %s: %s", what, strerror(r));

@@ -9,7 +9,7 @@
 
 #include "base/wait.h"
 
-/* Starts a thread with all signals blocked: they are the program's. @p what is for the error. */
+/* As ecom__thread_create(). @p what is for the error. */
 int ecom__thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg, const char *what,
                        ecom_error *err);
 /* Waits on an ecom__cond_init() for at most @p ms, which may be 0; negative: without end. */

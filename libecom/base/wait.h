@@ -1,11 +1,26 @@
-/* Waits on the machine's own clock, for the shells around the logic: a condition whose timed waits
- * a change of the wall clock does not disturb, and when they end. */
+/* For the shells around the logic: threads that leave signals to the program, and waits on the
+ * machine's own clock: a condition whose timed waits a change of the wall clock does not disturb,
+ * and when they end. Inline, as libraries beside libecom use it too. */
 #ifndef ECOM_BASE_WAIT_H
 #define ECOM_BASE_WAIT_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <time.h>
+
+/* Starts a thread with all signals blocked: they are the program's; and with SIGPIPE blocked, a
+ * write to a broken connection fails with EPIPE. @return 0 or an errno. */
+static inline int ecom__thread_create(pthread_t *thread, void *(*run)(void *arg), void *arg)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int r = pthread_create(thread, NULL, run, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return r;
+}
 
 /* A condition whose timed waits go by CLOCK_MONOTONIC. */
 static inline void ecom__cond_init(pthread_cond_t *cond)

@@ -125,7 +125,7 @@ int ecom__http_loop_start(struct loop *loop, struct ecom_http_server *server, in
     if ((r = uv_async_init(&loop->uv, &loop->wake, on_wake)) < 0)
         goto no_wake;
     if ((r = ecom__http_listener_open(loop, fd)) < 0 ||
-        (r = -ecom__http_thread_start(&loop->thread, run, loop)) < 0) {
+        (r = -ecom__thread_create(&loop->thread, run, loop)) < 0) {
         discard(loop);
         return ecom_fail(err, ECOM_E_UNAVAILABLE, "event loop: %s", uv_strerror(r));
     }

@@ -65,7 +65,7 @@ static int add_thread(struct pool *pool)
         return -1;
     w->pool = pool;
     sem_init(&w->turn, 0, 0);
-    if (ecom__http_thread_start(&w->thread, work, w) != 0) {
+    if (ecom__thread_create(&w->thread, work, w) != 0) {
         sem_destroy(&w->turn);
         return -1;
     }

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/wait.h"
 #include "http/head.h"
-#include "http/thread.h"
 
 enum { MAX_LOOKUPS = 64 };
 
@@ -66,7 +66,7 @@ static struct lookup *start(const struct url *url)
     pthread_mutex_init(&l->lock, NULL);
     ecom__cond_init(&l->done);
     l->refs = 2;
-    if (ecom__http_thread_start(&thread, look_up, l) != 0) {
+    if (ecom__thread_create(&thread, look_up, l) != 0) {
         l->refs = 1;
         unref(l);
         return NULL;

@@ -6,8 +6,8 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+#include "base/wait.h"
 #include "http/observe.h"
-#include "http/thread.h"
 
 /* Threads that run handlers, and the bounded queue before them. */
 struct worker {
